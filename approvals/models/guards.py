@@ -1,0 +1,185 @@
+"""What PostgreSQL refuses about outreach: words that are not what was hashed, sends that nobody approved."""
+
+from __future__ import annotations
+
+import pgtrigger
+
+from salesops.guards import Guard, refuse
+
+#: Every legal move of a dispatch. ``sending`` is committed before the network is touched.
+DISPATCH_MOVES = (
+    ("undo_hold", "queued"),
+    ("undo_hold", "cancelled"),
+    ("queued", "sending"),
+    ("queued", "cancelled"),
+    ("queued", "postponed"),
+    ("postponed", "queued"),
+    ("postponed", "cancelled"),
+    ("sending", "queued"),  # provably before acceptance: refused connection, 4xx before DATA
+    ("sending", "accepted"),
+    ("sending", "refused"),
+    ("sending", "unknown"),
+    ("unknown", "accepted"),
+    ("unknown", "refused"),
+)
+
+#: Legal moves of a request: waiting again after a deferral ends or an approval is undone.
+REQUEST_MOVES = (
+    ("waiting", "approved"),
+    ("waiting", "rejected"),
+    ("waiting", "deferred"),
+    ("waiting", "redraft"),
+    ("waiting", "expired"),
+    ("waiting", "cancelled"),
+    ("deferred", "waiting"),
+    ("deferred", "cancelled"),
+    ("deferred", "expired"),
+    ("approved", "waiting"),
+)
+
+
+def _pairs(moves: tuple[tuple[str, str], ...]) -> str:
+    return ", ".join(f"('{source}','{target}')" for source, target in moves)
+
+
+def content_is_hashed() -> Guard:
+    """A message's content hash is recomputed on the way in."""
+    return Guard(
+        name="content_is_hashed",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=(
+            "IF NEW.content_hash <> salesops_content_hash(NEW.channel, NEW.recipient, NEW.sender, NEW.subject, NEW.body,"
+            " NEW.attachments::text[], NEW.rule_version) THEN "
+            + refuse("% does not hash to its content hash")
+            + " END IF; IF EXISTS (SELECT 1 FROM unnest(NEW.evidence_ids) i WHERE NOT EXISTS (SELECT 1"
+            " FROM prospects_evidence e WHERE e.id = i AND e.prospect_id = NEW.prospect_id)) THEN "
+            + refuse("% cites evidence that is not its prospect''s")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def request_is_frozen() -> Guard:
+    """The dossier never changes; the status moves only along its legal moves; the version only grows.
+
+    A request becomes approved, rejected, deferred or handed back only together with the decision that says so.
+    """
+    return Guard(
+        name="request_is_frozen",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=(
+            "IF (OLD.client_id, OLD.prospect_id, OLD.contact_id, OLD.playbook_version_id, OLD.message_id, OLD.channel,"
+            " OLD.content_hash, OLD.facts_no, OLD.dossier, OLD.created_at) IS DISTINCT FROM (NEW.client_id,"
+            " NEW.prospect_id, NEW.contact_id, NEW.playbook_version_id, NEW.message_id, NEW.channel, NEW.content_hash,"
+            " NEW.facts_no, NEW.dossier, NEW.created_at) OR NEW.version < OLD.version THEN "
+            + refuse("% keeps its dossier")
+            + " END IF; IF OLD.status <> NEW.status THEN"
+            f" IF (OLD.status, NEW.status) NOT IN ({_pairs(REQUEST_MOVES)}) THEN "
+            + refuse("% cannot make that status change")
+            + " END IF; IF OLD.status = 'waiting' AND NEW.status IN ('approved','rejected','deferred','redraft')"
+            " AND NOT EXISTS (SELECT 1 FROM approvals_decision d WHERE d.request_id = NEW.id"
+            " AND d.request_version = OLD.version AND d.kind = ANY(CASE NEW.status"
+            " WHEN 'approved' THEN ARRAY['approve','approve_edits'] WHEN 'rejected' THEN ARRAY['reject']"
+            " WHEN 'deferred' THEN ARRAY['defer'] ELSE ARRAY['redraft'] END)) THEN "
+            + refuse("% changes status only by a decision")
+            + " END IF; END IF; RETURN NEW;"
+        ),
+    )
+
+
+def request_matches_its_message() -> Guard:
+    """A request asks for exactly one message: same prospect, contact, channel and content."""
+    return Guard(
+        name="request_matches",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=(
+            "IF NOT EXISTS (SELECT 1 FROM approvals_message m WHERE m.id = NEW.message_id"
+            " AND m.client_id = NEW.client_id AND m.prospect_id = NEW.prospect_id AND m.contact_id = NEW.contact_id"
+            " AND m.channel = NEW.channel AND m.content_hash = NEW.content_hash) THEN "
+            + refuse("% does not match its message")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def decision_is_current() -> Guard:
+    """A person decides a waiting request, at its present version, on the very content they saw or edited."""
+    return Guard(
+        name="decision_is_current",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("asked", "approvals_approvalrequest%ROWTYPE"), ("words", "approvals_message%ROWTYPE")],
+        func=(
+            "SELECT * INTO asked FROM approvals_approvalrequest WHERE id = NEW.request_id FOR UPDATE;"
+            " IF asked.client_id <> NEW.client_id OR asked.status <> 'waiting' OR asked.version <> NEW.request_version"
+            " THEN " + refuse("% is not about a waiting request as it stands") + " END IF;"
+            " IF asked.created_by_id = NEW.user_id AND NEW.kind LIKE '%approve%' THEN "
+            + refuse("% is by the maker of its request")
+            + " END IF;"
+            " SELECT * INTO words FROM approvals_message WHERE id = NEW.message_id;"
+            " IF words.content_hash <> NEW.content_hash OR words.prospect_id <> asked.prospect_id"
+            " OR words.contact_id <> asked.contact_id OR words.channel <> asked.channel THEN "
+            + refuse("% is about other words than its message")
+            + " END IF;"
+            " IF NEW.kind <> 'approve_edits' AND NEW.message_id <> asked.message_id AND NOT EXISTS (SELECT 1"
+            " FROM approvals_decision d WHERE d.request_id = NEW.request_id AND d.kind = 'first_approve'"
+            " AND d.content_hash = NEW.content_hash) THEN "
+            + refuse("% is about other words than its request")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def dispatch_is_approved() -> Guard:
+    """No dispatch without its approving decision, for the same person, channel and content; it starts in undo_hold."""
+    return Guard(
+        name="dispatch_is_approved",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=(
+            "IF NEW.status <> 'undo_hold' THEN " + refuse("% starts in undo_hold") + " END IF;"
+            " IF NOT EXISTS (SELECT 1 FROM approvals_decision d"
+            " JOIN approvals_approvalrequest r ON r.id = d.request_id JOIN approvals_message m ON m.id = d.message_id"
+            " WHERE d.id = NEW.decision_id AND d.kind IN ('approve','approve_edits') AND d.request_id = NEW.request_id"
+            " AND d.client_id = NEW.client_id AND d.message_id = NEW.message_id AND d.content_hash = NEW.content_hash"
+            " AND r.prospect_id = NEW.prospect_id AND r.contact_id = NEW.contact_id AND r.channel = NEW.channel"
+            " AND m.prospect_id = NEW.prospect_id AND m.contact_id = NEW.contact_id AND m.channel = NEW.channel"
+            " AND m.recipient = NEW.recipient AND m.content_hash = NEW.content_hash) THEN "
+            + refuse("% has no approving decision for exactly this")
+            + " END IF; IF EXISTS (SELECT 1 FROM approvals_approvalrequest r JOIN playbooks_playbookversion v"
+            " ON v.id = r.playbook_version_id JOIN approvals_decision d ON d.id = NEW.decision_id"
+            " WHERE r.id = NEW.request_id AND v.two_approvers AND NOT EXISTS (SELECT 1 FROM approvals_decision f"
+            " WHERE f.request_id = r.id AND f.kind = 'first_approve' AND f.content_hash = NEW.content_hash"
+            " AND f.user_id <> d.user_id)) THEN "
+            + refuse("% needs a second approver")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def dispatch_moves() -> Guard:
+    """What is sent, and to whom, never changes; the status moves along its legal moves, and is claimed before it sends."""
+    return Guard(
+        name="dispatch_moves",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=(
+            "IF (OLD.client_id, OLD.decision_id, OLD.request_id, OLD.prospect_id, OLD.contact_id, OLD.channel,"
+            " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at) IS DISTINCT FROM"
+            " (NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
+            " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at)"
+            " OR NEW.attempts < OLD.attempts THEN "
+            + refuse("% keeps what was approved")
+            + f" END IF; IF OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN ({_pairs(DISPATCH_MOVES)}) THEN "
+            + refuse("% cannot make that status change")
+            + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND (NEW.token IS NULL"
+            " OR NEW.attempts <> OLD.attempts + 1 OR clock_timestamp() < OLD.not_before) THEN "
+            + refuse("% must be claimed, and due, before it sends")
+            + " END IF; IF OLD.status = 'undo_hold' AND NEW.status = 'queued' AND clock_timestamp() < OLD.not_before THEN "
+            + refuse("% is still in its undo window")
+            + " END IF; RETURN NEW;"
+        ),
+    )

@@ -1,0 +1,38 @@
+"""Every kind of audit entry, with what it means."""
+
+from django.db import models
+
+
+class AuditEvent(models.TextChoices):
+    """Namespaced names: what was acted on, then what happened to it."""
+
+    SIGNED_IN = "user.signed_in", "A person signed in"
+    IMPORT_FINISHED = "import.finished", "A file was imported"
+    IMPORT_FAILED = "import.failed", "A file could not be imported"
+    CONVERGENCE_STARTED = "convergence.started", "Agents were set to work"
+    CONVERGENCE_FINISHED = "convergence.finished", "Agents came to rest"
+    PERMISSION_DENIED = "agent.permission_denied", "An agent proposed what its team may not write"
+    PLAYBOOK_DRAFTED = "playbook.drafted", "A new version was drafted"
+    PLAYBOOK_SUBMITTED = "playbook.submitted", "A draft went to review"
+    PLAYBOOK_SENT_BACK = "playbook.sent_back", "A draft was sent back to its author"
+    PLAYBOOK_APPROVED = "playbook.approved", "A version was approved"
+    PLAYBOOK_ACTIVATED = "playbook.activated", "A version began to rule"
+    PLAYBOOK_RETIRED = "playbook.retired", "A version was retired"
+    STOP_SET = "stop.set", "A person stopped something"
+    STOP_LIFTED = "stop.lifted", "A stop was lifted"
+    PERMISSION_CHANGED = "permission.changed", "The permission matrix changed"
+    ROLE_CHANGED = "role.changed", "A person's roles changed"
+    SANDBOX_CHANGED = "client.sandbox_changed", "The client went live or back into the sandbox"
+    STAGE_CHANGED = "prospect.stage_changed", "A person moved a prospect to another stage"
+    REQUEST_EXPIRED = "request.expired", "Nobody decided in time"
+    REQUEST_CANCELLED = "request.cancelled", "The reason to ask was gone"
+    DECISION_MADE = "decision.made", "A person decided a request"
+    DECISION_UNDONE = "decision.undone", "An approval was undone before anything left"
+    DISPATCH_ACCEPTED = "dispatch.accepted", "The channel took a message over"
+    DISPATCH_REFUSED = "dispatch.refused", "The channel refused a message"
+    DISPATCH_UNKNOWN = "dispatch.unknown", "It is not known whether a message went out"
+    DISPATCH_POSTPONED = "dispatch.postponed", "A check postponed a message"
+    DISPATCH_CANCELLED = "dispatch.cancelled", "A check or a person cancelled a message"
+    DISPATCH_RESOLVED = "dispatch.resolved", "A person said what became of an unknown message"
+    SUPPRESSED = "suppression.added", "Somebody will not be contacted again"
+    TASK_DONE = "task.done", "A person finished a task"

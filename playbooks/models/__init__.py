@@ -1,0 +1,43 @@
+from playbooks.models.audit import AuditEntry
+from playbooks.models.choices import Category, Channel, Layer, Route, Team, Tier
+from playbooks.models.clients import Client, Membership, Role, User
+from playbooks.models.content import (
+    AgentAssignment,
+    BrandRule,
+    ChannelPolicy,
+    Criterion,
+    MessageTemplate,
+    SequenceStep,
+    StageRule,
+    ValueProposition,
+)
+from playbooks.models.control import AgentPermission, BudgetPeriod, Stop
+from playbooks.models.playbook import Activation, Playbook, PlaybookVersion
+
+__all__ = [
+    "Activation",
+    "AgentAssignment",
+    "AgentPermission",
+    "AuditEntry",
+    "BrandRule",
+    "BudgetPeriod",
+    "Category",
+    "Channel",
+    "ChannelPolicy",
+    "Client",
+    "Criterion",
+    "Layer",
+    "Membership",
+    "MessageTemplate",
+    "Playbook",
+    "PlaybookVersion",
+    "Role",
+    "Route",
+    "SequenceStep",
+    "StageRule",
+    "Stop",
+    "Team",
+    "Tier",
+    "User",
+    "ValueProposition",
+]

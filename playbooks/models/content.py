@@ -1,0 +1,232 @@
+"""The child rows of a playbook version: criteria, rules, words, limits. They freeze with their version."""
+
+from __future__ import annotations
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from playbooks.models.choices import Channel, Layer, Category, Team
+from playbooks.models.playbook import PlaybookVersion
+from salesops.guards import Guard, refuse
+
+
+def frozen_with_version() -> Guard:
+    """Refuse any change to a child row whose version has left draft."""
+    return Guard(
+        name="frozen_with_version",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+        declare=[("frozen", "boolean")],
+        func=(
+            "SELECT bool_or(status <> 'draft') INTO frozen FROM playbooks_playbookversion WHERE id IN ("
+            "CASE WHEN TG_OP <> 'INSERT' THEN OLD.version_id END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.version_id END);"
+            " IF frozen THEN " + refuse("% belongs to a playbook version that is frozen") + " END IF;"
+            " IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
+        ),
+    )
+
+
+class Criterion(models.Model):
+    """One weighted, declarative question in a scorecard. ``params`` fit ``kind`` (see prospects.rules.criteria)."""
+
+    class Kind(models.TextChoices):
+        IN_SET = "in_set", "Is the value one of these?"
+        IN_RANGE = "in_range", "Is the number inside?"
+        OVERLAP = "overlap", "What share of the wanted set is present?"
+        SIGNAL = "signal", "Did this kind of signal happen?"
+        MEASURE = "measure", "A number from signals"
+        PHRASE = "phrase", "Do these words appear?"
+        ANSWER = "answer", "A structured answer"
+        FLAG = "flag", "A strong negative if true"
+
+    class Missing(models.TextChoices):
+        UNKNOWN = "unknown", "Unknown: leaves the sum, lowers coverage"
+        ZERO = "zero", "Counts as zero"
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="criteria")
+    scorecard = models.SlugField(max_length=40, default="icp")
+    layer = models.CharField(max_length=16, choices=Layer.choices)
+    category = models.CharField(max_length=16, choices=Category.choices)
+    key = models.SlugField(max_length=60)
+    label = models.CharField(max_length=160)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    weight = models.FloatField(default=10)
+    params = models.JSONField(default=dict, blank=True)
+    half_life_days = models.FloatField(null=True, blank=True, help_text="Evidence fades by half in this many days.")
+    missing = models.CharField(max_length=8, choices=Missing.choices, default=Missing.UNKNOWN)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["scorecard", "position", "id"]
+        verbose_name_plural = "criteria"
+        constraints = [
+            models.UniqueConstraint(fields=["version", "scorecard", "key"], name="criterion_key_once"),
+            models.CheckConstraint(condition=Q(weight__gte=0), name="criterion_weight_not_negative"),
+            models.CheckConstraint(
+                condition=Q(half_life_days__isnull=True) | Q(half_life_days__gt=0), name="criterion_half_life_positive"
+            ),
+            models.CheckConstraint(condition=Q(layer__in=Layer.values), name="criterion_layer_known"),
+            models.CheckConstraint(condition=Q(category__in=Category.values), name="criterion_category_known"),
+        ]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ValueProposition(models.Model):
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="value_propositions")
+    segment = models.CharField(max_length=80, blank=True)
+    pain = models.CharField(max_length=300)
+    promise = models.CharField(max_length=300)
+    proof = models.CharField(max_length=300, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return self.promise
+
+
+class StageRule(models.Model):
+    """What must hold before a stage may change."""
+
+    class Pipeline(models.TextChoices):
+        PROSPECT = "prospect", "Prospect"
+        DEAL = "deal", "Deal"
+        CUSTOMER = "customer", "Customer"
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="stage_rules")
+    pipeline = models.CharField(max_length=16, choices=Pipeline.choices, default=Pipeline.PROSPECT)
+    from_stage = models.CharField(max_length=24)
+    to_stage = models.CharField(max_length=24)
+    min_categories = models.PositiveSmallIntegerField(default=0)
+    required_categories = models.JSONField(default=list, blank=True)
+    required_layers = models.JSONField(default=list, blank=True)
+    min_score = models.FloatField(null=True, blank=True)
+    min_coverage = models.FloatField(null=True, blank=True)
+    needs_person = models.BooleanField(default=False)
+    team = models.CharField(max_length=16, choices=Team.choices, default=Team.QUALIFICATION)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["pipeline", "position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "pipeline", "from_stage", "to_stage"], name="stage_rule_once")
+        ]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return f"{self.from_stage} → {self.to_stage}"
+
+
+class ChannelPolicy(models.Model):
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="channel_policies")
+    channel = models.CharField(max_length=16, choices=Channel.choices)
+    enabled = models.BooleanField(default=True)
+    daily_cap = models.PositiveIntegerField(default=0)
+    unit_cost = models.DecimalField(max_digits=8, decimal_places=2, default=0)
+    reply_rate = models.FloatField(default=0.05, help_text="Expected share of positive replies, before our own data.")
+    min_confidence = models.FloatField(default=0.6)
+
+    class Meta:
+        ordering = ["channel"]
+        verbose_name_plural = "channel policies"
+        constraints = [models.UniqueConstraint(fields=["version", "channel"], name="channel_policy_once")]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return self.get_channel_display()
+
+
+class MessageTemplate(models.Model):
+    """Words with placeholders; resolved only from evidence and company facts."""
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="templates")
+    key = models.SlugField(max_length=60)
+    channel = models.CharField(max_length=16, choices=Channel.choices, default=Channel.EMAIL)
+    angle = models.CharField(max_length=40)
+    segment = models.CharField(max_length=80, blank=True)
+    requires = models.JSONField(default=list, blank=True, help_text="Criterion keys this angle rests on.")
+    subject = models.CharField(max_length=200, blank=True)
+    body = models.TextField()
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [models.UniqueConstraint(fields=["version", "key"], name="template_key_once")]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class SequenceStep(models.Model):
+    """One planned touch of a tier."""
+
+    class Slot(models.TextChoices):
+        PREFERRED = "preferred", "Preferred channel"
+        SECOND = "second", "Second channel"
+        PHONE = "phone", "Phone"
+        EMAIL = "email", "E-mail"
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="sequence_steps")
+    tier = models.CharField(max_length=8)
+    day = models.PositiveSmallIntegerField()
+    slot = models.CharField(max_length=16, choices=Slot.choices)
+    purpose = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ["tier", "day"]
+        constraints = [models.UniqueConstraint(fields=["version", "tier", "day"], name="sequence_step_once")]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return f"{self.tier} day {self.day}"
+
+
+class AgentAssignment(models.Model):
+    """Which implementation of an agent runs for this playbook. No row means ``rules``."""
+
+    class Implementation(models.TextChoices):
+        RULES = "rules", "Rules"
+        LLM = "llm", "Language model"
+        HUMAN = "human", "Human"
+        OFF = "off", "Off"
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="agent_assignments")
+    agent = models.SlugField(max_length=40)
+    implementation = models.CharField(max_length=8, choices=Implementation.choices, default=Implementation.RULES)
+    model = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        ordering = ["agent"]
+        constraints = [models.UniqueConstraint(fields=["version", "agent"], name="agent_assignment_once")]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.implementation}"
+
+
+class BrandRule(models.Model):
+    """Words this client never says, or says only after a second look."""
+
+    class Verdict(models.TextChoices):
+        REVIEW = "review", "Needs a second look"
+        BLOCK = "block", "Never"
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="brand_rules")
+    phrase = models.CharField(max_length=200)
+    verdict = models.CharField(max_length=8, choices=Verdict.choices, default=Verdict.BLOCK)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["phrase"]
+        constraints = [models.UniqueConstraint(fields=["version", "phrase"], name="brand_rule_once")]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return self.phrase

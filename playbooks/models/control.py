@@ -1,0 +1,139 @@
+"""What is allowed: the permission matrix, stops, and budgets that cannot be overspent."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from playbooks.models.choices import Team
+from playbooks.models.clients import Client, User
+from playbooks.models.playbook import Playbook
+from salesops.dbtypes import trace_id_field
+from salesops.guards import no_delete
+
+
+class AgentPermission(models.Model):
+    """One cell of the matrix: what a team may do with a resource. A client's row overrides the global one."""
+
+    class Resource(models.TextChoices):
+        CONTACT = "contact", "Contact create and update"
+        DEAL_STAGE = "deal_stage", "Deal stage advance"
+        ACTIVITY = "activity", "Activity log"
+        ICP_EVIDENCE = "icp_evidence", "ICP score and evidence"
+        DEAL_VALUE = "deal_value", "Deal value and probability"
+        CHURN_RISK = "churn_risk", "Churn risk"
+
+    class Access(models.TextChoices):
+        NONE = "none", "None"
+        READ = "read", "Read"
+        WRITE = "write", "Write"
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, help_text="Empty: every client.")
+    team = models.CharField(max_length=16, choices=Team.choices)
+    resource = models.CharField(max_length=16, choices=Resource.choices)
+    access = models.CharField(max_length=8, choices=Access.choices)
+
+    class Meta:
+        ordering = ["team", "resource"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "team", "resource"], name="agent_permission_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.team} · {self.resource}: {self.access}"
+
+
+class StopQuerySet(models.QuerySet["Stop"]):
+    def in_force(self) -> StopQuerySet:
+        """Stops that hold now."""
+        return self.filter(Q(until__isnull=True) | Q(until__gt=timezone.now()), lifted_at__isnull=True)
+
+    def for_client(self, client: Client | int) -> StopQuerySet:
+        """Stops that touch this client: its own and those over everything."""
+        return self.filter(Q(client=client) | Q(level=Stop.Level.EVERYTHING))
+
+
+class Stop(models.Model):
+    """A person's brake. Checked before every run and again immediately before every dispatch."""
+
+    class Level(models.TextChoices):
+        EVERYTHING = "everything", "Everything"
+        CLIENT = "client", "This client"
+        PLAYBOOK = "playbook", "A playbook"
+        AGENT = "agent", "An agent"
+        PROSPECT = "prospect", "A prospect"
+        REQUEST = "request", "One request"
+
+    class Kind(models.TextChoices):
+        PAUSE = "pause", "Pause"
+        CANCEL = "cancel", "Cancel"
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True)
+    level = models.CharField(max_length=16, choices=Level.choices)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PAUSE)
+    target_id = models.BigIntegerField(null=True, blank=True)
+    agent = models.SlugField(max_length=40, blank=True)
+    reason = models.CharField(max_length=300)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    until = models.DateTimeField(null=True, blank=True)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    lift_reason = models.CharField(max_length=300, blank=True)
+    trace_id = trace_id_field()
+
+    objects = StopQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(level="everything", client__isnull=True) | Q(~Q(level="everything"), client__isnull=False),
+                name="stop_client_fits_level",
+            ),
+            models.CheckConstraint(
+                condition=Q(level__in=["everything", "client"])
+                | Q(level="agent") & ~Q(agent="")
+                | Q(level__in=["playbook", "prospect", "request"], target_id__isnull=False),
+                name="stop_names_its_target",
+            ),
+        ]
+        indexes = [models.Index(fields=["client", "level"], condition=Q(lifted_at__isnull=True), name="stop_open")]
+        triggers = [no_delete()]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.get_level_display()}: {self.reason}"
+
+
+class BudgetPeriod(models.Model):
+    """How much of one limit is used in one period. The check makes overspending impossible, not unlikely."""
+
+    class Bucket(models.TextChoices):
+        CALLS = "calls", "Calls a day"
+        EMAILS = "emails", "E-mails a day"
+        LINKEDIN = "linkedin", "LinkedIn actions a day"
+        SMS = "sms", "SMS a day"
+        MONEY = "money", "Money a month"
+        EXPERIMENTS = "experiments", "Experiments a week"
+        TOKENS = "tokens", "Tokens a day"
+
+    playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="budget_periods")
+    bucket = models.CharField(max_length=16, choices=Bucket.choices)
+    period_start = models.DateField()
+    limit = models.DecimalField(max_digits=16, decimal_places=4)
+    used = models.DecimalField(max_digits=16, decimal_places=4, default=0)
+
+    class Meta:
+        ordering = ["-period_start", "bucket"]
+        constraints = [
+            models.UniqueConstraint(fields=["playbook", "bucket", "period_start"], name="budget_period_once"),
+            models.CheckConstraint(condition=Q(used__gte=0, used__lte=F("limit")), name="budget_never_overspent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.playbook} {self.bucket} {self.period_start}: {self.used}/{self.limit}"
+
+

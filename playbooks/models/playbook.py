@@ -1,0 +1,241 @@
+"""A playbook and its immutable versions."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django_fsm import FSMField, transition
+
+from playbooks.models.clients import Client, User
+from salesops.dbtypes import trace_id_field
+from salesops.guards import Guard, fact_guards, no_delete, refuse
+from salesops.tenancy import TenantQuerySet
+
+
+class Playbook(models.Model):
+    """One client's qualification playbook; what it says lives in its versions."""
+
+    class Kind(models.TextChoices):
+        B2B = "b2b", "Companies"
+        HOUSEHOLD = "household", "Households"
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="playbooks")
+    slug = models.SlugField(max_length=60)
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.B2B)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet["Playbook"].as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["client", "slug"], name="playbook_slug_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def active_version(self) -> PlaybookVersion | None:
+        """The version that rules today, or None before the first activation."""
+        return self.versions.filter(status=PlaybookVersion.Status.ACTIVE).first()
+
+
+class PlaybookVersionQuerySet(models.QuerySet["PlaybookVersion"]):
+    def for_client(self, client: Client | int) -> Self:
+        return self.filter(playbook__client=client)
+
+    def active(self) -> Self:
+        return self.filter(status=PlaybookVersion.Status.ACTIVE)
+
+
+def _percent(default: int, label: str) -> models.PositiveSmallIntegerField[int, int]:
+    return models.PositiveSmallIntegerField(label, default=default, validators=[MaxValueValidator(100)])
+
+
+def _words() -> ArrayField[list[str], list[str]]:
+    return ArrayField(models.CharField(max_length=120), default=list, blank=True)
+
+
+class PlaybookVersion(models.Model):
+    """Everything one playbook says at one time. Editable while a draft; frozen, with its child rows, ever after."""
+
+    class Status(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        IN_REVIEW = "in_review", "In review"
+        APPROVED = "approved", "Approved"
+        ACTIVE = "active", "Active"
+        RETIRED = "retired", "Retired"
+
+    playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    status = FSMField(max_length=16, choices=Status.choices, default=Status.DRAFT, protected=True, editable=False)
+    change_note = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    activated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    activated_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+
+    root_intent = models.CharField(max_length=300, blank=True, help_text="What this playbook is for, in one sentence.")
+    procedure = models.TextField(blank=True, help_text="The documented workflow, in Markdown.")
+    icp_description = models.TextField("ideal customer", blank=True)
+    icp_industries = _words()
+    icp_related_industries = _words()
+    icp_employees_min = models.PositiveIntegerField(null=True, blank=True)
+    icp_employees_max = models.PositiveIntegerField(null=True, blank=True)
+    icp_countries = _words()
+    icp_roles = _words()
+
+    weight_firmographic = _percent(20, "firmographic weight")
+    weight_behavioral = _percent(25, "behavioral weight")
+    weight_psychologic = _percent(30, "psychologic weight")
+    weight_investment = _percent(25, "investment weight")
+
+    hot_threshold = models.FloatField(default=70, help_text="Composite at or above: hot.")
+    warm_threshold = models.FloatField(default=40, help_text="Composite at or above: warm; below: cold.")
+    tier_1_threshold = models.FloatField(default=0.8)
+    tier_2_threshold = models.FloatField(default=0.6)
+    tier_3_threshold = models.FloatField(default=0.4)
+    min_confidence = models.FloatField(default=0.6, help_text="Evidence below this confidence does not count.")
+    min_categories = models.PositiveSmallIntegerField(default=3, validators=[MinValueValidator(1)])
+    min_quality = models.PositiveSmallIntegerField(default=85, help_text="Message points needed to reach the queue.")
+    min_contact_confidence = models.FloatField(default=0.6)
+
+    calls_per_day = models.PositiveIntegerField(default=40)
+    emails_per_day = models.PositiveIntegerField(default=200)
+    linkedin_per_day = models.PositiveIntegerField(default=15)
+    sms_per_day = models.PositiveIntegerField(default=0)
+    money_per_month = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    experiments_per_week = models.PositiveIntegerField(default=2)
+    tokens_per_day = models.PositiveBigIntegerField(default=0)
+    currency = models.CharField(max_length=3, default="USD")
+    deal_value = models.DecimalField(
+        max_digits=12, decimal_places=2, default=0, help_text="Expected value of one converted prospect."
+    )
+
+    undo_seconds = models.PositiveIntegerField(default=60)
+    request_hours = models.PositiveIntegerField(default=72, help_text="A request or approval older than this expires.")
+    two_approvers = models.BooleanField(default=False)
+    countries = _words()
+
+    objects = PlaybookVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["playbook", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["playbook", "number"], name="playbook_version_number_once"),
+            models.UniqueConstraint(fields=["playbook"], condition=Q(status="active"), name="playbook_one_active"),
+            models.CheckConstraint(
+                condition=Q(
+                    weight_firmographic=100 - F("weight_behavioral") - F("weight_psychologic") - F("weight_investment")
+                ),
+                name="playbook_layer_weights_sum_to_100",
+                violation_error_message="The four layer weights must sum to 100.",
+            ),
+            models.CheckConstraint(
+                condition=Q(hot_threshold__gt=F("warm_threshold"), warm_threshold__gte=0, hot_threshold__lte=100),
+                name="playbook_hot_above_warm",
+                violation_error_message="The hot threshold must be above the warm one, both between 0 and 100.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    tier_1_threshold__gt=F("tier_2_threshold"), tier_2_threshold__gt=F("tier_3_threshold"),
+                    tier_3_threshold__gte=0, tier_1_threshold__lte=1,
+                ),
+                name="playbook_tiers_ordered",
+                violation_error_message="Tier thresholds must fall: tier 1 > tier 2 > tier 3, all between 0 and 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(calls_per_day__gt=0, emails_per_day__gt=0, money_per_month__gte=0),
+                name="playbook_limits_positive",
+                violation_error_message="Calls and e-mails per day must be above 0; the money limit must not be negative.",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_confidence__gte=0, min_confidence__lte=1, min_categories__gte=1),
+                name="playbook_minimums_in_range",
+                violation_error_message="Minimum confidence lies between 0 and 1; minimum categories is at least 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["draft", "in_review", "approved", "active", "retired"]),
+                name="playbook_version_status_known",
+            ),
+        ]
+        triggers = [
+            no_delete(),
+            Guard(
+                name="frozen",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=(
+                    "IF OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (('draft','in_review'),"
+                    " ('in_review','draft'), ('in_review','approved'), ('approved','active'), ('active','retired'),"
+                    " ('retired','active'), ('approved','retired')) THEN "
+                    + refuse("% cannot make that status change")
+                    + " END IF; IF OLD.status <> 'draft' AND"
+                    " to_jsonb(OLD) - '{status,activated_at,activated_by_id,change_note}'::text[] IS DISTINCT FROM"
+                    " to_jsonb(NEW) - '{status,activated_at,activated_by_id,change_note}'::text[] THEN "
+                    + refuse("% is frozen once it has left draft")
+                    + " END IF; RETURN NEW;"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.playbook} v{self.number}"
+
+    @property
+    def editable(self) -> bool:
+        return bool(self.status == self.Status.DRAFT)
+
+    @property
+    def layer_weights(self) -> dict[str, int]:
+        """Layer → whole-number weight; the four sum to 100."""
+        return {
+            "firmographic": self.weight_firmographic,
+            "behavioral": self.weight_behavioral,
+            "psychologic": self.weight_psychologic,
+            "investment": self.weight_investment,
+        }
+
+    @transition(field=status, source=Status.DRAFT, target=Status.IN_REVIEW)
+    def submit(self) -> None:
+        """Put the draft before a second pair of eyes; it freezes."""
+
+    @transition(field=status, source=Status.IN_REVIEW, target=Status.DRAFT)
+    def send_back(self) -> None:
+        """Return to its author; it thaws."""
+
+    @transition(field=status, source=Status.IN_REVIEW, target=Status.APPROVED)
+    def approve(self) -> None:
+        """Accept the words; it does not rule yet."""
+
+    @transition(field=status, source=[Status.APPROVED, Status.RETIRED], target=Status.ACTIVE)
+    def activate(self) -> None:
+        """Let it rule from now on (of a retired version: a rollback)."""
+
+    @transition(field=status, source=[Status.ACTIVE, Status.APPROVED], target=Status.RETIRED)
+    def retire(self) -> None:
+        """Stop ruling; past scores and decisions stay bound to it."""
+
+
+class Activation(models.Model):
+    """When a version began to rule, on whose word and why: rollbacks included."""
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="activations")
+    at = models.DateTimeField(auto_now_add=True)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    note = models.TextField(blank=True)
+    trace_id = trace_id_field()
+
+    class Meta:
+        ordering = ["-at"]
+        triggers = fact_guards()
+
+    def __str__(self) -> str:
+        return f"{self.version} at {self.at:%Y-%m-%d}"

@@ -1,0 +1,27 @@
+from prospects.models.accounts import Company, Contact, ImportBatch
+from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
+from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome
+from prospects.models.prospect import Prospect, Stage, Verdict
+from prospects.models.runs import AgentRun, Convergence
+
+__all__ = [
+    "AgentRun",
+    "Basis",
+    "Company",
+    "Contact",
+    "Convergence",
+    "Diagnostic",
+    "Evidence",
+    "FunnelCell",
+    "FunnelChange",
+    "FunnelMark",
+    "Grain",
+    "ImportBatch",
+    "Outcome",
+    "Prospect",
+    "Score",
+    "Signal",
+    "Stage",
+    "StageTransition",
+    "Verdict",
+]

@@ -1,0 +1,196 @@
+"""Facts about prospects: append-only. What was seen, how it was judged, what it added up to, where it moved them."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from playbooks.models import Category, Client, Layer, PlaybookVersion, StageRule, User
+from prospects.models.funnel import transition_funnel_triggers
+from prospects.models.guards import evidence_cites_its_signals, prospect_follows_transition, transition_is_earned
+from prospects.models.prospect import Prospect
+from prospects.models.runs import AgentRun
+from salesops.dbtypes import fact_no_field
+from salesops.guards import fact_guards
+from salesops.tenancy import TenantQuerySet
+
+
+class Signal(models.Model):
+    """A raw observation with a time and a source. Kind ``profile`` is one row of an imported file, in ``data``."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="signals", db_index=False)
+    kind = models.CharField(max_length=60)
+    observed_at = models.DateTimeField()
+    value = models.FloatField(null=True, blank=True)
+    text = models.TextField(blank=True)
+    data = models.JSONField(default=dict, blank=True)
+    source = models.CharField(max_length=255, help_text="The file, connector or agent that saw it.")
+    source_ref = models.CharField(max_length=300, blank=True, help_text="Where in the source: row, URL, event id.")
+    dedup_key = models.CharField(max_length=80, help_text="The same observation has the same key, however often it comes.")
+    run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    fact_no = fact_no_field()
+    created_at = models.DateTimeField(default=timezone.now)
+    trace_id = models.CharField(max_length=32)
+
+    objects = TenantQuerySet["Signal"].as_manager()
+
+    class Meta:
+        ordering = ["-observed_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["prospect", "dedup_key"], name="signal_once")]
+        triggers = fact_guards()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.observed_at:%Y-%m-%d}"
+
+
+class Evidence(models.Model):
+    """A judged fragment under one criterion. Later evidence for the same criterion supersedes earlier; nothing is edited."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="evidence", db_index=False)
+    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+")
+    scorecard = models.CharField(max_length=40, default="icp")
+    layer = models.CharField(max_length=16, choices=Layer.choices)
+    category = models.CharField(max_length=16, choices=Category.choices)
+    criterion = models.CharField(max_length=60, help_text="Key of the criterion in that version.")
+    value = models.FloatField()
+    confidence = models.FloatField()
+    strong_negative = models.BooleanField(default=False)
+    rationale = models.CharField(max_length=500)
+    quote = models.TextField(blank=True)
+    signal_ids = ArrayField(models.BigIntegerField())
+    fact_ref = models.CharField(max_length=160, help_text="The underlying fact: rows that share it are not independent.")
+    source = models.CharField(max_length=255)
+    observed_at = models.DateTimeField()
+    run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    fact_no = fact_no_field()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = TenantQuerySet["Evidence"].as_manager()
+
+    class Meta:
+        ordering = ["-observed_at", "-id"]
+        verbose_name_plural = "evidence"
+        constraints = [
+            models.CheckConstraint(condition=Q(value__gte=0, value__lte=100), name="evidence_value_in_range"),
+            models.CheckConstraint(condition=Q(confidence__gte=0, confidence__lte=1), name="evidence_confidence_in_range"),
+            models.CheckConstraint(condition=~Q(rationale=""), name="evidence_has_rationale"),
+            models.CheckConstraint(condition=Q(layer__in=Layer.values), name="evidence_layer_known"),
+            models.CheckConstraint(condition=Q(category__in=Category.values), name="evidence_category_known"),
+        ]
+        indexes = [models.Index(fields=["prospect", "scorecard", "criterion"], name="evidence_by_criterion")]
+        triggers = [*fact_guards(), evidence_cites_its_signals()]
+
+    def __str__(self) -> str:
+        return f"{self.criterion}: {self.value:g}"
+
+
+class Score(models.Model):
+    """One scorecard of one prospect at one time, with everything it was added up from."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="scores", db_index=False)
+    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+")
+    scorecard = models.CharField(max_length=40)
+    value = models.FloatField()
+    coverage = models.FloatField()
+    provisional = models.BooleanField(default=True)
+    breakdown = models.JSONField(help_text="Per criterion: weight, value, contribution, evidence id; per layer: score.")
+    computed_at = models.DateTimeField()
+    run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    fact_no = fact_no_field()
+
+    objects = TenantQuerySet["Score"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(value__gte=0, value__lte=100), name="score_value_in_range"),
+            models.CheckConstraint(condition=Q(coverage__gte=0, coverage__lte=1), name="score_coverage_in_range"),
+        ]
+        indexes = [models.Index(fields=["prospect", "scorecard", "-id"], name="score_latest")]
+        triggers = fact_guards()
+
+    def __str__(self) -> str:
+        return f"{self.scorecard} {self.value:g}"
+
+
+class StageTransition(models.Model):
+    """One move of one prospect: from where, to where, on whose word, on which evidence."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="transitions", db_index=False)
+    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    pipeline = models.CharField(max_length=16, choices=StageRule.Pipeline.choices, default=StageRule.Pipeline.PROSPECT)
+    seq = models.PositiveIntegerField()
+    from_stage = models.CharField(max_length=24)
+    to_stage = models.CharField(max_length=24)
+    at = models.DateTimeField()
+    seconds = models.FloatField(help_text="Spent in the stage left.")
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    agent = models.CharField(max_length=40, blank=True)
+    run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    reason = models.CharField(max_length=500, blank=True)
+    evidence_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    score = models.ForeignKey(Score, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    transaction = models.BigIntegerField(default=0, editable=False, help_text="Set by PostgreSQL.")
+    trace_id = models.CharField(max_length=32)
+
+    objects = TenantQuerySet["StageTransition"].as_manager()
+
+    class Meta:
+        ordering = ["prospect", "pipeline", "-seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["prospect", "pipeline", "seq"], name="transition_seq_once"),
+            models.CheckConstraint(condition=Q(seconds__gte=0), name="transition_seconds_not_negative"),
+            models.CheckConstraint(condition=Q(seq__gte=1), name="transition_seq_from_one"),
+        ]
+        indexes = [
+            models.Index(fields=["client", "at"], name="transition_by_time"),
+            models.Index(fields=["client", "to_stage", "at"], name="transition_by_stage"),
+        ]
+        triggers = [*fact_guards(), transition_is_earned(), prospect_follows_transition(), *transition_funnel_triggers()]
+
+    def __str__(self) -> str:
+        return f"{self.from_stage} → {self.to_stage}"
+
+
+class Diagnostic(models.Model):
+    """Why a proposal was refused, or why a prospect stalled."""
+
+    class Kind(models.TextChoices):
+        SCHEMA = "schema", "Malformed proposal"
+        PERMISSION = "permission_denied", "Not permitted"
+        PROVENANCE = "provenance", "Source does not hold"
+        RANGE = "range", "Out of range"
+        CONFLICT = "conflict", "In conflict"
+        PREEMPTED = "preempted", "Another team had priority"
+        BUDGET = "budget", "Limit reached"
+        COMPLIANCE = "compliance", "Compliance refused"
+        QUALITY = "quality", "Needs review"
+        STALLED = "stalled", "Stalled"
+        STOPPED = "stopped", "Stopped by a person"
+        FAILED = "failed", "Agent failed"
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="diagnostics", db_index=False)
+    run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="diagnostics")
+    agent = models.CharField(max_length=40)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    message = models.CharField(max_length=500)
+    detail = models.JSONField(default=dict, blank=True)
+    at = models.DateTimeField()
+    trace_id = models.CharField(max_length=32)
+
+    objects = TenantQuerySet["Diagnostic"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["prospect", "-id"], name="diagnostic_latest")]
+        triggers = fact_guards()
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"

@@ -1,0 +1,129 @@
+"""What PostgreSQL refuses about prospects: stages without a log row, log rows without their evidence, borrowed facts."""
+
+from __future__ import annotations
+
+import pgtrigger
+
+from prospects.stages import PROSPECT_MOVES
+from salesops.guards import Guard, refuse
+
+#: Exits and side tracks need a stated reason; every other move needs a stage rule of the playbook version that holds.
+_BY_REASON = ("rejected", "stalled", "nurture", "disqualified", "closed")
+
+
+def stage_follows_its_log() -> Guard:
+    """A prospect is sourced at birth; later its stage is what this very transaction wrote into the transition log."""
+    return Guard(
+        name="stage_follows_its_log",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf("stage", "stage_seq", "stage_since"),
+        func=(
+            "IF TG_OP = 'INSERT' THEN"
+            " IF NEW.stage <> 'sourced' OR NEW.stage_seq <> 0 THEN "
+            + refuse("% starts as sourced")
+            + " END IF; RETURN NEW; END IF;"
+            " IF (OLD.stage, OLD.stage_seq, OLD.stage_since) IS NOT DISTINCT FROM"
+            " (NEW.stage, NEW.stage_seq, NEW.stage_since) THEN RETURN NEW; END IF;"
+            " IF NOT EXISTS (SELECT 1 FROM prospects_stagetransition t WHERE t.prospect_id = NEW.id"
+            " AND t.pipeline = 'prospect' AND t.seq = NEW.stage_seq AND t.to_stage = NEW.stage"
+            " AND t.at = NEW.stage_since AND t.transaction = pg_current_xact_id()::text::bigint) THEN "
+            + refuse("% cannot change stage without a transition written in the same transaction")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def transition_is_earned() -> Guard:
+    """A transition row continues the log, is a legal move, and satisfies the stage rule it names with its own evidence."""
+    moves = ", ".join(f"('{source}','{target}')" for source, target in PROSPECT_MOVES)
+    by_reason = ", ".join(f"'{stage}'" for stage in _BY_REASON)
+    return Guard(
+        name="transition_is_earned",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[
+            ("previous_stage", "text"),
+            ("rule", "playbooks_stagerule%ROWTYPE"),
+            ("held", "prospects_score%ROWTYPE"),
+            ("found", "integer"),
+            ("categories", "text[]"),
+            ("layers", "text[]"),
+        ],
+        func=(
+            "NEW.transaction := pg_current_xact_id()::text::bigint;"
+            # 1. It continues the log.
+            " IF NEW.seq = 1 THEN previous_stage := 'sourced'; ELSE"
+            " SELECT to_stage INTO previous_stage FROM prospects_stagetransition WHERE prospect_id = NEW.prospect_id"
+            " AND pipeline = NEW.pipeline AND seq = NEW.seq - 1; END IF;"
+            " IF previous_stage IS DISTINCT FROM NEW.from_stage THEN "
+            + refuse("% does not continue the log of its prospect")
+            + " END IF;"
+            # 2. It is a legal move.
+            f" IF NEW.pipeline = 'prospect' AND (NEW.from_stage, NEW.to_stage) NOT IN ({moves}) THEN "
+            + refuse("% is not a legal move")
+            + " END IF;"
+            # 3. Its evidence is this prospect's own.
+            " SELECT count(*), array_agg(DISTINCT e.category) FILTER (WHERE e.value >= 50 AND NOT e.strong_negative"
+            " AND e.confidence >= v.min_confidence), array_agg(DISTINCT e.layer)"
+            " INTO found, categories, layers FROM prospects_evidence e, playbooks_playbookversion v"
+            " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = NEW.prospect_id AND v.id = NEW.playbook_version_id;"
+            " IF found <> cardinality(NEW.evidence_ids) THEN "
+            + refuse("% cites evidence that is not its prospect''s")
+            + " END IF;"
+            # 4. Exits and side tracks need words, the rest a rule.
+            f" IF NEW.to_stage IN ({by_reason}) THEN IF NEW.reason = '' THEN "
+            + refuse("% needs a reason")
+            + " END IF; RETURN NEW; END IF;"
+            " SELECT * INTO rule FROM playbooks_stagerule WHERE version_id = NEW.playbook_version_id"
+            " AND pipeline = NEW.pipeline AND from_stage = NEW.from_stage AND to_stage = NEW.to_stage;"
+            " IF NOT FOUND THEN "
+            + refuse("% has no stage rule in its playbook version")
+            + " END IF;"
+            " IF rule.needs_person AND NEW.actor_id IS NULL THEN "
+            + refuse("% needs a person to confirm it")
+            + " END IF;"
+            " IF coalesce(cardinality(categories), 0) < rule.min_categories"
+            " OR NOT coalesce(categories, '{}') @> ARRAY(SELECT jsonb_array_elements_text(rule.required_categories))"
+            " OR NOT coalesce(layers, '{}') @> ARRAY(SELECT jsonb_array_elements_text(rule.required_layers)) THEN "
+            + refuse("% lacks the evidence its stage rule asks for")
+            + " END IF;"
+            # 5. The score it rests on is this prospect's own and high enough.
+            " IF rule.min_score IS NOT NULL OR rule.min_coverage IS NOT NULL THEN"
+            " SELECT * INTO held FROM prospects_score WHERE id = NEW.score_id AND prospect_id = NEW.prospect_id"
+            " AND playbook_version_id = NEW.playbook_version_id;"
+            " IF NOT FOUND OR held.value < coalesce(rule.min_score, 0)"
+            " OR held.coverage < coalesce(rule.min_coverage, 0) THEN "
+            + refuse("% lacks the score its stage rule asks for")
+            + " END IF; END IF; RETURN NEW;"
+        ),
+    )
+
+
+def prospect_follows_transition() -> Guard:
+    """At commit, a transition that its prospect did not follow is refused: the log and the stage cannot part."""
+    return Guard(
+        name="prospect_follows",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        timing=pgtrigger.Deferred,
+        func=(
+            "IF NEW.pipeline = 'prospect' AND NOT EXISTS (SELECT 1 FROM prospects_prospect p"
+            " WHERE p.id = NEW.prospect_id AND p.stage_seq >= NEW.seq) THEN "
+            + refuse("% was not followed by its prospect")
+            + " END IF; RETURN NULL;"
+        ),
+    )
+
+
+def evidence_cites_its_signals() -> Guard:
+    """Evidence without a signal, or with somebody else's, does not exist."""
+    return Guard(
+        name="cites_its_signals",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=(
+            "IF cardinality(NEW.signal_ids) = 0 OR (SELECT count(*) FROM prospects_signal s"
+            " WHERE s.id = ANY(NEW.signal_ids) AND s.prospect_id = NEW.prospect_id) <> cardinality(NEW.signal_ids)"
+            " THEN " + refuse("% must cite signals of its own prospect") + " END IF; RETURN NEW;"
+        ),
+    )

@@ -1,0 +1,109 @@
+"""How agents ran: one convergence over many prospects, one run per agent, prospect and watermark."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from playbooks.models import Client, Playbook, PlaybookVersion, User
+from prospects.models.prospect import Prospect
+from salesops.dbtypes import trace_id_field
+from salesops.guards import fact_guards
+from salesops.tenancy import TenantQuerySet
+
+
+class Convergence(models.Model):
+    """One call of ``converge``: what it was asked, how far it is, what it found."""
+
+    class Depth(models.TextChoices):
+        EARLY = "early", "Early"
+        PRIMARY = "primary", "Primary"
+        EXTENDED = "extended", "Extended"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="convergences")
+    playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="convergences")
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+")
+    depth = models.CharField(max_length=10, choices=Depth.choices, default=Depth.PRIMARY)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    seed = models.BigIntegerField(default=0)
+    clock = models.DateTimeField(help_text="The time the agents are told it is.")
+    limit = models.PositiveIntegerField(null=True, blank=True)
+    up_to_id = models.BigIntegerField(default=0, help_text="Prospects with a higher id came too late for this one.")
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    cycles = models.PositiveIntegerField(default=0)
+    qualified = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    stalled = models.PositiveIntegerField(default=0)
+    requests = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    trace_id = trace_id_field()
+
+    objects = TenantQuerySet["Convergence"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["client", "-id"], name="convergence_latest"),
+            models.Index(fields=["heartbeat_at"], condition=Q(status__in=["queued", "running"]), name="convergence_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.playbook} {self.depth} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class AgentRun(models.Model):
+    """What one agent proposed for one prospect from what it could see; refused proposals included."""
+
+    class Status(models.TextChoices):
+        OK = "ok", "Done"
+        FAILED = "failed", "Failed"
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    convergence = models.ForeignKey(Convergence, on_delete=models.PROTECT, related_name="runs", db_index=False)
+    cycle = models.PositiveSmallIntegerField()
+    agent = models.CharField(max_length=40)
+    implementation = models.CharField(max_length=8)
+    implementation_version = models.CharField(max_length=40)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="runs", db_index=False)
+    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    watermark = models.BigIntegerField(help_text="Newest fact the agent could see.")
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.OK)
+    proposals = models.JSONField(default=list)
+    proposed = models.PositiveSmallIntegerField(default=0)
+    promoted = models.PositiveSmallIntegerField(default=0)
+    refused = models.PositiveSmallIntegerField(default=0)
+    duration_us = models.PositiveIntegerField(default=0)
+    tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    error = models.TextField(blank=True)
+    at = models.DateTimeField()
+    trace_id = models.CharField(max_length=32)
+
+    objects = TenantQuerySet["AgentRun"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["prospect", "agent", "implementation_version", "playbook_version", "watermark"],
+                name="agent_run_once",
+            )
+        ]
+        indexes = [models.Index(fields=["convergence", "agent"], name="agent_run_by_convergence")]
+        triggers = fact_guards()
+
+    def __str__(self) -> str:
+        return f"{self.agent} on {self.prospect_id} at {self.watermark}"
