@@ -19,6 +19,8 @@ from playbooks.criteria import Answer, Criterion, Flag, InRange, InSet, Measure,
 from prospects.rules.facts import ANSWER, Attribute, FactKey, Facts, SignalLike, confidence_of, origin_of
 
 QUOTE_LENGTH = 300
+#: Evidence of this value or more speaks for the prospect.
+ACCEPTS = 50.0
 _LABELS = {"employees": "Team size", "hiring": "Hiring", "stage_label": "Stage"}
 
 
@@ -76,7 +78,7 @@ def _on_attribute(found: Attribute, value: float, words: str, *, strong_negative
         observed_at=signal.observed_at,
         confidence=confidence_of(signal),
         strong_negative=strong_negative,
-        quote=f"{label_of(found.name)}: {_shown(found.value)}"[:QUOTE_LENGTH],
+        quote=f"{label_of(found.name)}: {shown(found.value)}"[:QUOTE_LENGTH],
         source=signal.source,
         origins=(origin_of(signal, found.name),),
     )
@@ -100,14 +102,15 @@ def _on_signals(
     )
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A fact's value as a person reads it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
         low, high = value
         if low == high or high is None or low is None:
-            return _shown(low if low is not None else high) + ("+" if high is None else "")
-        return f"{_shown(low)}–{_shown(high)}"
+            return shown(low if low is not None else high) + ("+" if high is None else "")
+        return f"{shown(low)}–{shown(high)}"
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -132,13 +135,13 @@ def _judge_in_set(params: InSet, facts: Facts) -> Judgement:
     if found is None:
         return UNKNOWN
     have = _folded(found.value)
-    shown = f"{label_of(found.name)} is {_shown(found.value)}"
+    seen = f"{label_of(found.name)} is {shown(found.value)}"
     if not _fold_set(params.values).isdisjoint(have):
-        return _on_attribute(found, 100.0, f"{shown}, as wanted.")
+        return _on_attribute(found, 100.0, f"{seen}, as wanted.")
     best = max((p.credit for p in params.partial if not _fold_set(p.values).isdisjoint(have)), default=None)
     if best is not None:
-        return _on_attribute(found, 100.0 * best, f"{shown}, close to what is wanted.")
-    return _on_attribute(found, 100.0 * params.otherwise, f"{shown}, not among those wanted.")
+        return _on_attribute(found, 100.0 * best, f"{seen}, close to what is wanted.")
+    return _on_attribute(found, 100.0 * params.otherwise, f"{seen}, not among those wanted.")
 
 
 def _as_number(value: Any) -> float | None:
@@ -162,15 +165,15 @@ def _judge_in_range(params: InRange, facts: Facts) -> Judgement:
     number = _as_number(found.value) if found is not None else None
     if found is None or number is None:
         return UNKNOWN
-    shown = f"{label_of(found.name)} is {_shown(found.value)}"
+    seen = f"{label_of(found.name)} is {shown(found.value)}"
     low, high = params.minimum, params.maximum
     if (low is None or number >= low) and (high is None or number <= high):
-        return _on_attribute(found, 100.0, f"{shown}, within {_wanted_range(params)}.")
+        return _on_attribute(found, 100.0, f"{seen}, within {_wanted_range(params)}.")
     near_low = low is not None and low > number >= low - params.soft * abs(low)
     near_high = high is not None and high < number <= high + params.soft * abs(high)
     if near_low or near_high:
-        return _on_attribute(found, 100.0 * params.soft_credit, f"{shown}, just outside {_wanted_range(params)}.")
-    return _on_attribute(found, 0.0, f"{shown}, outside {_wanted_range(params)}.")
+        return _on_attribute(found, 100.0 * params.soft_credit, f"{seen}, just outside {_wanted_range(params)}.")
+    return _on_attribute(found, 0.0, f"{seen}, outside {_wanted_range(params)}.")
 
 
 def _judge_overlap(params: Overlap, facts: Facts) -> Judgement:
@@ -234,7 +237,7 @@ def _judge_measure(params: Measure, facts: Facts) -> Judgement:
         number = _as_number(found.value) if found is not None else None
         if found is None or number is None:
             return UNKNOWN
-        words = f"{label_of(found.name)} is {_shown(found.value)}{unit}."
+        words = f"{label_of(found.name)} is {shown(found.value)}{unit}."
         return _on_attribute(found, interpolate(params.breakpoints, number), words)
     signals = facts.recent(params.kinds, params.within_days)
     if params.statistic in ("count", "days_since"):
@@ -313,7 +316,7 @@ def _judge_answer(params: Answer, facts: Facts) -> Judgement:
 def _judge_flag(params: Flag, facts: Facts) -> Judgement:
     found = facts.attribute(params.attribute) if params.attribute else None
     if found is not None and not _fold_set(params.values).isdisjoint(_folded(found.value)):
-        words = f"{label_of(found.name)} is {_shown(found.value)}: this rules the prospect out."
+        words = f"{label_of(found.name)} is {shown(found.value)}: this rules the prospect out."
         return _on_attribute(found, 0.0, words, strong_negative=True)
     seen = facts.recent(params.kinds, params.within_days)
     if seen:
@@ -327,7 +330,7 @@ def _judge_flag(params: Flag, facts: Facts) -> Judgement:
             quote = _around(signal.text, match.start(), match.end())
             return _on_signals([signal], signal.kind, 0.0, words, quote=quote, negative=True)
     if found is not None:
-        return _on_attribute(found, 100.0, f"{label_of(found.name)} is {_shown(found.value)}: nothing against it.")
+        return _on_attribute(found, 100.0, f"{label_of(found.name)} is {shown(found.value)}: nothing against it.")
     return UNKNOWN
 
 

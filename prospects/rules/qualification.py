@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playbooks.criteria import CATEGORIES, Criterion
+from prospects.rules.criteria import ACCEPTS
 from prospects.rules.facts import FactKey
 from prospects.rules.scoring import Composite, EvidenceItem
 
-ACCEPTED_VALUE = 50.0
 QUALIFIED, REJECTED, STALLED = "qualified", "rejected", "stalled"
 
 
@@ -83,7 +83,7 @@ class Verdict:
 
 def is_accepted(item: EvidenceItem, min_confidence: float) -> bool:
     """Value at least 50, confidence at least the playbook's minimum, not a strong negative."""
-    return item.value >= ACCEPTED_VALUE and item.confidence >= min_confidence and not item.strong_negative
+    return item.value >= ACCEPTS and item.confidence >= min_confidence and not item.strong_negative
 
 
 def accepted(items: Iterable[EvidenceItem], min_confidence: float) -> list[EvidenceItem]:
@@ -193,7 +193,7 @@ def _lacking(category: str, standing: Standing, shares_a_fact: bool) -> str:
     if shares_a_fact:
         return f"{name} rests on the same fact as another category; a second source is needed."
     weak = [item for item in standing.items.values() if item.category == category and not item.strong_negative]
-    unsure = [item for item in weak if item.value >= ACCEPTED_VALUE]
+    unsure = [item for item in weak if item.value >= ACCEPTS]
     labels = {criterion.key: criterion.label or criterion.key for criterion in standing.criteria}
     if unsure:
         best = max(unsure, key=lambda item: (item.confidence, -item.id))
@@ -206,7 +206,7 @@ def _lacking(category: str, standing: Standing, shares_a_fact: bool) -> str:
     if weak:
         best = max(weak, key=lambda item: (item.value, -item.id))
         label = labels.get(best.criterion, best.criterion)
-        return f"{name}: the best evidence, “{label}”, is worth {best.value:.0f}; {ACCEPTED_VALUE:.0f} is needed."
+        return f"{name}: the best evidence, “{label}”, is worth {best.value:.0f}; {ACCEPTS:.0f} is needed."
     return f"{name} has no evidence, and the playbook has no criterion that could give it."
 
 

@@ -120,7 +120,7 @@ def freshness(observed_at: datetime, now: datetime, half_life_days: float | None
     if not half_life_days:
         return 1.0
     age = (now - observed_at).total_seconds() / SECONDS_PER_DAY
-    return 0.5 ** (max(0.0, age) / half_life_days)
+    return float(0.5 ** (max(0.0, age) / half_life_days))
 
 
 def score(card: Scorecard, by_key: Mapping[str, EvidenceItem], now: datetime) -> ScoreResult:
