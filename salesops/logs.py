@@ -6,11 +6,27 @@ People reading a terminal get coloured words, machines get JSON; both carry the 
 
 import logging
 import os
+import re
 import sys
 import uuid
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+_ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+# PostgreSQL's DETAIL repeats the row's values: "Key (email)=(…) already exists", "Failing row contains (…)".
+_ROW_VALUES = re.compile(r"(DETAIL:)[^\n]*")
+
+
+def _scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Take personal data out of text that we did not write ourselves: error messages and tracebacks."""
+    for key in ("event", "exception", "error"):
+        text = event.get(key)
+        if isinstance(text, str) and ("@" in text or "DETAIL:" in text):
+            event[key] = _ROW_VALUES.sub(r"\1 …", _ADDRESS.sub("‹address›", text))
+    return event
+
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -66,9 +82,9 @@ def _wants_json() -> bool:
 
 def _formatter() -> logging.Formatter:
     if _wants_json():
-        rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        rendering: list[Any] = [structlog.processors.format_exc_info, _scrub, structlog.processors.JSONRenderer()]
     else:
-        rendering = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+        rendering = [_scrub, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],

@@ -1,4 +1,4 @@
-"""Every test session runs on real engines: the ones the environment names, else embedded ones with data of their own."""
+"""Every test session runs on real engines: those the environment names, else embedded ones with their own data."""
 
 import pytest
 

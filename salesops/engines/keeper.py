@@ -13,9 +13,9 @@ from types import FrameType
 
 import psutil
 
-from salesops.engines import postgres
 from salesops.engines.layout import Account, EngineError, prepare
 from salesops.engines.lease import ENGINES, keeper_lock, log_path, open_lock, try_exclusive, users_lock
+from salesops.engines.programs import start_as
 
 LOOK_SECONDS = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
@@ -55,13 +55,7 @@ class Keeper:
             return
         self.rules.initialise(self.owner)
         self.rules.clear_stale_pid()
-        self.process = subprocess.Popen(  # noqa: S603 — our own bundled programs
-            self.rules.command(self.owner),
-            cwd=str(log_path(self.engine).parent),
-            env=postgres.environment(),
-            stdin=subprocess.DEVNULL,
-            **postgres.switch(self.owner),  # type: ignore[arg-type]
-        )
+        self.process = start_as(self.owner, self.rules.command(self.owner))
         self.say(f"started {self.engine}, process {self.process.pid}")
 
     def revive(self) -> bool:

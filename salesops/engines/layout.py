@@ -43,6 +43,21 @@ class Account:
     switch: bool
     """True when we are root and must become this user first."""
 
+    @property
+    def user(self) -> int | None:
+        """Popen's ``user``: None to stay who we are."""
+        return self.uid if self.switch else None
+
+    @property
+    def group(self) -> int | None:
+        """Popen's ``group``."""
+        return self.gid if self.switch else None
+
+    @property
+    def extra_groups(self) -> list[int] | None:
+        """Popen's ``extra_groups``: none of root's."""
+        return [] if self.switch else None
+
 
 def in_test_session() -> bool:
     """Say whether pytest, or something it started, is asking: tests get engines and data of their own."""

@@ -99,7 +99,8 @@ def release(*, wait: bool = False) -> bool:
     engines = list(_held)
     for engine in engines:
         os.close(_held.pop(engine))
-    return all([_gone(engine) for engine in engines]) if wait else False
+    outcomes = [_gone(engine) for engine in engines] if wait else [False]
+    return all(outcomes)
 
 
 def _gone(engine: str) -> bool:

