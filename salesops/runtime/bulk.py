@@ -1,0 +1,56 @@
+"""Many rows at once into PostgreSQL, and ids for rows before they exist."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+from psycopg import sql
+
+BLOCK = 2000
+
+
+def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """COPY ``rows`` into ``table`` (all or nothing, triggers and constraints included); how many.
+
+    Inside the caller's transaction. JSON values are passed as text.
+    """
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    count = 0
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+            count += 1
+    return count
+
+
+class Blocks:
+    """Numbers from PostgreSQL sequences, fetched in blocks; unused ones are simply lost."""
+
+    def __init__(self, sequences: Mapping[str, str]) -> None:
+        """``sequences`` maps a short name to a sequence; the name ``fact`` is the order of all facts."""
+        self._sequences = sequences
+        self._held: dict[str, deque[int]] = {name: deque() for name in sequences}
+
+    def row(self, table: str) -> int:
+        """The next id for ``table``."""
+        held = self._held[table]
+        if not held:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT nextval(%s::regclass) FROM generate_series(1, %s)", [self._sequences[table], BLOCK]
+                )
+                held.extend(row[0] for row in cursor.fetchall())
+        return held.popleft()
+
+    def fact(self) -> int:
+        """The next number in the one order of all facts."""
+        return self.row("fact")
+
+    def renew(self) -> None:
+        """Forget fact numbers held: facts newer than them have been read. Row ids carry no order and stay."""
+        self._held["fact"].clear()

@@ -1,0 +1,82 @@
+"""The agent contract: what an agent declares, gets and returns.
+
+An agent gets a batch of read-only views and the tools; it returns proposals by prospect id. It has no ORM, no network,
+no clock and no randomness but what :class:`Tools` hands it, so any implementation can be replaced by another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from salesops.runtime.proposals import Proposal
+from salesops.runtime.views import PlaybookView, ProspectView
+from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
+
+T = TypeVar("T")
+Batch = Sequence[ProspectView]
+# A mapping instead of a Proposal is what an untyped implementation (an LLM) may answer: it is parsed like any input.
+Answers = Mapping[int, Sequence[Proposal | Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything an agent may use besides its views."""
+
+    agent: str
+    now: datetime
+    seed: int
+    playbook: PlaybookView
+    _memory: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def rng(self, prospect: ProspectView) -> random.Random:
+        """The generator for this agent and prospect: the same seed gives the same numbers in every run."""
+        material = f"{self.seed}:{self.agent}:{prospect.key}".encode()
+        return random.Random(hashlib.sha256(material).digest())  # noqa: S311 — reproducible on purpose, nothing secret
+
+    def memo(self, name: str, build: Callable[[], T]) -> T:
+        """Whatever ``build`` made the first time it was asked for under this playbook version."""
+        if name not in self._memory:
+            self._memory[name] = build()
+        made: T = self._memory[name]
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """One way of doing an agent's work. A changed ``version`` makes it run again on facts it has seen."""
+
+    run: Callable[[Batch, Tools], Answers]
+    version: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What an agent declares about itself; every module in ``<app>/agents/`` defines one as ``AGENT``.
+
+    ``order`` sorts agents of one phase. ``unit_cost`` is per prospect, drawn from ``bucket``; none for free work.
+    """
+
+    name: str
+    team: Team
+    phase: Phase
+    reads: frozenset[Key]
+    writes: frozenset[Key]
+    implementations: Mapping[ImplementationKind, Implementation]
+    order: int = 0
+    bucket: str = ""
+    unit_cost: Decimal = Decimal(0)
+    depths: frozenset[Depth] = frozenset(Depth)
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"agent name {self.name!r} must be an identifier")
+        if not self.reads or not self.writes:
+            raise ValueError(f"agent {self.name} must declare what it reads and writes")
+        if ImplementationKind.OFF in self.implementations:
+            raise ValueError(f"agent {self.name}: 'off' is the absence of an implementation")

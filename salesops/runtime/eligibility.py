@@ -1,0 +1,71 @@
+"""Which agent has something new to read here, and may act."""
+
+from __future__ import annotations
+
+from salesops.runtime.context import Context
+from salesops.runtime.contract import Agent
+from salesops.runtime.ports import Scope
+from salesops.runtime.words import (
+    CONVERSION_STAGES,
+    LIFECYCLE_STAGES,
+    OUTREACH_PHASES,
+    OUTREACH_STAGES,
+    RESEARCH_STAGES,
+    ImplementationKind,
+    Key,
+    Team,
+)
+
+# Seeds and constraints do not change under one playbook version, and the version is part of a run's key.
+_CONSTANT = {Key.SEEDS: 1, Key.CONSTRAINTS: 1}
+
+
+def watermark(agent: Agent, context: Context) -> int:
+    """The newest fact under the keys this agent reads, its own facts left out: they are no news to it."""
+    newest = 0
+    for key in agent.reads:
+        newest = max(newest, _CONSTANT.get(key, 0))
+        for producer, fact_no in context.marks.get(key, {}).items():
+            if producer != agent.name and fact_no > newest:
+                newest = fact_no
+    return newest
+
+
+def stages_for(agent: Agent) -> frozenset[str]:
+    """The stages at which this agent's team may act in its phase."""
+    if agent.team is Team.CONVERSION:
+        return CONVERSION_STAGES
+    if agent.team is Team.LIFECYCLE:
+        return LIFECYCLE_STAGES
+    return OUTREACH_STAGES if agent.phase in OUTREACH_PHASES else RESEARCH_STAGES
+
+
+def implementation_of(agent: Agent, scope: Scope) -> ImplementationKind:
+    """The implementation this playbook assigns; ``rules`` where the assigned one does not exist here, else ``off``."""
+    wanted = scope.assignments.get(agent.name, ImplementationKind.RULES)
+    if wanted is ImplementationKind.OFF or wanted in agent.implementations:
+        return wanted
+    if wanted is ImplementationKind.HUMAN or ImplementationKind.RULES not in agent.implementations:
+        return ImplementationKind.OFF
+    return ImplementationKind.RULES
+
+
+def run_version(agent: Agent, kind: ImplementationKind) -> str:
+    """What, beside the playbook version, makes a second run on the same facts another run."""
+    return f"{kind}-{agent.implementations[kind].version}"
+
+
+def may_run(agent: Agent, scope: Scope) -> bool:
+    """Whether this agent takes part in this convergence at all."""
+    return (
+        scope.depth in agent.depths
+        and agent.name not in scope.stopped_agents
+        and implementation_of(agent, scope) is not ImplementationKind.OFF
+    )
+
+
+def eligible(agent: Agent, context: Context, version: str) -> bool:
+    """Whether this agent, already known to take part, has something to do for this prospect."""
+    if context.stage not in stages_for(agent) or agent.name in context.failed:
+        return False
+    return watermark(agent, context) > context.runs.get((agent.name, version), 0)

@@ -1,0 +1,269 @@
+"""``converge``: run whichever agents have something new to read, in cycles, until nothing new appears.
+
+One batch of prospects at a time, a constant number of queries a batch. Agents run outside any transaction; each
+cycle's facts are written in one, guarded against facts that arrived meanwhile. A crash loses at most the cycle that was
+running, and the runs' keys make the next attempt go on exactly there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from salesops.runtime import digest
+from salesops.runtime.context import Context
+from salesops.runtime.contract import Agent, Answers, Tools
+from salesops.runtime.eligibility import eligible, implementation_of, may_run, run_version, watermark
+from salesops.runtime.ports import Finding, Host, Ledger, Port, Run, Scope
+from salesops.runtime.proposals import NoteProposal, Proposal
+from salesops.runtime.registry import Registry
+from salesops.runtime.validation import Objection, check, parse
+from salesops.runtime.words import ImplementationKind, Refused
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one batch came to."""
+
+    prospects: int = 0
+    cycles: int = 0
+    runs: int = 0
+    proposed: int = 0
+    promoted: int = 0
+    refused: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    refusals: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Outcome) -> None:
+        """Take another batch's counts in; cycles is the most any batch needed."""
+        self.prospects += other.prospects
+        self.cycles = max(self.cycles, other.cycles)
+        self.runs += other.runs
+        self.proposed += other.proposed
+        self.promoted += other.promoted
+        self.refused += other.refused
+        self.verdicts.update(other.verdicts)
+        self.refusals.update(other.refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Player:
+    """An agent that takes part in this convergence, with the implementation it was assigned."""
+
+    agent: Agent
+    kind: ImplementationKind
+    version: str
+    tools: Tools
+
+
+class Engine:
+    """Runs batches under one scope. Holds nothing between batches but the scope, so memory stays flat."""
+
+    def __init__(self, scope: Scope, host: Host, ports: Sequence[Port], agents: Registry) -> None:
+        self.scope = scope
+        self.host = host
+        self.ports: tuple[Port, ...] = (host, *ports)
+        self.keeper = {accepted: port for port in self.ports for accepted in port.accepts}
+        self.players = [self._player(agent) for agent in agents if may_run(agent, scope)]
+
+    def _player(self, agent: Agent) -> _Player:
+        kind = implementation_of(agent, self.scope)
+        tools = Tools(agent.name, self.scope.now, self.scope.seed, self.scope.playbook, self.scope.memory)
+        return _Player(agent, kind, run_version(agent, kind), tools)
+
+    def run(self, ids: Sequence[int]) -> Outcome:
+        """Converge these prospects, which the caller holds. Raises what the database raises, with nothing half done."""
+        return _BatchRun(self, ids).run()
+
+
+class _BatchRun:
+    """One batch on its way through the cycles."""
+
+    def __init__(self, engine: Engine, ids: Sequence[int]) -> None:
+        self.engine = engine
+        self.scope = engine.scope
+        self.numbers = engine.host.numbers()
+        self.ledgers: dict[int, Ledger] = {id(p): p.open(self.scope, self.numbers) for p in engine.ports}
+        self.contexts = self._load(ids)
+        self.outcome = Outcome(prospects=len(self.contexts))
+        self.runs: list[Run] = []
+        self.findings: list[Finding] = []
+        self.claims: dict[tuple[int, tuple[str, ...]], Agent] = {}
+
+    def _load(self, ids: Sequence[int]) -> dict[int, Context]:
+        contexts = self.engine.host.contexts(self.scope, ids)
+        for port in self.engine.ports:
+            port.load(self.scope, contexts)
+        return contexts
+
+    def run(self) -> Outcome:
+        active = dict(self.contexts)
+        cycle = 0
+        while active and cycle < self.scope.cycle_limit:
+            cycle += 1
+            ran = self._agents(active, cycle)
+            if not ran and cycle > 1:
+                active = {}
+                break
+            active = self._close(active, ran)
+        self.outcome.cycles = cycle
+        self._finish(still_active=active)
+        return self.outcome
+
+    def _agents(self, active: Mapping[int, Context], cycle: int) -> set[int]:
+        """Every agent that has something to do, in order. Later agents see what earlier ones just found."""
+        self.claims.clear()
+        ran: set[int] = set()
+        for player in self.engine.players:
+            due = [c for c in active.values() if eligible(player.agent, c, player.version)]
+            if not due:
+                continue
+            runs = [self._open_run(player, context, cycle) for context in due]
+            answers = self._execute(player, due, runs)
+            for context, run in zip(due, runs, strict=True):
+                context.runs[(player.agent.name, player.version)] = run.watermark
+                self._take(player.agent, context, run, answers.get(context.id, ()))
+                ran.add(context.id)
+            self.runs.extend(runs)
+        return ran
+
+    def _open_run(self, player: _Player, context: Context, cycle: int) -> Run:
+        return Run(
+            id=self.numbers.row("run"),
+            prospect_id=context.id,
+            agent=player.agent.name,
+            implementation=player.kind,
+            version=player.version,
+            watermark=watermark(player.agent, context),
+            cycle=cycle,
+        )
+
+    def _execute(self, player: _Player, due: Sequence[Context], runs: Sequence[Run]) -> Answers:
+        """The batch's answers. An implementation that breaks fails its own runs and nobody else's."""
+        views = [context.view() for context in due]
+        started = time.perf_counter_ns()
+        try:
+            answers = player.agent.implementations[player.kind].run(views, player.tools)
+        except Exception as error:
+            log.exception("agent_failed", agent=player.agent.name, prospects=len(due), trace_id=self.scope.trace_id)
+            for context, run in zip(due, runs, strict=True):
+                run.status = "failed"
+                context.failed.add(player.agent.name)
+                words = f"{player.agent.name} broke ({type(error).__name__}). Trace {self.scope.trace_id}."
+                self._find(player.agent, run, Objection(Refused.FAILED, words))
+            answers = {}
+        each = (time.perf_counter_ns() - started) // 1000 // max(len(due), 1)
+        for run in runs:
+            run.duration_us = each
+        return answers
+
+    def _take(self, agent: Agent, context: Context, run: Run, raw: Sequence[Proposal | Mapping[str, Any]]) -> None:
+        """Validate and promote one prospect's proposals."""
+        kept: list[str] = []
+        canonical: list[bytes] = []
+        names = context.stable_names() if raw else {}
+        for item in raw:
+            proposal = parse(item)
+            if isinstance(proposal, Objection):
+                self._refuse(agent, run, proposal)
+                continue
+            kept.append(proposal.model_dump_json())
+            canonical.append(digest.canonical(proposal, names))
+            if isinstance(proposal, NoteProposal):
+                self._find(agent, run, Objection(proposal.kind, proposal.message, proposal.detail))
+                continue
+            objection = self._object(agent, context, proposal)
+            if objection is not None:
+                self._refuse(agent, run, objection)
+            elif self._ledger(proposal).promote(context, run, proposal):
+                run.promoted += 1
+        run.proposed = len(raw)
+        run.proposals = "[" + ",".join(kept) + "]"
+        run.digest = digest.of_run(canonical)
+
+    def _ledger(self, proposal: Proposal) -> Ledger:
+        return self.ledgers[id(self.engine.keeper[type(proposal)])]
+
+    def _object(self, agent: Agent, context: Context, proposal: Proposal) -> Objection | None:
+        if type(proposal) not in self.engine.keeper:
+            return Objection(Refused.SCHEMA, f"No app keeps proposals of type {type(proposal).__name__}.")
+        objection = check(agent, self.scope, context, proposal)
+        contest = proposal.contest()
+        if objection is not None or contest is None:
+            return objection
+        winner = self.claims.get((context.id, contest))
+        if winner is None:
+            self.claims[(context.id, contest)] = agent
+            return None
+        kind = Refused.CONFLICT if winner.team is agent.team else Refused.PREEMPTED
+        return Objection(kind, f"{winner.name} ({winner.team}) already spoke for this.", {"winner": winner.name})
+
+    def _refuse(self, agent: Agent, run: Run, objection: Objection) -> None:
+        run.refused += 1
+        self._find(agent, run, objection)
+
+    def _find(self, agent: Agent, run: Run, objection: Objection) -> None:
+        self.outcome.refusals[objection.kind] += 1
+        self.findings.append(
+            Finding(
+                run.prospect_id, run.id, agent.name, agent.team, objection.kind, objection.message, objection.detail
+            )
+        )
+
+    def _close(self, active: Mapping[int, Context], ran: set[int]) -> dict[int, Context]:
+        """End of cycle: write, rescore and move in one transaction. Returns who has to be looked at again."""
+        host = self.engine.host
+        with host.atomic():
+            stale = host.guard(active)
+            current = {i: c for i, c in active.items() if i not in stale}
+            self._write(current)
+            moved = host.settle(self.scope, current, self.numbers)
+        self._forget()
+        for context in current.values():
+            context.facts_no = max(context.facts_no, context.newest_no)
+        again = {i: c for i, c in current.items() if i in ran or i in moved}
+        if stale:
+            log.info("facts_arrived_meanwhile", prospects=len(stale), trace_id=self.scope.trace_id)
+            self.numbers.renew()
+            fresh = self._load(sorted(stale))
+            self.contexts.update(fresh)
+            again.update(fresh)
+        return again
+
+    def _write(self, current: Mapping[int, Context]) -> None:
+        """The cycle's rows, of the prospects whose cycle counts."""
+        runs = [run for run in self.runs if run.prospect_id in current]
+        self.engine.host.record(self.scope, runs, [f for f in self.findings if f.prospect_id in current])
+        for ledger in self.ledgers.values():
+            ledger.write(current.keys())
+        self.outcome.runs += len(runs)
+        for run in runs:
+            self.outcome.proposed += run.proposed
+            self.outcome.promoted += run.promoted
+            self.outcome.refused += run.refused
+
+    def _forget(self) -> None:
+        self.runs.clear()
+        self.findings.clear()
+
+    def _finish(self, still_active: Mapping[int, Context]) -> None:
+        """Everyone leaves with a verdict; who ran into the cycle limit is told so."""
+        for context in still_active.values():
+            words = f"Still changing after {self.scope.cycle_limit} cycles; stopped there."
+            context.notes.append(words)
+            self.findings.append(Finding(context.id, None, "", "", Refused.STALLED, words, {}))
+        host = self.engine.host
+        with host.atomic():
+            stale = host.guard(self.contexts)
+            host.record(self.scope, [], [f for f in self.findings if f.prospect_id not in stale])
+            self.outcome.verdicts.update(
+                host.finish(self.scope, {i: c for i, c in self.contexts.items() if i not in stale})
+            )
+        self._forget()

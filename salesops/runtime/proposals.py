@@ -1,0 +1,217 @@
+"""What agents return. A proposal is only a proposal: the runtime validates it and decides whether it becomes a fact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+
+from salesops.runtime.words import Key, Refused, Resource
+
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Ids = tuple[int, ...]
+
+
+class Proposal(BaseModel):
+    """Base of all proposals: frozen, no unknown fields, one key it writes and one resource it needs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=False)
+
+    writes: ClassVar[Key]
+    resource: ClassVar[Resource]
+    # Fields whose values are this database's row ids: left out of the digest, where their rows' stable names stand in.
+    identities: ClassVar[frozenset[str]] = frozenset()
+
+    def contest(self) -> tuple[str, ...] | None:
+        """What only one proposal of a cycle may claim for a prospect; None when many can live side by side."""
+        return None
+
+
+class SignalProposal(Proposal):
+    """A typed signal derived from another signal of the same prospect."""
+
+    writes: ClassVar[Key] = Key.SIGNALS
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+    identities: ClassVar[frozenset[str]] = frozenset({"derived_from"})
+
+    type: Literal["signal"] = "signal"
+    kind: Annotated[str, Field(min_length=1, max_length=60)]
+    observed_at: AwareDatetime
+    value: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    text: Annotated[str, Field(max_length=2000)] = ""
+    data: dict[str, Any] = Field(default_factory=dict)
+    derived_from: int
+    attribute: Annotated[str, Field(max_length=60)] = ""
+    confidence: Share = 0.9
+    quote: str = ""
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("signal", self.kind, self.attribute, str(self.derived_from), self.observed_at.isoformat())
+
+
+class EvidenceProposal(Proposal):
+    """One judgement under one criterion, with the signals it was drawn from."""
+
+    writes: ClassVar[Key] = Key.HYPOTHESES
+    resource: ClassVar[Resource] = Resource.ICP_EVIDENCE
+    identities: ClassVar[frozenset[str]] = frozenset({"signal_ids"})
+
+    type: Literal["evidence"] = "evidence"
+    scorecard: str
+    criterion: Annotated[str, Field(min_length=1, max_length=60)]
+    layer: str
+    category: str
+    value: Points
+    confidence: Share
+    strong_negative: bool = False
+    rationale: Annotated[str, Field(min_length=1, max_length=500)]
+    quote: Annotated[str, Field(max_length=2000)] = ""
+    signal_ids: Annotated[Ids, Field(min_length=1)]
+    fact_ref: Annotated[str, Field(min_length=1, max_length=160)]
+    source: Annotated[str, Field(max_length=255)]
+    observed_at: AwareDatetime
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("evidence", self.scorecard, self.criterion)
+
+
+class Claim(BaseModel):
+    """One sentence of a message and what it rests on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sentence: str
+    evidence_ids: Ids = ()
+    source: str = ""
+    kind: Literal["fact", "proof"] = "fact"
+
+
+class MessageProposal(Proposal):
+    """One angle: complete words for one channel, and the evidence each sentence rests on."""
+
+    writes: ClassVar[Key] = Key.STRATEGIES
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+    identities: ClassVar[frozenset[str]] = frozenset(
+        {"evidence_ids", "claims", "why_now_evidence", "contact_id", "replaces"}
+    )
+
+    type: Literal["message"] = "message"
+    contact_id: int
+    channel: str
+    angle: str
+    template_key: str
+    sender: str
+    recipient: str
+    subject: Annotated[str, Field(max_length=300)] = ""
+    body: Annotated[str, Field(min_length=1, max_length=20_000)]
+    attachments: tuple[str, ...] = ()
+    rule_version: str
+    claims: tuple[Claim, ...] = ()
+    facts: tuple[dict[str, Any], ...] = ()
+    evidence_ids: Ids = ()
+    why_now: Annotated[str, Field(max_length=500)] = ""
+    why_now_at: AwareDatetime | None = None
+    why_now_evidence: Ids = ()
+    rationale: Annotated[str, Field(max_length=1000)] = ""
+    confidence: Share
+    confidence_low: Share
+    confidence_high: Share
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("message", self.channel, self.template_key)
+
+
+class VerdictProposal(Proposal):
+    """The grade and the compliance verdict of one message."""
+
+    writes: ClassVar[Key] = Key.STRATEGIES
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+    identities: ClassVar[frozenset[str]] = frozenset({"message_id"})
+
+    type: Literal["verdict"] = "verdict"
+    message_id: int
+    grade: Literal["A", "B+", "B", "C", "D", "F"]
+    points: Points
+    quality: dict[str, Any]
+    compliance: Literal["PASS", "REVIEW", "BLOCK"]
+    compliance_detail: dict[str, Any]
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("verdict", str(self.message_id))
+
+
+class EvaluationProposal(Proposal):
+    """Expected value against cost of one channel, beside what else could be done."""
+
+    writes: ClassVar[Key] = Key.EVALUATIONS
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+    identities: ClassVar[frozenset[str]] = frozenset({"message_id"})
+
+    type: Literal["evaluation"] = "evaluation"
+    message_id: int | None
+    channel: str
+    probability: Share
+    probability_low: Share
+    probability_high: Share
+    value: Annotated[Decimal, Field(ge=0)]
+    cost: Annotated[Decimal, Field(ge=0)]
+    expected_value: Decimal
+    chosen: bool
+    rationale: Annotated[str, Field(min_length=1, max_length=500)]
+    alternatives: tuple[dict[str, Any], ...] = ()
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("evaluation", self.channel)
+
+
+class RequestProposal(Proposal):
+    """A frozen dossier that waits for a person: one exact action, this person, this channel, these words."""
+
+    writes: ClassVar[Key] = Key.PROPOSALS
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+    identities: ClassVar[frozenset[str]] = frozenset({"message_id", "contact_id", "dossier", "content_hash"})
+
+    type: Literal["request"] = "request"
+    message_id: int
+    contact_id: int
+    channel: str
+    content_hash: str
+    grade: str
+    dossier: dict[str, Any]
+    expires_at: AwareDatetime
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("request",)
+
+
+class NoteProposal(Proposal):
+    """Something a person should know: why nothing could be done here. Becomes a Diagnostic, never a fact."""
+
+    writes: ClassVar[Key] = Key.DIAGNOSTIC
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+
+    type: Literal["note"] = "note"
+    kind: Refused
+    message: Annotated[str, Field(min_length=1, max_length=500)]
+    detail: dict[str, Any] = Field(default_factory=dict)
+
+
+AnyProposal = Annotated[
+    SignalProposal
+    | EvidenceProposal
+    | MessageProposal
+    | VerdictProposal
+    | EvaluationProposal
+    | RequestProposal
+    | NoteProposal,
+    Field(discriminator="type"),
+]
+PROPOSAL: TypeAdapter[Any] = TypeAdapter(AnyProposal)
+
+
+def moment(value: datetime) -> str:
+    """ISO 8601 text of an aware time; one spelling everywhere so that digests compare."""
+    return value.isoformat()

@@ -1,0 +1,337 @@
+"""Read-only views: everything an agent may know about a prospect and its playbook. Plain frozen dataclasses, no ORM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SignalView:
+    """A raw observation. ``agent`` is the agent that derived it, empty when it was imported or received."""
+
+    id: int
+    kind: str
+    observed_at: datetime
+    value: float | None
+    text: str
+    data: Mapping[str, Any]
+    source: str
+    source_ref: str
+    dedup_key: str
+    fact_no: int
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """A judged fragment under one criterion. ``value`` 0–100, ``confidence`` 0–1; the newest per criterion counts."""
+
+    id: int
+    scorecard: str
+    criterion: str
+    layer: str
+    category: str
+    value: float
+    confidence: float
+    strong_negative: bool
+    rationale: str
+    quote: str
+    signal_ids: tuple[int, ...]
+    fact_ref: str
+    source: str
+    observed_at: datetime
+    fact_no: int
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """The current score of one scorecard, 0–100, with the share of its weight that is known."""
+
+    scorecard: str
+    value: float | None
+    coverage: float
+    provisional: bool
+    breakdown: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One drafted message, exactly as it would leave."""
+
+    id: int
+    channel: str
+    angle: str
+    sender: str
+    recipient: str
+    subject: str
+    body: str
+    attachments: tuple[str, ...]
+    rule_version: str
+    content_hash: str
+    template_key: str
+    claims: tuple[Mapping[str, Any], ...]
+    evidence_ids: tuple[int, ...]
+    why_now: str
+    rationale: str
+    confidence: float
+    confidence_low: float
+    confidence_high: float
+    grade: str
+    quality: Mapping[str, Any]
+    compliance: str
+    compliance_detail: Mapping[str, Any]
+    contact_id: int
+    quality_points: float
+    fact_no: int
+    agent: str = ""
+    facts: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationView:
+    """What one channel (or doing nothing) is expected to bring and to cost. Money in the playbook's currency."""
+
+    id: int
+    message_id: int | None
+    channel: str
+    probability: float
+    value: Decimal
+    cost: Decimal
+    expected_value: Decimal
+    chosen: bool
+    rationale: str
+    alternatives: tuple[Mapping[str, Any], ...]
+    fact_no: int
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """An approval request that already exists for this prospect."""
+
+    id: int
+    channel: str
+    status: str
+    message_id: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class TouchView:
+    """One thing that was said to this prospect before, and what came of it."""
+
+    at: datetime
+    channel: str
+    subject: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyView:
+    """The account, as imported."""
+
+    id: int
+    name: str
+    domain: str
+    industry: str
+    subindustry: str
+    employees_min: int | None
+    employees_max: int | None
+    country: str
+    region: str
+    city: str
+    location: str
+    tags: tuple[str, ...]
+    status: str
+    hiring: bool | None
+    founded_year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactView:
+    """The person. ``synthetic`` people are made up for a demo and live on reserved domains."""
+
+    id: int
+    name: str
+    first_name: str
+    last_name: str
+    title: str
+    seniority: str
+    email: str
+    email_status: str
+    phone: str
+    linkedin_url: str
+    country: str
+    time_zone: str
+    synthetic: bool
+    source: str
+    entity_type: str
+    unsubscribe_url: str = ""
+    suppressed: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProspectView:
+    """One prospect's whole context. ``key`` is stable between databases; ``id`` is this database's."""
+
+    id: int
+    key: str
+    stage: str
+    route: str
+    tier: str
+    segment: str
+    verdict: str
+    composite: float | None
+    coverage: float
+    provisional: bool
+    priority: float
+    facts_no: int
+    company: CompanyView | None
+    contact: ContactView | None
+    signals: tuple[SignalView, ...]
+    evidence: tuple[EvidenceView, ...]
+    scores: Mapping[str, ScoreView]
+    messages: tuple[MessageView, ...]
+    evaluations: tuple[EvaluationView, ...]
+    requests: tuple[RequestView, ...]
+    touches: tuple[TouchView, ...]
+    extras: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What people call this prospect: the company, else the person."""
+        if self.company is not None:
+            return self.company.name
+        return self.contact.name if self.contact is not None else self.key
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionView:
+    """One criterion row of a playbook version, parameters as stored."""
+
+    scorecard: str
+    layer: str
+    category: str
+    key: str
+    label: str
+    kind: str
+    weight: float
+    params: Mapping[str, Any]
+    half_life_days: float | None
+    missing: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateView:
+    """A message template with its placeholders."""
+
+    key: str
+    channel: str
+    angle: str
+    segment: str
+    requires: tuple[str, ...]
+    subject: str
+    body: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPolicyView:
+    """What a channel may do and costs under this playbook."""
+
+    channel: str
+    enabled: bool
+    daily_cap: int
+    unit_cost: Decimal
+    min_confidence: float
+    reply_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class PropositionView:
+    """A promise the client makes to one segment, with its proof."""
+
+    id: int
+    segment: str
+    pain: str
+    promise: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageRuleView:
+    """What must hold before a prospect moves from one stage to another."""
+
+    id: int
+    pipeline: str
+    from_stage: str
+    to_stage: str
+    required_categories: tuple[str, ...]
+    required_layers: tuple[str, ...]
+    min_categories: int
+    min_score: float | None
+    min_coverage: float | None
+    needs_person: bool
+    team: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """The business we sell for, as far as a message has to name it."""
+
+    id: int
+    name: str
+    sandbox: bool
+    sender_name: str
+    sender_email: str
+    postal_address: str
+    privacy_url: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrandRuleView:
+    """A phrase that a message may never (block), or only after a second look (review), contain."""
+
+    phrase: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookView:
+    """One playbook version: seeds and constraints in one frozen value."""
+
+    id: int
+    playbook_id: int
+    number: int
+    kind: str
+    client: ClientView
+    root_intent: str
+    icp_industries: tuple[str, ...]
+    icp_roles: tuple[str, ...]
+    layer_weights: Mapping[str, int]
+    hot_threshold: float
+    warm_threshold: float
+    min_confidence: float
+    min_categories: int
+    min_quality: float
+    min_contact_confidence: float
+    tier_thresholds: tuple[float, float, float]
+    request_hours: int
+    currency: str
+    deal_value: Decimal
+    countries: tuple[str, ...]
+    criteria: tuple[CriterionView, ...]
+    templates: tuple[TemplateView, ...]
+    channels: tuple[ChannelPolicyView, ...]
+    propositions: tuple[PropositionView, ...]
+    stage_rules: tuple[StageRuleView, ...]
+    brand_rules: tuple[BrandRuleView, ...]
