@@ -82,6 +82,9 @@ class AgentRun(models.Model):
     watermark = models.BigIntegerField(help_text="Newest fact the agent could see.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.OK)
     proposals = models.JSONField(default=list)
+    digest = models.CharField(
+        max_length=64, blank=True, help_text="sha256 over the proposals, row ids replaced by stable names."
+    )
     proposed = models.PositiveSmallIntegerField(default=0)
     promoted = models.PositiveSmallIntegerField(default=0)
     refused = models.PositiveSmallIntegerField(default=0)
