@@ -1,0 +1,1 @@
+"""Pure rules of what goes out: plain functions over plain dataclasses, no Django."""
