@@ -13,11 +13,12 @@ from approvals.models.requests import ApprovalRequest, Decision
 from playbooks.models import Channel, Client, User
 from prospects.models import Contact, Prospect
 from salesops.dbtypes import trace_id_field
+from salesops.fsm import StateModel
 from salesops.guards import fact_guards, no_delete, no_truncate
 from salesops.tenancy import TenantQuerySet
 
 
-class Dispatch(models.Model):
+class Dispatch(StateModel):
     """The one attempt to act on an approving decision."""
 
     class Status(models.TextChoices):
@@ -47,7 +48,9 @@ class Dispatch(models.Model):
     status = FSMField(max_length=12, choices=Status.choices, default=Status.UNDO_HOLD, protected=True, editable=False)
     not_before = models.DateTimeField()
     expires_at = models.DateTimeField()
-    mode = models.CharField(max_length=8, choices=Mode.choices, blank=True, help_text="Where it went: set when claimed.")
+    mode = models.CharField(
+        max_length=8, choices=Mode.choices, blank=True, help_text="Where it went: set when claimed."
+    )
     token = models.UUIDField(null=True, blank=True, help_text="Fencing token of the present claim.")
     claimed_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -120,9 +123,7 @@ class Dispatch(models.Model):
     def postpone(self) -> None:
         """A check said later."""
 
-    @transition(
-        field=status, source=[Status.UNDO_HOLD, Status.QUEUED, Status.POSTPONED], target=Status.CANCELLED
-    )
+    @transition(field=status, source=[Status.UNDO_HOLD, Status.QUEUED, Status.POSTPONED], target=Status.CANCELLED)
     def cancel(self) -> None:
         """Undone by a person, or a check said never."""
 
@@ -143,9 +144,7 @@ class DeliveryEvent(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["provider", "provider_event_id"], name="delivery_event_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["provider", "provider_event_id"], name="delivery_event_once")]
         triggers = fact_guards()
 
     def __str__(self) -> str:
@@ -198,7 +197,9 @@ class Suppression(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["client", "scope", "key_hash"], name="suppression_once", nulls_distinct=False)
+            models.UniqueConstraint(
+                fields=["client", "scope", "key_hash"], name="suppression_once", nulls_distinct=False
+            )
         ]
         indexes = [models.Index(fields=["key_hash"], name="suppression_lookup")]
         triggers = fact_guards()

@@ -153,9 +153,7 @@ def dispatch_is_approved() -> Guard:
             " ON v.id = r.playbook_version_id JOIN approvals_decision d ON d.id = NEW.decision_id"
             " WHERE r.id = NEW.request_id AND v.two_approvers AND NOT EXISTS (SELECT 1 FROM approvals_decision f"
             " WHERE f.request_id = r.id AND f.kind = 'first_approve' AND f.content_hash = NEW.content_hash"
-            " AND f.user_id <> d.user_id)) THEN "
-            + refuse("% needs a second approver")
-            + " END IF; RETURN NEW;"
+            " AND f.user_id <> d.user_id)) THEN " + refuse("% needs a second approver") + " END IF; RETURN NEW;"
         ),
     )
 

@@ -50,7 +50,9 @@ class Message(models.Model):
     compliance = models.CharField(max_length=6, choices=Compliance.choices)
     compliance_detail = models.JSONField(default=dict, blank=True)
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="edits")
-    edited_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    edited_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     fact_no = fact_no_field()
     created_at = models.DateTimeField(default=timezone.now)

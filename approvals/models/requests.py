@@ -13,6 +13,7 @@ from approvals.models.messages import Message
 from playbooks.models import Channel, Client, PlaybookVersion, User
 from prospects.models import Contact, Prospect
 from salesops.dbtypes import trace_id_field
+from salesops.fsm import StateModel
 from salesops.guards import fact_guards, no_delete
 from salesops.tenancy import TenantQuerySet
 
@@ -22,7 +23,7 @@ class ApprovalRequestQuerySet(TenantQuerySet["ApprovalRequest"]):
         return self.filter(status=ApprovalRequest.Status.WAITING)
 
 
-class ApprovalRequest(models.Model):
+class ApprovalRequest(StateModel):
     """A frozen dossier awaiting a person: this person, this channel, these words, this window."""
 
     class Status(models.TextChoices):
@@ -52,7 +53,13 @@ class ApprovalRequest(models.Model):
     defer_until = models.DateTimeField(null=True, blank=True)
     escalated_at = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False, help_text="Empty: agents."
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Empty: agents.",
     )
     created_at = models.DateTimeField(default=timezone.now)
     trace_id = trace_id_field()
@@ -77,7 +84,9 @@ class ApprovalRequest(models.Model):
         indexes = [
             models.Index(fields=["client", "-priority", "-id"], condition=Q(status="waiting"), name="request_queue"),
             models.Index(fields=["client", "status", "-id"], name="request_by_status"),
-            models.Index(fields=["expires_at"], condition=Q(status__in=["waiting", "deferred"]), name="request_expiring"),
+            models.Index(
+                fields=["expires_at"], condition=Q(status__in=["waiting", "deferred"]), name="request_expiring"
+            ),
             models.Index(fields=["defer_until"], condition=Q(status="deferred"), name="request_deferred"),
         ]
         triggers = [no_delete(), request_matches_its_message(), request_is_frozen()]
@@ -169,7 +178,9 @@ class Decision(models.Model):
             models.CheckConstraint(
                 condition=~Q(kind="reject") | ~Q(reason_code=""), name="decision_rejection_has_reason"
             ),
-            models.CheckConstraint(condition=~Q(kind="defer") | Q(until__isnull=False), name="decision_deferral_has_end"),
+            models.CheckConstraint(
+                condition=~Q(kind="defer") | Q(until__isnull=False), name="decision_deferral_has_end"
+            ),
             models.CheckConstraint(
                 condition=Q(kind__in=["approve", "approve_edits", "first_approve", "reject", "defer", "redraft"]),
                 name="decision_kind_known",

@@ -6,7 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from playbooks.models.choices import Channel, Layer, Category, Team
+from playbooks.models.choices import Category, Channel, Layer, Team
 from playbooks.models.playbook import PlaybookVersion
 from salesops.guards import Guard, refuse
 

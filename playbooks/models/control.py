@@ -29,7 +29,9 @@ class AgentPermission(models.Model):
         READ = "read", "Read"
         WRITE = "write", "Write"
 
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, help_text="Empty: every client.")
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, null=True, blank=True, help_text="Empty: every client."
+    )
     team = models.CharField(max_length=16, choices=Team.choices)
     resource = models.CharField(max_length=16, choices=Resource.choices)
     access = models.CharField(max_length=8, choices=Access.choices)
@@ -135,5 +137,3 @@ class BudgetPeriod(models.Model):
 
     def __str__(self) -> str:
         return f"{self.playbook} {self.bucket} {self.period_start}: {self.used}/{self.limit}"
-
-

@@ -13,6 +13,7 @@ from django_fsm import FSMField, transition
 
 from playbooks.models.clients import Client, User
 from salesops.dbtypes import trace_id_field
+from salesops.fsm import StateModel
 from salesops.guards import Guard, fact_guards, no_delete, refuse
 from salesops.tenancy import TenantQuerySet
 
@@ -61,7 +62,7 @@ def _words() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=120), default=list, blank=True)
 
 
-class PlaybookVersion(models.Model):
+class PlaybookVersion(StateModel):
     """Everything one playbook says at one time. Editable while a draft; frozen, with its child rows, ever after."""
 
     class Status(models.TextChoices):
@@ -145,8 +146,10 @@ class PlaybookVersion(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    tier_1_threshold__gt=F("tier_2_threshold"), tier_2_threshold__gt=F("tier_3_threshold"),
-                    tier_3_threshold__gte=0, tier_1_threshold__lte=1,
+                    tier_1_threshold__gt=F("tier_2_threshold"),
+                    tier_2_threshold__gt=F("tier_3_threshold"),
+                    tier_3_threshold__gte=0,
+                    tier_1_threshold__lte=1,
                 ),
                 name="playbook_tiers_ordered",
                 violation_error_message="Tier thresholds must fall: tier 1 > tier 2 > tier 3, all between 0 and 1.",

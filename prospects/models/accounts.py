@@ -84,7 +84,9 @@ class Contact(models.Model):
     title = models.CharField(max_length=200, blank=True)
     seniority = models.CharField(max_length=40, blank=True)
     email = models.CharField(max_length=254, blank=True)
-    email_key = models.CharField(max_length=254, blank=True, help_text="The address as compared: normalised, casefolded.")
+    email_key = models.CharField(
+        max_length=254, blank=True, help_text="The address as compared: normalised, casefolded."
+    )
     email_status = models.CharField(max_length=12, choices=EmailStatus.choices, default=EmailStatus.UNKNOWN)
     phone = models.CharField(max_length=40, blank=True)
     linkedin_url = models.CharField(max_length=300, blank=True)
@@ -103,9 +105,13 @@ class Contact(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["client", "email_key"], condition=~Q(email_key=""), name="contact_email_once"),
             models.UniqueConstraint(
-                fields=["client", "source", "external_id"], condition=~Q(external_id=""), name="contact_external_id_once"
+                fields=["client", "email_key"], condition=~Q(email_key=""), name="contact_email_once"
+            ),
+            models.UniqueConstraint(
+                fields=["client", "source", "external_id"],
+                condition=~Q(external_id=""),
+                name="contact_external_id_once",
             ),
         ]
 

@@ -29,7 +29,9 @@ class Signal(models.Model):
     data = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=255, help_text="The file, connector or agent that saw it.")
     source_ref = models.CharField(max_length=300, blank=True, help_text="Where in the source: row, URL, event id.")
-    dedup_key = models.CharField(max_length=80, help_text="The same observation has the same key, however often it comes.")
+    dedup_key = models.CharField(
+        max_length=80, help_text="The same observation has the same key, however often it comes."
+    )
     run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     fact_no = fact_no_field()
     created_at = models.DateTimeField(default=timezone.now)
@@ -62,7 +64,9 @@ class Evidence(models.Model):
     rationale = models.CharField(max_length=500)
     quote = models.TextField(blank=True)
     signal_ids = ArrayField(models.BigIntegerField())
-    fact_ref = models.CharField(max_length=160, help_text="The underlying fact: rows that share it are not independent.")
+    fact_ref = models.CharField(
+        max_length=160, help_text="The underlying fact: rows that share it are not independent."
+    )
     source = models.CharField(max_length=255)
     observed_at = models.DateTimeField()
     run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
@@ -76,7 +80,9 @@ class Evidence(models.Model):
         verbose_name_plural = "evidence"
         constraints = [
             models.CheckConstraint(condition=Q(value__gte=0, value__lte=100), name="evidence_value_in_range"),
-            models.CheckConstraint(condition=Q(confidence__gte=0, confidence__lte=1), name="evidence_confidence_in_range"),
+            models.CheckConstraint(
+                condition=Q(confidence__gte=0, confidence__lte=1), name="evidence_confidence_in_range"
+            ),
             models.CheckConstraint(condition=~Q(rationale=""), name="evidence_has_rationale"),
             models.CheckConstraint(condition=Q(layer__in=Layer.values), name="evidence_layer_known"),
             models.CheckConstraint(condition=Q(category__in=Category.values), name="evidence_category_known"),
@@ -152,7 +158,12 @@ class StageTransition(models.Model):
             models.Index(fields=["client", "at"], name="transition_by_time"),
             models.Index(fields=["client", "to_stage", "at"], name="transition_by_stage"),
         ]
-        triggers = [*fact_guards(), transition_is_earned(), prospect_follows_transition(), *transition_funnel_triggers()]
+        triggers = [
+            *fact_guards(),
+            transition_is_earned(),
+            prospect_follows_transition(),
+            *transition_funnel_triggers(),
+        ]
 
     def __str__(self) -> str:
         return f"{self.from_stage} → {self.to_stage}"

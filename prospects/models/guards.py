@@ -45,7 +45,7 @@ def transition_is_earned() -> Guard:
             ("previous_stage", "text"),
             ("rule", "playbooks_stagerule%ROWTYPE"),
             ("held", "prospects_score%ROWTYPE"),
-            ("found", "integer"),
+            ("cited", "integer"),
             ("categories", "text[]"),
             ("layers", "text[]"),
         ],
@@ -65,9 +65,9 @@ def transition_is_earned() -> Guard:
             # 3. Its evidence is this prospect's own.
             " SELECT count(*), array_agg(DISTINCT e.category) FILTER (WHERE e.value >= 50 AND NOT e.strong_negative"
             " AND e.confidence >= v.min_confidence), array_agg(DISTINCT e.layer)"
-            " INTO found, categories, layers FROM prospects_evidence e, playbooks_playbookversion v"
+            " INTO cited, categories, layers FROM prospects_evidence e, playbooks_playbookversion v"
             " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = NEW.prospect_id AND v.id = NEW.playbook_version_id;"
-            " IF found <> cardinality(NEW.evidence_ids) THEN "
+            " IF cited <> cardinality(NEW.evidence_ids) THEN "
             + refuse("% cites evidence that is not its prospect''s")
             + " END IF;"
             # 4. Exits and side tracks need words, the rest a rule.
@@ -76,9 +76,7 @@ def transition_is_earned() -> Guard:
             + " END IF; RETURN NEW; END IF;"
             " SELECT * INTO rule FROM playbooks_stagerule WHERE version_id = NEW.playbook_version_id"
             " AND pipeline = NEW.pipeline AND from_stage = NEW.from_stage AND to_stage = NEW.to_stage;"
-            " IF NOT FOUND THEN "
-            + refuse("% has no stage rule in its playbook version")
-            + " END IF;"
+            " IF NOT FOUND THEN " + refuse("% has no stage rule in its playbook version") + " END IF;"
             " IF rule.needs_person AND NEW.actor_id IS NULL THEN "
             + refuse("% needs a person to confirm it")
             + " END IF;"

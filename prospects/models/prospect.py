@@ -13,6 +13,7 @@ from prospects import stages
 from prospects.models.accounts import Company, Contact
 from prospects.models.funnel import prospect_funnel_triggers
 from prospects.models.guards import stage_follows_its_log
+from salesops.fsm import StateModel
 from salesops.guards import no_delete
 from salesops.tenancy import TenantQuerySet
 
@@ -48,7 +49,7 @@ class ProspectQuerySet(TenantQuerySet["Prospect"]):
         return self.select_related("company", "contact", "playbook")
 
 
-class Prospect(models.Model):
+class Prospect(StateModel):
     """Who we work on and where they stand.
 
     Stage columns are written by the stage service alone, score columns by the score service alone; both can be rebuilt
@@ -115,7 +116,9 @@ class Prospect(models.Model):
             models.Index(fields=["client", "playbook", "source", "-priority", "-id"], name="prospect_by_source"),
             models.Index(fields=["playbook", "created_at"], name="prospect_arrivals"),
             models.Index(fields=["playbook", "id"], condition=Q(facts_no__gt=F("converged_no")), name="prospect_due"),
-            models.Index(fields=["client", "external_id"], condition=~Q(external_id=""), name="prospect_by_external_id"),
+            models.Index(
+                fields=["client", "external_id"], condition=~Q(external_id=""), name="prospect_by_external_id"
+            ),
         ]
         triggers = [no_delete(), stage_follows_its_log(), *prospect_funnel_triggers()]
 

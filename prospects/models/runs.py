@@ -57,7 +57,9 @@ class Convergence(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["client", "-id"], name="convergence_latest"),
-            models.Index(fields=["heartbeat_at"], condition=Q(status__in=["queued", "running"]), name="convergence_open"),
+            models.Index(
+                fields=["heartbeat_at"], condition=Q(status__in=["queued", "running"]), name="convergence_open"
+            ),
         ]
 
     def __str__(self) -> str:
