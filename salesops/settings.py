@@ -128,6 +128,7 @@ AXES_USERNAME_FORM_FIELD = "username"
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "salesops.views.sign_in.locked_out"
+CSRF_FAILURE_VIEW = "salesops.views.errors.csrf_failure"
 
 # --- Security --------------------------------------------------------------------------------------------------------
 SECURE_TLS = env.bool("SECURE_TLS", default=not EMBEDDED)

@@ -1,8 +1,35 @@
 """Addresses. Each app names its own under its own prefix."""
 
-from django.contrib import admin
-from django.urls import path
+from __future__ import annotations
 
-urlpatterns = [
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import path
+from django.urls.resolvers import URLPattern, URLResolver
+
+from salesops.views import session, stops
+from salesops.views.sign_in import EmailSignInForm
+
+SIGN_IN = auth.LoginView.as_view(authentication_form=EmailSignInForm, redirect_authenticated_user=True)
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", session.home, name="home"),
+    path("sign-in/", SIGN_IN, name="login"),
+    path("sign-out/", auth.LogoutView.as_view(), name="logout"),
+    path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("password/changed/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("password/reset/", auth.PasswordResetView.as_view(), name="password_reset"),
+    path("password/reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path("password/reset/<uidb64>/<token>/", auth.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path("password/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+    path("client/", session.switch_client, name="switch_client"),
+    path("preferences/", session.preferences, name="preferences"),
+    path("stops/", stops.stops_page, name="stops"),
+    path("stops/<int:pk>/lift/", stops.lift_stop, name="lift_stop"),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "salesops.views.errors.bad_request"
+handler403 = "salesops.views.errors.forbidden"
+handler404 = "salesops.views.errors.not_found"
+handler500 = "salesops.views.errors.server_error"

@@ -1,0 +1,61 @@
+"""Who may see a page: the person's roles at the client they are working for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+from urllib.parse import quote
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+
+from playbooks.models import Client, Role, User
+from salesops.partials import render_page
+
+P = ParamSpec("P")
+View = Callable[Concatenate["ClientRequest", P], HttpResponse]
+AnyView = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+class ClientRequest(HttpRequest):
+    """A request that passed :func:`require_role`: somebody is signed in and works for ``client``."""
+
+    user: User
+    client: Client
+    clients: list[Client]
+    roles: frozenset[str]
+
+
+def require_role(*roles: Role) -> Callable[[View[P]], AnyView[P]]:
+    """Only signed-in members of a client, and only those holding one of ``roles``; no roles named means any member.
+
+    A signed-out visitor is sent to sign in, a person without a client or without the role gets a page that says whom
+    to ask (403).
+    """
+    wanted = frozenset(role.value for role in roles)
+
+    def decorate(view: View[P]) -> AnyView[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return _to_sign_in(request)
+            if getattr(request, "client", None) is None:
+                return render_page(request, "no_client.html", status=403)
+            member = cast(ClientRequest, request)
+            if wanted and not wanted & member.roles:
+                return render_page(request, "403.html", {"needed": [role.label for role in roles]}, status=403)
+            return view(member, *args, **kwargs)
+
+        return cast(AnyView[P], guarded)
+
+    return decorate
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in page and back again; a fragment cannot show it, so htmx is told to go there."""
+    url = f"{resolve_url(settings.LOGIN_URL)}?next={quote(request.get_full_path())}"
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
+    return HttpResponseRedirect(url)

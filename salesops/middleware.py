@@ -1,0 +1,79 @@
+"""What every request gets: the client it works for, refusals as answers, and headers that keep the browser careful."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+
+from playbooks.models import Membership
+from salesops.errors import NotAllowed, Refusal
+from salesops.partials import render_page
+
+CLIENT_KEY = "client_id"
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class ClientMiddleware:
+    """Sets ``request.client``, ``request.clients`` and ``request.roles`` from the session and the memberships.
+
+    One query for a signed-in person, none for a visitor. A client that the person no longer works for falls away at
+    once: memberships are read on every request.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        memberships = self._memberships(request)
+        clients = {membership.client_id: membership.client for membership in memberships}
+        chosen = request.session.get(CLIENT_KEY) if memberships else None
+        client = clients.get(chosen) or next(iter(clients.values()), None)
+        roles = frozenset(m.role for m in memberships if client is not None and m.client_id == client.pk)
+        request.client = client  # type: ignore[attr-defined]
+        request.clients = list(clients.values())  # type: ignore[attr-defined]
+        request.roles = roles  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+    def _memberships(self, request: HttpRequest) -> list[Membership]:
+        if not request.user.is_authenticated:
+            return []
+        mine = Membership.objects.filter(user=request.user)
+        return list(mine.select_related("client").order_by("client__name", "client_id"))
+
+
+class RefusalMiddleware:
+    """The one place that turns a named refusal into an answer: a toast for a fragment, a page for a page."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, Refusal):
+            return None
+        status = 403 if isinstance(exception, NotAllowed) else 409
+        if request.headers.get("HX-Request") == "true":
+            html = render_to_string("partials/refusal_toast.html", {"message": exception.message}, request)
+            headers = {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"}
+            return HttpResponse(html, status=409, headers=headers)
+        return render_page(request, "409.html", {"message": exception.message}, status=status)
+
+
+class SecurityHeadersMiddleware:
+    """Headers that Django's own middleware leaves out, and no shared cache for what a signed-in person sees."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if hasattr(request, "user") and request.user.is_authenticated:
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+        return response

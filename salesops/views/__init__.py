@@ -1,0 +1,1 @@
+"""Pages that belong to the project rather than to an app: sign-in, preferences, stops, errors."""

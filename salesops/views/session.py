@@ -1,0 +1,65 @@
+"""Where a person starts, which client they work for, and how they like the pages."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from playbooks.models import Role
+from salesops.access import ClientRequest, require_role
+from salesops.context import THEMES
+from salesops.middleware import CLIENT_KEY
+
+YEAR = 365 * 24 * 3600
+HOMES = (
+    (Role.REVIEWER, "approvals:queue"),
+    (Role.LEADER, "prospects:funnel"),
+    (Role.ADMIN, "approvals:queue"),
+    (Role.OPERATOR, "prospects:list"),
+)
+
+
+@require_GET
+@require_role()
+def home(request: ClientRequest) -> HttpResponse:
+    """The page that a person's first role opens on."""
+    name = next((page for role, page in HOMES if role in request.roles), "approvals:queue")
+    return redirect(name)
+
+
+@require_POST
+@require_role()
+def switch_client(request: ClientRequest) -> HttpResponse:
+    """Work for another of one's own clients; any other id changes nothing."""
+    chosen = request.POST.get("client", "")
+    mine = {str(client.pk): client.pk for client in request.clients}
+    if chosen in mine:
+        request.session[CLIENT_KEY] = mine[chosen]
+    return redirect("home")
+
+
+@require_POST
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Light or dark, and the rail folded or not, kept in cookies so that the server draws them right at once."""
+    response = HttpResponseRedirect(_safe_next(request))
+    if request.POST.get("theme") in THEMES:
+        _remember(response, request, "theme")
+    if request.POST.get("rail") in ("open", "closed"):
+        _remember(response, request, "rail")
+    return response
+
+
+def _remember(response: HttpResponse, request: HttpRequest, name: str) -> None:
+    # Readable by our own script, which saves the reload; it says nothing about the person.
+    response.set_cookie(
+        name, request.POST[name], max_age=YEAR, samesite="Lax", secure=request.is_secure(), httponly=False
+    )
+
+
+def _safe_next(request: HttpRequest) -> str:
+    target = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if safe else reverse("home")

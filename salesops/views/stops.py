@@ -1,0 +1,113 @@
+"""The emergency brake: what is stopped, stop something, lift a stop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from approvals.models import ApprovalRequest
+from playbooks.models import AgentAssignment, Client, Playbook, Stop
+from playbooks.services import stops
+from prospects.models import Prospect
+from salesops.access import ClientRequest, require_role
+from salesops.errors import Refusal
+from salesops.partials import render_page
+
+HOURS = (("", "Until somebody lifts it"), ("1", "For an hour"), ("24", "For a day"), ("168", "For a week"))
+
+
+class StopForm(forms.Form):
+    """What to stop, why, and for how long. Scopes are this client's own."""
+
+    scope = forms.ChoiceField(label="What to stop", error_messages={"required": "Choose what to stop."})
+    kind = forms.ChoiceField(
+        label="How",
+        choices=[(Stop.Kind.PAUSE, "Pause: waiting work stays and goes on later"), (Stop.Kind.CANCEL, "Cancel: waiting sends are called off")],
+        initial=Stop.Kind.PAUSE,
+        widget=forms.RadioSelect(attrs={"class": "choices"}),
+    )
+    reason = forms.CharField(
+        label="Why",
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Say why: whoever finds this stopped has to understand it."},
+    )
+    hours = forms.ChoiceField(label="How long", choices=HOURS, required=False)
+
+    def __init__(self, *args: Any, client: Client, prospect: str = "", request: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scope"].choices = scopes(client, prospect, request)  # type: ignore[attr-defined]
+
+
+def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[str, str]]:
+    """Everything this client can stop, as ``level:target``; the prospect or request that the person came from first."""
+    found = []
+    if request.isdecimal() and ApprovalRequest.objects.for_client(client).filter(pk=int(request)).exists():
+        found.append((f"request:{request}", f"Only request #{request}"))
+    if prospect.isdecimal():
+        row = Prospect.objects.for_client(client).select_related("company", "contact").filter(pk=int(prospect)).first()
+        found += [(f"prospect:{prospect}", f"Only {row}")] if row else []
+    found.append(("client:", f"All of {client.name}: no agent runs, nothing is sent"))
+    found += [(f"playbook:{row.pk}", f"Playbook {row.name}") for row in Playbook.objects.for_client(client)]
+    agents = AgentAssignment.objects.filter(version__playbook__client=client, version__status="active")
+    found += [(f"agent:{name}", f"Agent {name}") for name in agents.values_list("agent", flat=True).distinct().order_by("agent")]
+    return [*found, ("everything:", "Everything, for every client")]
+
+
+@require_http_methods(["GET", "POST"])
+@require_role()
+def stops_page(request: ClientRequest) -> HttpResponse:
+    """What is stopped now; the form to stop more. The same content opens as a dialog from the shell."""
+    here = {"prospect": request.GET.get("prospect", ""), "request": request.GET.get("request", "")}
+    form = StopForm(request.POST or None, client=request.client, **here)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _stop(request, form.cleaned_data)
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, "Stopped. The reason stands on every page until it is lifted.")
+            return redirect("stops")
+    status = 422 if form.is_bound else 200
+    context = {"form": form, "here": here}
+    if request.headers.get("HX-Target") != "dialog":
+        rows = Stop.objects.for_client(request.client).select_related("created_by", "lifted_by")
+        context |= {"in_force": rows.in_force(), "past": rows.filter(lifted_at__isnull=False)[:20]}
+    return render_page(request, "stops.html", context, partial="dialog", status=status)
+
+
+@require_POST
+@require_role()
+def lift_stop(request: ClientRequest, pk: int) -> HttpResponse:
+    """End one stop, with a reason."""
+    try:
+        stops.lift(pk, client=request.client, actor=request.user, reason=request.POST.get("reason", ""))
+    except Stop.DoesNotExist as missing:
+        raise Http404 from missing
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "Lifted. Work goes on with the next sweep.")
+    return redirect("stops")
+
+
+def _stop(request: ClientRequest, chosen: dict[str, Any]) -> None:
+    level, _, target = chosen["scope"].partition(":")
+    hours = int(chosen["hours"] or 0)
+    stops.stop(
+        client=request.client,
+        actor=request.user,
+        level=level,
+        kind=chosen["kind"],
+        reason=chosen["reason"],
+        target_id=int(target) if target.isdecimal() else None,
+        agent=target if level == Stop.Level.AGENT else "",
+        until=timezone.now() + timedelta(hours=hours) if hours else None,
+    )

@@ -1,0 +1,80 @@
+// The shell's conveniences. Every one of them only shortens what a form or a link does without it.
+const root = document.documentElement;
+const YEAR = 31536000;
+const remember = (name, value) => {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${name}=${value}; path=/; max-age=${YEAR}; samesite=lax${secure}`;
+};
+
+document.addEventListener("click", (event) => {
+  const theme = event.target.closest("[data-theme-switch] button");
+  if (theme) {
+    event.preventDefault();
+    root.dataset.theme = theme.value;
+    remember("theme", theme.value);
+    for (const button of theme.form.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === theme));
+    return;
+  }
+  const rail = event.target.closest("[data-rail-toggle]");
+  if (rail) {
+    event.preventDefault();
+    const next = root.dataset.rail === "closed" ? "open" : "closed";
+    root.dataset.rail = next;
+    remember("rail", next);
+    return;
+  }
+  if (event.target.closest("[data-close]")) event.target.closest(".toast, dialog")?.remove?.();
+  if (event.target.closest("[data-dialog-close]")) event.target.closest("dialog")?.close();
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+const typing = (node) => node.closest?.("input, textarea, select, [contenteditable]");
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+    if (event.target.id === "search") event.target.blur();
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (event.key === "/") {
+    const search = document.getElementById("search");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+    }
+  }
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  const dialog = event.detail.target;
+  if (dialog.id === "dialog" && dialog.children.length && !dialog.open) dialog.showModal();
+});
+document.addEventListener("htmx:responseError", () => say("That did not work: the server could not answer. Try again, or reload the page."));
+document.addEventListener("htmx:sendError", () => say("No connection to the server. Your last action was not saved; try again."));
+
+function say(words) {
+  const toast = document.createElement("div");
+  toast.className = "toast error";
+  toast.setAttribute("role", "alert");
+  const what = document.createElement("span");
+  what.className = "what";
+  what.textContent = words;
+  toast.append(what);
+  document.getElementById("toasts").append(toast);
+  settle(toast);
+}
+
+// A toast that asks nothing of anybody leaves by itself; one with an undo link stays for its window (undo.js).
+function settle(toast) {
+  for (const close of toast.querySelectorAll("[data-close]")) close.hidden = false;
+  if (!toast.matches("[data-undo], .error")) setTimeout(() => toast.remove(), 8000);
+}
+for (const toast of document.querySelectorAll(".toast")) settle(toast);
+new MutationObserver((records) => {
+  for (const record of records) for (const node of record.addedNodes) if (node.matches?.(".toast")) settle(node);
+}).observe(document.getElementById("toasts"), { childList: true });
