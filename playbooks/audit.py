@@ -1,7 +1,7 @@
 """The audit log: one hash chain per client, written in the transaction of the change it records.
 
-h_n = SHA256(0x00 ‖ h_{n−1} ‖ canonical entry); h_0 is bound to the client. Whoever alters, drops or slips in a row breaks
-every later hash. Personal data stays out: ``detail`` holds ids, counts and hashes.
+h_n = SHA256(0x00 ‖ h_{n−1} ‖ canonical entry); h_0 is bound to the client. Whoever alters, drops or slips in a row
+breaks every later hash. Personal data stays out: ``detail`` holds ids, counts and hashes.
 """
 
 from __future__ import annotations

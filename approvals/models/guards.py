@@ -49,8 +49,8 @@ def content_is_hashed() -> Guard:
         when=pgtrigger.Before,
         operation=pgtrigger.Insert,
         func=(
-            "IF NEW.content_hash <> salesops_content_hash(NEW.channel, NEW.recipient, NEW.sender, NEW.subject, NEW.body,"
-            " NEW.attachments::text[], NEW.rule_version) THEN "
+            "IF NEW.content_hash <> salesops_content_hash(NEW.channel, NEW.recipient, NEW.sender,"
+            " NEW.subject, NEW.body, NEW.attachments::text[], NEW.rule_version) THEN "
             + refuse("% does not hash to its content hash")
             + " END IF; IF EXISTS (SELECT 1 FROM unnest(NEW.evidence_ids) i WHERE NOT EXISTS (SELECT 1"
             " FROM prospects_evidence e WHERE e.id = i AND e.prospect_id = NEW.prospect_id)) THEN "
@@ -159,7 +159,7 @@ def dispatch_is_approved() -> Guard:
 
 
 def dispatch_moves() -> Guard:
-    """What is sent, and to whom, never changes; the status moves along its legal moves, and is claimed before it sends."""
+    """What is sent, and to whom, never changes; the status moves legally and is claimed before it sends."""
     return Guard(
         name="dispatch_moves",
         when=pgtrigger.Before,
@@ -171,12 +171,14 @@ def dispatch_moves() -> Guard:
             " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at)"
             " OR NEW.attempts < OLD.attempts THEN "
             + refuse("% keeps what was approved")
-            + f" END IF; IF OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN ({_pairs(DISPATCH_MOVES)}) THEN "
+            + " END IF; IF OLD.status <> NEW.status"
+            f" AND (OLD.status, NEW.status) NOT IN ({_pairs(DISPATCH_MOVES)}) THEN "
             + refuse("% cannot make that status change")
             + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND (NEW.token IS NULL"
             " OR NEW.attempts <> OLD.attempts + 1 OR clock_timestamp() < OLD.not_before) THEN "
             + refuse("% must be claimed, and due, before it sends")
-            + " END IF; IF OLD.status = 'undo_hold' AND NEW.status = 'queued' AND clock_timestamp() < OLD.not_before THEN "
+            + " END IF; IF OLD.status = 'undo_hold' AND NEW.status = 'queued'"
+            " AND clock_timestamp() < OLD.not_before THEN "
             + refuse("% is still in its undo window")
             + " END IF; RETURN NEW;"
         ),

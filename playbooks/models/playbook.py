@@ -157,7 +157,7 @@ class PlaybookVersion(StateModel):
             models.CheckConstraint(
                 condition=Q(calls_per_day__gt=0, emails_per_day__gt=0, money_per_month__gte=0),
                 name="playbook_limits_positive",
-                violation_error_message="Calls and e-mails per day must be above 0; the money limit must not be negative.",
+                violation_error_message="Calls and e-mails per day must be above 0, and the money limit not negative.",
             ),
             models.CheckConstraint(
                 condition=Q(min_confidence__gte=0, min_confidence__lte=1, min_categories__gte=1),

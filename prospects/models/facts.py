@@ -49,7 +49,7 @@ class Signal(models.Model):
 
 
 class Evidence(models.Model):
-    """A judged fragment under one criterion. Later evidence for the same criterion supersedes earlier; nothing is edited."""
+    """A judged fragment under one criterion. Later evidence for a criterion supersedes earlier; nothing is edited."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
     prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="evidence", db_index=False)

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses about prospects: stages without a log row, log rows without their evidence, borrowed facts."""
+"""What PostgreSQL refuses about prospects: stages without a log row, moves without evidence, borrowed facts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stage_follows_its_log() -> Guard:
 
 
 def transition_is_earned() -> Guard:
-    """A transition row continues the log, is a legal move, and satisfies the stage rule it names with its own evidence."""
+    """A transition row continues the log, is a legal move, and satisfies its stage rule with its own evidence."""
     moves = ", ".join(f"('{source}','{target}')" for source, target in PROSPECT_MOVES)
     by_reason = ", ".join(f"'{stage}'" for stage in _BY_REASON)
     return Guard(
@@ -66,7 +66,8 @@ def transition_is_earned() -> Guard:
             " SELECT count(*), array_agg(DISTINCT e.category) FILTER (WHERE e.value >= 50 AND NOT e.strong_negative"
             " AND e.confidence >= v.min_confidence), array_agg(DISTINCT e.layer)"
             " INTO cited, categories, layers FROM prospects_evidence e, playbooks_playbookversion v"
-            " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = NEW.prospect_id AND v.id = NEW.playbook_version_id;"
+            " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = NEW.prospect_id"
+            " AND v.id = NEW.playbook_version_id;"
             " IF cited <> cardinality(NEW.evidence_ids) THEN "
             + refuse("% cites evidence that is not its prospect''s")
             + " END IF;"

@@ -180,7 +180,7 @@ class Prospect(StateModel):
         getattr(self, _MOVES[stage])()
 
 
-_MOVES = {
+_MOVES: dict[str, str] = {
     Stage.RESEARCHED: "research",
     Stage.QUALIFYING: "qualify",
     Stage.QUALIFIED: "accept",
