@@ -1,5 +1,6 @@
 """Settings: one path for the embedded engines and for production; everything secret comes from the environment."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -187,6 +188,7 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for a while; a worker waits for it
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
 CELERY_TASK_ROUTES = {
     "prospects.tasks.*": {"queue": "research"},
@@ -194,6 +196,12 @@ CELERY_TASK_ROUTES = {
     "playbooks.tasks.*": {"queue": "learning"},
 }
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+
+# --- Logs: ids and outcomes, no addresses -----------------------------------------------------------------------------
+DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task carries the request and trace ids of whatever caused it
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG  # sweeps run every few seconds; failures still show
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 # --- Sending ---------------------------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")

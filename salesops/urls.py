@@ -7,6 +7,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 from django.urls.resolvers import URLPattern, URLResolver
 
+from salesops.health import healthz, readyz
 from salesops.views import session, stops
 from salesops.views.sign_in import EmailSignInForm
 
@@ -14,6 +15,8 @@ SIGN_IN = auth.LoginView.as_view(authentication_form=EmailSignInForm, redirect_a
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", session.home, name="home"),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path("sign-in/", SIGN_IN, name="login"),
     path("sign-out/", auth.LogoutView.as_view(), name="logout"),
     path("password/", auth.PasswordChangeView.as_view(), name="password_change"),

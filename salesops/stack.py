@@ -1,0 +1,124 @@
+"""The programs that together are SalesOps, as ``serve`` runs them on one machine."""
+
+import functools
+import http.client
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+from django.conf import settings
+
+from salesops import engines, health
+from salesops.supervisor import Program
+
+HOST = "127.0.0.1"
+# Two pools, so that a morning's sending never queues behind a night's research.
+_WORKERS = {"outreach": ("outreach", "default"), "research": ("research", "learning")}
+_PROCESSES_PER_WORKER = 2
+_WEB_THREADS = 8
+# True, and of no use to whoever reads the terminal: root was their choice, and static files come from the finders.
+_KNOWN_WARNINGS = ("ignore:You're running the worker with superuser", "ignore:No directory at")
+_MEMORY_DISK = Path("/dev/shm")  # noqa: S108 — Linux's memory file system
+
+
+def programs(port: int) -> tuple[Program, list[Program]]:
+    """Return the sandbox mail server, and everything that may start together once it listens."""
+    mail_port = _mail_port()
+    environment = os.environ | {
+        "PORT": str(port),
+        "SANDBOX_SMTP_PORT": str(mail_port),
+        "PUBLIC_URL": os.environ.get("PUBLIC_URL") or f"http://{HOST}:{port}",
+        "PYTHONUNBUFFERED": "1",
+    }
+    environment.setdefault("PYTHONWARNINGS", ",".join(_KNOWN_WARNINGS))
+    if sys.stdout.isatty():
+        environment.setdefault("LOG_FORMAT", "console")
+    # Shared leases: should serve be killed, the engines outlive it until the last worker has finished.
+    program = functools.partial(Program, pass_fds=engines.lease_fds())
+    mail = program(
+        "mail",
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), "sandbox_smtp"],
+        environment,
+        ready=functools.partial(_listens, settings.SANDBOX_SMTP_HOST, mail_port),
+        stop_rank=2,
+    )
+    started = time.time()
+    workers = [
+        program(
+            name,
+            _worker(name, queues),
+            environment,
+            ready=functools.partial(_worker_seen, queues, started),
+            stop_seconds=60,
+        )
+        for name, queues in _WORKERS.items()
+    ]
+    web_environment = environment | {"SALESOPS_WEB": "1"}
+    web = program("web", _gunicorn(port), web_environment, ready=functools.partial(_responds, port), stop_rank=1)
+    return mail, [*workers, program("beat", _beat(), environment), web]
+
+
+def _celery(*words: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "-q", "-A", "salesops.celery", *words]
+
+
+def _worker(name: str, queues: tuple[str, ...]) -> list[str]:
+    words = ["-Q", ",".join(queues), "-n", f"{name}@%h", "-c", str(_PROCESSES_PER_WORKER)]
+    return _celery("worker", *words, "--without-gossip", "--without-mingle")
+
+
+def _beat() -> list[str]:
+    return _celery("beat", "--schedule", str(engines.data_dir() / "beat-schedule"), "--pidfile=")
+
+
+def _gunicorn(port: int) -> list[str]:
+    command = [sys.executable, "-m", "gunicorn", "salesops.wsgi", "--worker-class", "gthread"]
+    command += ["--workers", os.environ.get("WEB_CONCURRENCY", "2"), "--threads", str(_WEB_THREADS)]
+    command += ["--bind", f"{HOST}:{port}", "--timeout", "60", "--graceful-timeout", "20"]
+    command += ["--log-level", "warning", "--no-control-socket"]
+    if _MEMORY_DISK.is_dir():
+        command += ["--worker-tmp-dir", str(_MEMORY_DISK)]  # heartbeat files must not wait for a busy disk
+    return command
+
+
+def _mail_port() -> int:
+    """Return the sandbox mail server's port: the wanted one, or any free one when it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT))
+        except OSError:
+            probe.bind((settings.SANDBOX_SMTP_HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _responds(port: int) -> bool:
+    """Say whether the app itself answers: gunicorn listens long before its workers have loaded it."""
+    client = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        client.request("GET", "/healthz")
+        return client.getresponse().status < http.client.INTERNAL_SERVER_ERROR
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        client.close()
+
+
+def _worker_seen(queues: tuple[str, ...], since: float) -> bool:
+    """Say whether a worker has reported on each of these queues since ``since`` (Unix time)."""
+    try:
+        ages = health.seconds_since_workers()
+    except Exception:  # Redis is being restarted: look again
+        return False
+    longest = time.time() - since
+    return all((age := ages[queue]) is not None and age < longest for queue in queues)
