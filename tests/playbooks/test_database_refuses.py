@@ -1,0 +1,152 @@
+"""What PostgreSQL refuses about playbooks, budgets and the audit log, whoever asks."""
+
+import pytest
+from django.db import transaction
+
+from playbooks import audit
+from playbooks.events import AuditEvent
+from playbooks.models import AuditEntry, BudgetPeriod, PlaybookVersion, Stop
+from tests import factories
+from tests.refusals import refuses
+
+pytestmark = pytest.mark.django_db
+
+VERSION = "UPDATE playbooks_playbookversion SET "
+
+
+def test_layer_weights_that_sum_to_99() -> None:
+    draft = factories.version(active=False)
+    refuses(VERSION + "weight_investment = 24 WHERE id = %s", [draft.pk], because="sum_to_100")
+
+
+def test_a_hot_threshold_below_the_warm_one() -> None:
+    draft = factories.version(active=False)
+    refuses(VERSION + "hot_threshold = 30 WHERE id = %s", [draft.pk], because="hot_above_warm")
+
+
+def test_no_e_mails_a_day() -> None:
+    draft = factories.version(active=False)
+    refuses(VERSION + "emails_per_day = 0 WHERE id = %s", [draft.pk], because="limits_positive")
+
+
+def test_a_second_active_version() -> None:
+    active = factories.version()
+    second = PlaybookVersion.objects.create(playbook=active.playbook, number=2, money_per_month=1)
+    for status in ("in_review", "approved"):
+        PlaybookVersion.objects.filter(pk=second.pk).update(status=status)
+    refuses(VERSION + "status = 'active' WHERE id = %s", [second.pk], because="playbook_one_active")
+
+
+def test_a_draft_that_jumps_to_active() -> None:
+    draft = factories.version(active=False)
+    refuses(VERSION + "status = 'active' WHERE id = %s", [draft.pk], because="cannot make that status change")
+
+
+@pytest.mark.parametrize(
+    "change", ["root_intent = 'other'", "min_confidence = 0.1", "number = 9", "two_approvers = true"]
+)
+def test_editing_a_version_that_left_draft(change: str) -> None:
+    active = factories.version()
+    refuses(VERSION + f"{change} WHERE id = %s", [active.pk], because="frozen once it has left draft")
+
+
+def test_editing_while_taking_it_back_to_draft() -> None:
+    draft = factories.version(active=False)
+    draft.submit()
+    draft.save()
+    refuses(VERSION + "status = 'draft', root_intent = 'other' WHERE id = %s", [draft.pk], because="frozen")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE playbooks_criterion SET weight = 99 WHERE version_id = %s",
+        "DELETE FROM playbooks_criterion WHERE version_id = %s",
+        "UPDATE playbooks_stagerule SET min_categories = 0 WHERE version_id = %s",
+        "DELETE FROM playbooks_messagetemplate WHERE version_id = %s",
+        "UPDATE playbooks_channelpolicy SET daily_cap = 9999 WHERE version_id = %s",
+        "INSERT INTO playbooks_brandrule (version_id, phrase, verdict, reason) VALUES (%s, 'free', 'block', '')",
+    ],
+)
+def test_changing_what_hangs_on_a_frozen_version(sql: str) -> None:
+    active = factories.version()
+    refuses(sql, [active.pk], because="belongs to a playbook version that is frozen")
+
+
+def test_moving_a_criterion_out_of_a_frozen_version() -> None:
+    active, draft = factories.version(), factories.version(active=False)
+    sql = "UPDATE playbooks_criterion SET version_id = %s, key = 'moved' WHERE version_id = %s"
+    refuses(sql, [draft.pk, active.pk], because="frozen")
+
+
+def test_deleting_a_version() -> None:
+    draft = factories.version(active=False)
+    refuses("DELETE FROM playbooks_playbookversion WHERE id = %s", [draft.pk], because="cannot be deleted")
+
+
+def test_spending_past_a_budget() -> None:
+    version = factories.version()
+    period = BudgetPeriod.objects.create(
+        playbook=version.playbook, bucket="emails", period_start="2026-05-04", limit=5, used=5
+    )
+    refuses(
+        "UPDATE playbooks_budgetperiod SET used = used + 1 WHERE id = %s", [period.pk], because="budget_never_overspent"
+    )
+
+
+def test_deleting_a_stop_instead_of_lifting_it() -> None:
+    client = factories.client()
+    stop = Stop.objects.create(client=client, level="client", reason="Wrong list.", created_by=factories.user(client))
+    refuses("DELETE FROM playbooks_stop WHERE id = %s", [stop.pk], because="cannot be deleted")
+
+
+def test_a_stop_that_names_no_target() -> None:
+    client = factories.client()
+    sql = (
+        "INSERT INTO playbooks_stop (client_id, level, kind, agent, reason, created_by_id, created_at, lift_reason,"
+        " trace_id) VALUES (%s, 'prospect', 'pause', '', 'x', %s, now(), '', 'x')"
+    )
+    refuses(sql, [client.pk, factories.user(client).pk], because="stop_names_its_target")
+
+
+@pytest.fixture
+def entry() -> AuditEntry:
+    client = factories.client()
+    with transaction.atomic():
+        audit.record(client=client, event=AuditEvent.STOP_SET, subject=client, actor=None)
+        return audit.record(client=client, event=AuditEvent.STOP_LIFTED, subject=client, actor=None)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE playbooks_auditentry SET detail = '{\"n\": 1}' WHERE id = %s",
+        "UPDATE playbooks_auditentry SET actor_id = NULL, at = now() WHERE id = %s",
+        "DELETE FROM playbooks_auditentry WHERE id = %s",
+    ],
+)
+def test_rewriting_the_audit_log(entry: AuditEntry, sql: str) -> None:
+    refuses(sql, [entry.pk], because="append-only")
+
+
+def test_emptying_the_audit_log(entry: AuditEntry) -> None:
+    refuses("TRUNCATE playbooks_auditentry CASCADE", because="cannot be truncated")
+
+
+@pytest.mark.parametrize(("seq", "because"), [(2, "audit_seq_once|does not continue"), (9, "does not continue")])
+def test_slipping_an_entry_into_the_chain(entry: AuditEntry, seq: int, because: str) -> None:
+    sql = (
+        "INSERT INTO playbooks_auditentry (client_id, seq, at, event, subject_type, subject_id, trace_id, detail,"
+        " previous_hash, entry_hash) VALUES (%s, %s, now(), 'x', 'x', 1, 'x', '{}', repeat('0', 64), repeat('1', 64))"
+    )
+    refuses(sql, [entry.client_id, seq], because=because)
+
+
+def test_the_session_switch_of_the_trigger_library_opens_nothing(entry: AuditEntry) -> None:
+    refuses(
+        "DO $$ DECLARE names text; BEGIN"
+        " SELECT '{' || string_agg(tgname, ',') || '}' INTO names FROM pg_trigger WHERE tgname LIKE 'pgtrigger_%%';"
+        " PERFORM set_config('pgtrigger.ignore', names, true);"
+        " DELETE FROM playbooks_auditentry; END $$",
+        because="append-only",
+    )
