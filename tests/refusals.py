@@ -10,6 +10,11 @@ from django.db import DatabaseError, connection, transaction
 
 def refuses(sql: str, params: list[Any] | None = None, *, because: str) -> None:
     """Run ``sql`` in a transaction of its own; PostgreSQL must refuse it with words that match ``because``."""
-    with pytest.raises(DatabaseError, match=because), transaction.atomic(), connection.cursor() as cursor:
+    with pytest.raises(DatabaseError, match=because):
+        _attempt(sql, params)
+
+
+def _attempt(sql: str, params: list[Any] | None) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # judge at once what commit would judge
         cursor.execute(sql, params)
