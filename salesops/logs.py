@@ -91,17 +91,19 @@ def _formatter() -> logging.Formatter:
     )
 
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"events": {"()": _formatter}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events", "stream": "ext://sys.stderr"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
-    "loggers": {
-        name: {"level": os.environ.get("LOG_LEVEL", "INFO")}
-        for name in ("salesops", "playbooks", "prospects", "approvals", "celery")
+def config() -> dict[str, Any]:
+    """Return settings.LOGGING. ``LOG_LEVEL`` moves our own loggers; everybody else's speak from WARNING on."""
+    level = os.environ.get("LOG_LEVEL") or "INFO"
+    ours = ("salesops", "playbooks", "prospects", "approvals", "celery", "django_structlog")
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"events": {"()": _formatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events", "stream": "ext://sys.stderr"}},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        # The request log is one line a page, from django_structlog; Django's own copy of each 4xx would double it.
+        "loggers": {name: {"level": level} for name in ours} | {"django.request": {"level": "ERROR"}},
     }
-    # The request log is one line a page from django_structlog; Django's own copy of each 4xx would double it.
-    | {"django.request": {"level": "ERROR"}, "django_structlog": {"level": "INFO"}},
-}
+
+
 configure()

@@ -8,8 +8,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from salesops import engines
-from salesops.logs import LOGGING as LOGGING
+from salesops import engines, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -198,6 +197,7 @@ CELERY_TASK_ROUTES = {
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
 
 # --- Logs: ids and outcomes, no addresses -----------------------------------------------------------------------------
+LOGGING = logs.config()
 DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task carries the request and trace ids of whatever caused it
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG  # sweeps run every few seconds; failures still show
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
