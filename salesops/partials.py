@@ -31,15 +31,18 @@ def render_page(
     *,
     partial: str | Sequence[str] = (),
     status: int = 200,
+    toasts: bool = False,
 ) -> HttpResponse:
     """Render the page, or the one partial of it that htmx asks for.
 
+    ``template`` may itself name a partial ("page.html#part"); ``toasts`` then says that pending messages go with it.
     Pending messages ride along with a partial as out-of-band toasts, so that no message waits for the next full page.
     """
     values = {**(context or {})}
     name = wanted_partial(request, partial)
     if name is None:
-        response = HttpResponse(render_to_string(template, values, request), status=status)
+        html = render_to_string(template, values, request)
+        response = HttpResponse(html + pending_toasts(request) if toasts else html, status=status)
     else:
         html = render_to_string(f"{template}#{name}", values, request)
         response = HttpResponse(html + pending_toasts(request), status=status)

@@ -1,0 +1,117 @@
+"""Signing in, being locked out, choosing a client and a look."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "long-enough-pass"
+
+
+def sign_in(browser: Browser, email: str, password: str = PASSWORD):
+    return browser.post(reverse("login"), {"username": email, "password": password})
+
+
+def test_the_start_page_asks_a_visitor_to_sign_in(client: Browser) -> None:
+    answer = client.get("/")
+    assert answer.status_code == 302
+    assert answer["Location"] == "/sign-in/?next=/"
+
+
+def test_a_person_signs_in_by_e_mail_however_it_is_spelled(client: Browser) -> None:
+    factories.user(factories.client(), email="dana@team.example", password=PASSWORD)
+    assert sign_in(client, "DANA@team.example").status_code == 302
+    assert client.get("/")["Location"] == reverse("approvals:queue")
+
+
+def test_a_leader_starts_on_the_funnel(client: Browser) -> None:
+    factories.user(factories.client(), "leader", email="lee@team.example", password=PASSWORD)
+    sign_in(client, "lee@team.example")
+    assert client.get("/")["Location"] == reverse("prospects:funnel")
+
+
+def test_a_wrong_password_says_so_beside_the_form(client: Browser) -> None:
+    factories.user(factories.client(), email="dana@team.example", password=PASSWORD)
+    answer = sign_in(client, "dana@team.example", "wrong")
+    assert answer.status_code == 200
+    assert "do not fit together" in answer.content.decode()
+
+
+def test_five_wrong_passwords_lock_the_address_whatever_its_spelling(client: Browser) -> None:
+    factories.user(factories.client(), email="dana@team.example", password=PASSWORD)
+    for spelling in ("dana@team.example", "Dana@team.example", "DANA@team.example", "dana@Team.example"):
+        sign_in(client, spelling, "wrong")
+    locked = sign_in(client, "dana@team.example", "wrong")
+    assert locked.status_code == 429
+    assert "Too many attempts" in locked.content.decode()
+    assert sign_in(client, "dana@team.example").status_code == 429
+
+
+def test_a_password_is_kept_as_argon2() -> None:
+    person = factories.user(password=PASSWORD)
+    assert person.password.startswith("argon2$argon2id$")
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(client: Browser) -> None:
+    factories.user(factories.client(), email="dana@team.example", password=PASSWORD)
+    cookie = sign_in(client, "dana@team.example").cookies["sessionid"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+
+
+def test_somebody_without_a_client_is_told_whom_to_ask(client: Browser) -> None:
+    client.force_login(factories.user())
+    answer = client.get("/")
+    assert answer.status_code == 403
+    assert "Ask an admin" in answer.content.decode()
+
+
+def test_a_person_switches_between_their_own_clients_only(client: Browser) -> None:
+    first, second, foreign = (factories.client(name=name) for name in ("Alder", "Birch", "Cedar"))
+    person = factories.user(first)
+    person.memberships.create(client=second, role="reviewer")
+    client.force_login(person)
+
+    client.post(reverse("switch_client"), {"client": second.pk})
+    assert client.get(reverse("stops")).context["request"].client == second
+    client.post(reverse("switch_client"), {"client": foreign.pk})
+    assert client.get(reverse("stops")).context["request"].client == second
+
+
+def test_a_lost_membership_counts_from_the_next_request(client: Browser) -> None:
+    of = factories.client()
+    person = factories.user(of)
+    client.force_login(person)
+    assert client.get(reverse("stops")).status_code == 200
+    person.memberships.all().delete()
+    assert client.get(reverse("stops")).status_code == 403
+
+
+def test_the_chosen_colours_are_drawn_by_the_server(client: Browser) -> None:
+    client.force_login(factories.user(factories.client()))
+    answer = client.post(reverse("preferences"), {"theme": "dark", "rail": "closed", "next": reverse("stops")})
+    assert answer["Location"] == reverse("stops")
+    page = client.get(reverse("stops")).content.decode()
+    assert '<html lang="en" data-theme="dark" data-rail="closed">' in page
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_preferences_lead_nowhere_else(client: Browser, target: str) -> None:
+    assert client.post(reverse("preferences"), {"theme": "dark", "next": target})["Location"] == "/"
+
+
+def test_an_unknown_colour_changes_nothing(client: Browser) -> None:
+    assert "theme" not in client.post(reverse("preferences"), {"theme": '"><script>'}).cookies
+
+
+def test_a_new_password_can_be_asked_for_without_telling_who_has_an_account(client: Browser, mailoutbox) -> None:
+    factories.user(factories.client(), email="dana@team.example", password=PASSWORD)
+    known = client.post(reverse("password_reset"), {"email": "dana@team.example"}, follow=True)
+    unknown = client.post(reverse("password_reset"), {"email": "nobody@team.example"}, follow=True)
+    assert known.content == unknown.content
+    assert len(mailoutbox) == 1
+    assert "/password/reset/" in mailoutbox[0].body
