@@ -1,0 +1,94 @@
+"""Questions that only the pages ask: change tokens for polling, one dispatch with everything about it, the audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils.dateparse import parse_date
+
+from approvals.models import ApprovalRequest, CapturedMail, DeliveryEvent, Dispatch
+from playbooks.models import AuditEntry, Client, User
+
+# Newest request, newest decision and the number waiting (to a cap): whatever happens to the queue moves one of them.
+VERSION_SQL = """
+SELECT concat_ws('.',
+  (SELECT max(id) FROM (SELECT id FROM approvals_approvalrequest WHERE client_id = %(client)s AND status = 'waiting'
+     ORDER BY id DESC LIMIT 1) AS newest),
+  (SELECT max(id) FROM (SELECT id FROM approvals_decision WHERE client_id = %(client)s ORDER BY at DESC LIMIT 1) AS last),
+  (SELECT count(*) FROM (SELECT 1 FROM approvals_approvalrequest WHERE client_id = %(client)s AND status = 'waiting'
+     LIMIT 1000) AS waiting))
+"""
+
+
+def queue_version(client: Client) -> str:
+    """A short token that changes whenever the queue does."""
+    with connection.cursor() as cursor:
+        cursor.execute(VERSION_SQL, {"client": client.pk})
+        return str(cursor.fetchone()[0])
+
+
+@dataclass(frozen=True)
+class DispatchPage:
+    """One dispatch, what came back, and the messages the sandbox caught for it."""
+
+    dispatch: Dispatch
+    events: list[DeliveryEvent]
+    captured: list[CapturedMail]
+
+
+def dispatch_page(client: Client, dispatch_id: int) -> DispatchPage:
+    """Raises Http404 for another client's dispatch."""
+    related = ("decision__user", "request", "prospect__company", "contact", "message")
+    dispatch = get_object_or_404(Dispatch.objects.for_client(client).select_related(*related), pk=dispatch_id)
+    return DispatchPage(dispatch, list(dispatch.events.order_by("at", "id")), list(dispatch.captured.order_by("id")))
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """What the audit page is narrowed to; empty strings narrow nothing."""
+
+    event: str = ""
+    actor: str = ""
+    subject: str = ""
+    trace: str = ""
+    day: str = ""
+
+
+def audit_entries(client: Client, wanted: AuditFilter) -> QuerySet[AuditEntry]:
+    """The client's audit entries, narrowed. Every condition is one an index answers or that walks the chain in order."""
+    entries = AuditEntry.objects.for_client(client).select_related("actor")
+    if wanted.event:
+        entries = entries.filter(event=wanted.event)
+    if wanted.actor:
+        entries = entries.filter(actor__isnull=True) if wanted.actor == "system" else _by(entries, wanted.actor)
+    if wanted.subject:
+        kind, _, number = wanted.subject.partition(":")
+        entries = entries.filter(subject_type=kind.strip())
+        if number.strip().isdecimal():
+            entries = entries.filter(subject_id=int(number))
+    if wanted.trace:
+        entries = entries.filter(trace_id=wanted.trace)
+    day = parse_date(wanted.day) if wanted.day else None
+    return entries.filter(at__date=day) if day else entries
+
+
+def _by(entries: QuerySet[AuditEntry], actor: str) -> QuerySet[AuditEntry]:
+    return entries.filter(actor_id=int(actor)) if actor.isdecimal() else entries.none()
+
+
+def audit_actors(client: Client) -> list[User]:
+    """The people who can appear in this client's log: its members."""
+    return list(User.objects.filter(memberships__client=client).distinct().order_by("email"))
+
+
+def moved_on(client: Client, request_id: int) -> ApprovalRequest | None:
+    """The request if it waits no longer, its newest decision as ``last_decision``; None while it still waits."""
+    found = ApprovalRequest.objects.for_client(client).exclude(status=ApprovalRequest.Status.WAITING)
+    request = found.filter(pk=request_id).first()
+    if request is not None:
+        newest = request.decisions.select_related("user").order_by("-id").first()
+        request.last_decision = newest  # type: ignore[attr-defined]
+    return request

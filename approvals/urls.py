@@ -1,0 +1,25 @@
+"""Addresses of what goes out: the desk, the outbox, tasks, the audit log, and the one-click unsubscribe."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from approvals.views import audit, decide, desk, outbox, tasks
+
+app_name = "approvals"
+
+urlpatterns = [
+    path("approvals/", desk.queue, name="queue"),
+    path("approvals/changes/", desk.changes, name="changes"),
+    path("approvals/bulk/", decide.bulk, name="bulk"),
+    path("approvals/<int:pk>/", desk.detail, name="detail"),
+    path("approvals/<int:pk>/opened/", desk.opened, name="opened"),
+    path("approvals/<int:pk>/decide/", decide.decide, name="decide"),
+    path("approvals/<int:pk>/diff/", decide.show_diff, name="diff"),
+    path("approvals/decisions/<int:decision_id>/undo/", decide.undo, name="undo"),
+    path("outbox/", outbox.outbox, name="outbox"),
+    path("outbox/<int:pk>/", outbox.outbox_detail, name="outbox_detail"),
+    path("tasks/", tasks.tasks, name="tasks"),
+    path("tasks/<int:pk>/", tasks.resolve, name="resolve_task"),
+    path("audit/", audit.audit, name="audit"),
+]

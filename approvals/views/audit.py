@@ -1,0 +1,70 @@
+"""The audit log as people read it: search by what happened, who did it, to what, and when."""
+
+from __future__ import annotations
+
+import json
+
+from django import forms
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from approvals import page_queries
+from playbooks.events import AuditEvent
+from playbooks.models import AuditEntry, Client
+from salesops.access import ClientRequest, require_role
+from salesops.paging import keyset_page
+from salesops.partials import render_page
+
+WORDS = dict(AuditEvent.choices)
+
+
+class AuditSearch(forms.Form):
+    """What to look for; empty fields narrow nothing."""
+
+    event = forms.ChoiceField(label="What happened", required=False)
+    actor = forms.ChoiceField(label="Who", required=False)
+    subject = forms.CharField(
+        label="To what",
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"placeholder": "approvals.decision:12"}),
+    )
+    trace = forms.CharField(label="Trace", required=False, max_length=32)
+    day = forms.DateField(label="Day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: object, client: Client, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        people = [(str(user.pk), str(user)) for user in page_queries.audit_actors(client)]
+        self.fields["event"].choices = [("", "Anything"), *AuditEvent.choices]  # type: ignore[attr-defined]
+        self.fields["actor"].choices = [("", "Anyone"), ("system", "The system"), *people]  # type: ignore[attr-defined]
+
+
+@require_GET
+@require_role()
+def audit(request: ClientRequest) -> HttpResponse:
+    """The client's chain, newest first."""
+    form = AuditSearch(request.GET or None, client=request.client)
+    wanted = page_queries.AuditFilter()
+    if form.is_bound and form.is_valid():
+        found = form.cleaned_data
+        wanted = page_queries.AuditFilter(
+            event=found["event"],
+            actor=found["actor"],
+            subject=found["subject"],
+            trace=found["trace"],
+            day=found["day"].isoformat() if found["day"] else "",
+        )
+    entries = page_queries.audit_entries(request.client, wanted)
+    page = keyset_page(entries, keys=("-seq",), request=request, size=100)
+    rows = [_row(entry) for entry in page.items]
+    context = {"form": form, "page": page, "rows": rows, "narrowed": wanted != page_queries.AuditFilter()}
+    return render_page(request, "approvals/audit.html", context, partial="rows")
+
+
+def _row(entry: AuditEntry) -> dict[str, object]:
+    return {
+        "entry": entry,
+        "words": WORDS.get(entry.event, entry.event),
+        "subject": f"{entry.subject_type}:{entry.subject_id}",
+        "detail": json.dumps(entry.detail, ensure_ascii=False, sort_keys=True) if entry.detail else "",
+    }

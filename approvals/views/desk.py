@@ -1,0 +1,162 @@
+"""The approval desk: the queue, one dossier beside it, and the quiet check whether anything moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_POST
+
+from approvals import page_queries, queries
+from approvals.forms import DeferForm, EditForm, HandBackForm, RejectForm
+from approvals.models import ApprovalRequest
+from approvals.services import request as request_services
+from approvals.views.dossier import show
+from playbooks.models import Channel, Role
+from salesops.access import ClientRequest, require_role
+from salesops.context import read_counts
+from salesops.partials import render_page, wanted_partial
+
+TEMPLATE = "approvals/desk.html"
+GRADES = ("A", "B+", "B")
+PANELS = ("edit", "reject", "defer", "redraft")
+DECIDERS = (Role.REVIEWER, Role.LEADER, Role.ADMIN)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the queue is narrowed to, as it stands in the URL."""
+
+    channel: str = ""
+    grade: str = ""
+    after: str = ""
+
+    @property
+    def query(self) -> str:
+        """The filters as a query string with its question mark, or empty."""
+        return _query(channel=self.channel, grade=self.grade, after=self.after)
+
+    @property
+    def first_page(self) -> str:
+        """The same filters from the top."""
+        return _query(channel=self.channel, grade=self.grade)
+
+
+def _query(**chosen: str) -> str:
+    found = {key: value for key, value in chosen.items() if value}
+    return f"?{urlencode(found)}" if found else ""
+
+
+def filters_of(request: ClientRequest) -> Filters:
+    """The filters of the URL; unknown values narrow nothing."""
+    channel, grade = request.GET.get("channel", ""), request.GET.get("grade", "")
+    return Filters(
+        channel if channel in Channel.values else "", grade if grade in GRADES else "", request.GET.get("after", "")
+    )
+
+
+@require_GET
+@require_role()
+def queue(request: ClientRequest) -> HttpResponse:
+    """The queue with its first dossier beside it (on a narrow screen: the list alone)."""
+    return render_desk(request, None)
+
+
+@require_GET
+@require_role()
+def detail(request: ClientRequest, pk: int) -> HttpResponse:
+    """One dossier; on a wide screen the queue stands beside it."""
+    return render_desk(request, pk)
+
+
+@require_POST
+@require_role()
+def opened(request: ClientRequest, pk: int) -> HttpResponse:
+    """Note that this person has had the dossier before them, which approving many at once rests on."""
+    request_services.mark_opened(pk, actor=request.user, client=request.client)
+    return HttpResponse(status=204)
+
+
+@require_GET
+@require_role()
+def changes(request: ClientRequest) -> HttpResponse:
+    """204 while nothing moved; else the new queue and, if somebody else decided the open request, who and what."""
+    if request.GET.get("v") == page_queries.queue_version(request.client):
+        return HttpResponse(status=204)
+    at = request.GET.get("at", "")
+    context = {**queue_context(request, int(at) if at.isdecimal() else None), **common_context(request)}
+    if at.isdecimal():
+        context["moved"] = page_queries.moved_on(request.client, int(at))
+    return render_page(request, f"{TEMPLATE}#changes", context)
+
+
+def render_desk(
+    request: ClientRequest, pk: int | None, *, status: int = 200, part: str | None = None, **extra: Any
+) -> HttpResponse:
+    """The desk with request ``pk`` open, or only the part of it that htmx asks for (or ``part``)."""
+    wanted = part or wanted_partial(request, ("dossier", "queue"))
+    context: dict[str, Any] = {**common_context(request), "reading": pk is not None}
+    selected = pk
+    if wanted != "dossier":
+        context |= queue_context(request, pk)
+        selected = pk or context["selected"]
+    if wanted != "queue":
+        context |= dossier_context(request, selected, **extra)
+    if part:
+        return render_page(request, f"{TEMPLATE}#{part}", context, status=status, toasts=True)
+    return render_page(request, TEMPLATE, context, partial=("dossier", "queue"), status=status)
+
+
+def common_context(request: ClientRequest) -> dict[str, Any]:
+    """What every part of the desk needs."""
+    return {
+        "filters": filters_of(request),
+        "may_decide": bool({role.value for role in DECIDERS} & request.roles),
+        "undoable": queries.undoable(request.client, request.user, timezone.now()),
+    }
+
+
+def queue_context(request: ClientRequest, selected: int | None) -> dict[str, Any]:
+    """One page of the queue."""
+    filters = filters_of(request)
+    page = queries.queue_page(
+        request.client, channel=filters.channel, grade=filters.grade, after=filters.after, user=request.user
+    )
+    return {
+        "page": page,
+        "selected": selected or (page.rows[0].pk if page.rows else None),
+        "counts": read_counts(request.client.pk),
+        "version": page_queries.queue_version(request.client),
+        "channels": Channel.choices,
+        "grades": GRADES,
+    }
+
+
+def dossier_context(request: ClientRequest, pk: int | None, **extra: Any) -> dict[str, Any]:
+    """One dossier with the forms to decide it. ``extra`` carries a refusal or forms that came back with errors."""
+    if pk is None:
+        return {"dossier": None}
+    dossier = queries.dossier(request.client, pk)
+    panel = request.GET.get("act", "")
+    return {
+        "dossier": dossier,
+        "frozen": dossier.request.dossier,
+        "shown": show(dossier.request.dossier, subject=dossier.message.subject, words=dossier.words),
+        "open_for_decision": dossier.request.status == ApprovalRequest.Status.WAITING,
+        "next_id": queries.next_request(request.client, dossier.request),
+        "panel": panel if panel in PANELS else "",
+        "decide_url": reverse("approvals:decide", args=[pk]) + filters_of(request).query,
+        "edit_form": EditForm(
+            initial={"subject": dossier.message.subject, "body": dossier.words},
+            channel=dossier.request.channel,
+            auto_id="edit_%s",
+        ),
+        "reject_form": RejectForm(auto_id="reject_%s"),
+        "defer_form": DeferForm(auto_id="defer_%s"),
+        "redraft_form": HandBackForm(auto_id="redraft_%s"),
+        **extra,
+    }

@@ -1,0 +1,51 @@
+"""The outbox: every attempt to act on a decision, and what really went over the wire."""
+
+from __future__ import annotations
+
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import cast
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_GET
+
+from approvals import page_queries, queries
+from approvals.models import CapturedMail, Dispatch
+from salesops.access import ClientRequest, require_role
+from salesops.partials import render_page
+
+STATUSES = Dispatch.Status.choices
+
+
+@require_GET
+@require_role()
+def outbox(request: ClientRequest) -> HttpResponse:
+    """Dispatches, newest first, narrowed by status."""
+    status = request.GET.get("status", "")
+    status = status if status in Dispatch.Status.values else ""
+    page = queries.outbox_page(request.client, status=status, after=request.GET.get("after", ""))
+    context = {"page": page, "status": status, "statuses": STATUSES}
+    return render_page(request, "approvals/outbox.html", context, partial="rows")
+
+
+@require_GET
+@require_role()
+def outbox_detail(request: ClientRequest, pk: int) -> HttpResponse:
+    """One dispatch: whose authority, which words, what came back, and the captured message byte for byte."""
+    found = page_queries.dispatch_page(request.client, pk)
+    mails = [_readable(mail) for mail in found.captured]
+    context = {"dispatch": found.dispatch, "events": found.events, "mails": mails}
+    return render_page(request, "approvals/outbox_detail.html", context)
+
+
+def _readable(mail: CapturedMail) -> dict[str, object]:
+    """The message's headers and text as a person reads them, beside its raw form."""
+    raw = bytes(mail.raw)
+    parsed = cast(EmailMessage, message_from_bytes(raw, policy=policy.default))
+    body = parsed.get_body(("plain", "html"))
+    return {
+        "row": mail,
+        "headers": [(name, str(value)) for name, value in parsed.items()],
+        "text": body.get_content() if body is not None else "",
+        "raw": raw.decode("utf-8", "replace"),
+    }

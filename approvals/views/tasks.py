@@ -1,0 +1,60 @@
+"""What only a person can do: say whether an unknown message went out, make a call, send an invitation."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from approvals import queries
+from approvals.forms import ResolveForm
+from approvals.models import Task
+from approvals.services import task as services
+from approvals.views.desk import DECIDERS
+from salesops.access import ClientRequest, require_role
+from salesops.errors import Refusal
+from salesops.partials import render_page
+
+
+@require_GET
+@require_role()
+def tasks(request: ClientRequest) -> HttpResponse:
+    """Tasks, open ones first asked for, narrowed by kind."""
+    status = request.GET.get("status", Task.Status.OPEN)
+    status = status if status in Task.Status.values else str(Task.Status.OPEN)
+    kind = request.GET.get("kind", "")
+    kind = kind if kind in Task.Kind.values else ""
+    page = queries.tasks_page(request.client, status=status, kind=kind, after=request.GET.get("after", ""))
+    context = {
+        "page": page,
+        "status": status,
+        "kind": kind,
+        "kinds": Task.Kind.choices,
+        "may_decide": bool({role.value for role in DECIDERS} & request.roles),
+    }
+    return render_page(request, "approvals/tasks.html", context, partial="rows")
+
+
+@require_POST
+@require_role(*DECIDERS)
+def resolve(request: ClientRequest, pk: int) -> HttpResponse:
+    """End a task: an unknown dispatch went out or did not; anything else is done, with a note."""
+    task = get_object_or_404(Task.objects.for_client(request.client), pk=pk)
+    form = ResolveForm(request.POST)
+    outcome = request.POST.get("outcome", "")
+    if not form.is_valid() or outcome not in ("went_out", "did_not", "done"):
+        return HttpResponseBadRequest("Say how the task ended.")
+    words = form.cleaned_data["words"]
+    try:
+        if task.kind == Task.Kind.UNKNOWN_DISPATCH:
+            services.resolve_unknown(
+                pk, actor=request.user, client=request.client, went_out=outcome == "went_out", words=words
+            )
+        else:
+            services.close(pk, actor=request.user, client=request.client, resolution="done", words=words)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "Noted, and written to the audit log.")
+    return redirect("approvals:tasks")
