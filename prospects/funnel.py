@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import BigIntegerField, Case, F, Func, IntegerField, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from playbooks.models import Client, Playbook, PlaybookVersion, Route, Tier
@@ -24,6 +25,7 @@ from prospects import stages
 from prospects.models import Basis, FunnelCell, FunnelMark, Grain, Outcome, Stage
 from prospects.rules.statistics import (
     DURATION_EDGES,
+    WINDOWS,
     Proportion,
     WaitingGroup,
     WaitingTime,
@@ -38,8 +40,8 @@ COHORT: Mode = "cohort"
 PERIOD: Mode = "period"
 PERIODS = (7, 30, 90, 365)
 """Days a period can reach back from today; None is "from the beginning"."""
-WINDOWS = (7, 14, 30, 90)
-"""Days a cohort can be given; each is an edge of the duration buckets."""
+NONE = "(none)"
+"""In a URL: the dimension's value is empty. An absent parameter means any value."""
 DIMENSIONS = ("segment", "source", "route", "tier", "version")
 _DEFAULT_PERIOD = "90"
 _SIDE = (*stages.WAITING, *stages.LOST)
@@ -62,7 +64,11 @@ class FunnelFilters:
 
     @property
     def dimensions(self) -> dict[str, str]:
-        """The dimensions narrowed to one value each."""
+        """The dimensions narrowed to one value each, as stored: "" is the value of those that have none."""
+        return {name: "" if value == NONE else value for name, value in self._narrowed.items()}
+
+    @property
+    def _narrowed(self) -> dict[str, str]:
         return {name: value for name in DIMENSIONS if (value := getattr(self, name))}
 
     def as_query(self) -> dict[str, str]:
@@ -73,7 +79,7 @@ class FunnelFilters:
             "from": self.first.isoformat() if self.period == "days" and self.first else "",
             "to": self.last.isoformat() if self.period == "days" and self.last else "",
             "within": str(self.within or ""),
-            **self.dimensions,
+            **self._narrowed,
         }
         return {name: value for name, value in given.items() if value}
 
@@ -143,8 +149,8 @@ def read_filters(params: Mapping[str, str], *, client: Client, now: datetime | N
         within=int(within) if mode == COHORT and within in map(str, WINDOWS) else None,
         segment=params.get("segment", "")[:120],
         source=params.get("source", "")[:120],
-        route=_known(params.get("route", ""), Route.values),
-        tier=_known(params.get("tier", ""), Tier.values),
+        route=_known(params.get("route", ""), (*Route.values, NONE)),
+        tier=_known(params.get("tier", ""), (*Tier.values, NONE)),
         version=params.get("version", "") if params.get("version", "").isdecimal() else "",
     )
 
@@ -232,7 +238,7 @@ def _stage_cells(playbook: Playbook, filters: FunnelFilters, as_of: datetime) ->
     in_days: Any = Value(1) if days == Q() else Case(When(days, then=1), default=0, output_field=IntegerField())
     limit = bucket_of_window(filters.within) if filters.within else None
     in_time = Q(outcome_bucket__gte=0) if limit is None else Q(outcome_bucket__gte=0, outcome_bucket__lt=limit)
-    now = Value(int(as_of.timestamp()), output_field=BigIntegerField())
+    now = Cast(Value(int(as_of.timestamp())), BigIntegerField())  # times n, seconds outgrow an integer
     return (
         _cells(playbook, filters)
         .filter(wanted)
@@ -269,7 +275,7 @@ class _WidthBucket(Func):
 
     def __init__(self, seconds: Any) -> None:
         edges = Value(list(DURATION_EDGES), output_field=ArrayField(BigIntegerField()))
-        super().__init__(Func(seconds, template="(%(expressions)s)::bigint", output_field=BigIntegerField()), edges)
+        super().__init__(Cast(seconds, BigIntegerField()), edges)
 
 
 class _Tally:

@@ -32,6 +32,9 @@ DURATION_EDGES: tuple[int, ...] = (
 ``DURATION_EDGES[k - 1] <= seconds < DURATION_EDGES[k]``, and the last one is open. Windows of 7, 14, 30 and 90 days
 are edges, so "within D days" is exact. PostgreSQL's ``width_bucket(seconds, edges)`` gives the same number."""
 
+WINDOWS: tuple[int, ...] = (7, 14, 30, 90)
+"""Days a cohort can be given to move on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:

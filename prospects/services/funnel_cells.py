@@ -204,8 +204,8 @@ _COUNT = sql.SQL("""
             (u.outcome_at AT TIME ZONE %(zone)s)::date AS outcome_day,
             (p.created_at AT TIME ZONE %(zone)s)::date AS came_day,
             floor(extract(epoch FROM u.at))::bigint AS entered,
-            greatest(extract(epoch FROM u.left_at - u.at), 0) AS stay,
-            greatest(extract(epoch FROM u.outcome_at - u.at), 0) AS wait
+            extract(epoch FROM greatest(u.left_at, CASE WHEN u.left_at IS NOT NULL THEN u.at END) - u.at) AS stay,
+            extract(epoch FROM greatest(u.outcome_at, CASE WHEN u.outcome_at IS NOT NULL THEN u.at END) - u.at) AS wait
         FROM outcomes u JOIN people p ON p.id = u.id
     ), born AS (
         SELECT id, version FROM units WHERE stage = 'sourced'

@@ -1,0 +1,53 @@
+"""One line of time per prospect. Each app tells what it knows; nobody here imports the apps that come after.
+
+An app registers a provider in its ``AppConfig.ready()``::
+
+    register_timeline("approvals", events_of)
+
+A provider takes a prospect and a limit and answers its newest events, in a constant number of queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prospects.models import Prospect
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """Something that happened to a prospect.
+
+    ``kind`` is one word a person can filter by (signal, stage, run, message, decision, dispatch, mail …), ``who`` the
+    person or agent behind it, ``source`` where it was seen, ``url`` a page with more. ``order`` settles ties in time.
+    """
+
+    at: datetime
+    kind: str
+    title: str
+    detail: str = ""
+    who: str = ""
+    source: str = ""
+    tone: str = ""
+    url: str = ""
+    order: int = 0
+
+
+Provider = Callable[["Prospect", int], Iterable[TimelineEvent]]
+_providers: dict[str, Provider] = {}
+
+
+def register_timeline(name: str, provider: Provider) -> None:
+    """Let ``provider`` speak on every prospect's timeline. Registering a name again replaces it."""
+    _providers[name] = provider
+
+
+def timeline_of(prospect: Prospect, *, limit: int = 60) -> list[TimelineEvent]:
+    """The newest ``limit`` events of all providers, newest first."""
+    events = [event for name in sorted(_providers) for event in _providers[name](prospect, limit)]
+    events.sort(key=lambda event: (event.at, event.order), reverse=True)
+    return events[:limit]

@@ -1,0 +1,1 @@
+"""What a person sees of prospects: thin views, one module per page."""

@@ -1,0 +1,165 @@
+"""The funnel made ready to be drawn: bars, whiskers, words and links, so that templates do no arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from prospects.drilldown import FunnelSlice
+from prospects.funnel import NONE, PERIOD, Funnel, FunnelFilters, SegmentRow, StageRow
+from prospects.models import Basis, Outcome
+from prospects.rules.statistics import Proportion, WaitingTime
+from prospects.stages import CONTACTED, CONVERTED, ENGAGED, MAIN_LINE, QUALIFIED, SOURCED
+from salesops.charts import StackedBar, Whisker, stacked_bar, whisker
+from salesops.templatetags.figures import duration
+
+REACHED = "reached"
+SEGMENT_STAGES = (SOURCED, QUALIFIED, CONTACTED, ENGAGED, CONVERTED)
+SEGMENTS_SHOWN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A count and the address of exactly the prospects it counts."""
+
+    n: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A proportion with its whisker; below ten cases counts only, so there is no whisker."""
+
+    proportion: Proportion
+    chart: Whisker | None
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A waiting time in words. ``is_open``: the share was not reached, ``words`` is the longest time watched."""
+
+    words: str
+    is_open: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStage:
+    """One row of the funnel."""
+
+    label: str
+    is_side: bool
+    bar: StackedBar
+    entered: Number
+    on: Number
+    aside: Number
+    lost: Number
+    still: Number
+    step: Share
+    reached: Share | None
+    reached_number: Number | None
+    median: Time
+    p90: Time
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSegment:
+    """One row of the segments table; ``qualified`` is None in period mode."""
+
+    label: str
+    filter_value: str
+    numbers: list[Number]
+    qualified: Share | None
+
+
+def slice_of(filters: FunnelFilters, stage: str, outcome: str) -> FunnelSlice:
+    """The slice behind one number: ``outcome`` is an outcome, "" for entered, or ``REACHED``."""
+    days = {"first": filters.first, "last": filters.last}
+    if outcome == REACHED:
+        return FunnelSlice(Basis.REACHED, stage, version=filters.version, **days)
+    if filters.mode == PERIOD and outcome:
+        if outcome == Outcome.OPEN:  # still there now, whenever they entered
+            return FunnelSlice(Basis.ENTERED, stage, outcome, version=filters.version)
+        return FunnelSlice(Basis.LEFT, stage, outcome, version=filters.version, **days)
+    return FunnelSlice(
+        Basis.ENTERED, stage, outcome, within=filters.within if outcome else None, version=filters.version, **days
+    )
+
+
+def shown_stages(funnel: Funnel, chosen: dict[str, str]) -> list[ShownStage]:
+    """Every stage, with bars to one scale."""
+    largest = max((max(row.entered, row.on + row.aside + row.lost + row.open) for row in funnel.rows), default=0)
+    return [_shown_stage(row, funnel.filters, chosen, largest) for row in funnel.rows]
+
+
+def _shown_stage(row: StageRow, filters: FunnelFilters, chosen: dict[str, str], largest: int) -> ShownStage:
+    def number(n: int, outcome: str) -> Number:
+        return Number(n, _url(filters, row.stage, outcome, chosen))
+
+    parts = [("on", row.on), ("aside", row.aside), ("lost", row.lost), ("open", row.open)]
+    words = f"{row.on:,} moved on, {row.aside:,} set aside, {row.lost:,} lost, {row.open:,} still there"
+    return ShownStage(
+        label=row.label,
+        is_side=row.is_side,
+        bar=stacked_bar(f"{row.label}: {words}", parts, largest=largest, width=200),
+        entered=number(row.entered, ""),
+        on=number(row.on, Outcome.ON),
+        aside=number(row.aside, Outcome.ASIDE),
+        lost=number(row.lost, Outcome.LOST),
+        still=number(row.open, Outcome.OPEN),
+        step=_share(row.next_step, f"{row.label}, moved on"),
+        reached=_share(row.reached, f"{row.label}, ever reached") if row.reached else None,
+        reached_number=number(row.reached.successes, REACHED) if row.reached else None,
+        median=_time(row.median, "half"),
+        p90=_time(row.p90, "nine in ten"),
+    )
+
+
+def shown_segments(funnel: Funnel, chosen: dict[str, str]) -> list[ShownSegment]:
+    """Every segment with its counts at the stages that matter."""
+    return [_shown_segment(row, funnel.filters, chosen) for row in funnel.segments]
+
+
+def _shown_segment(row: SegmentRow, filters: FunnelFilters, chosen: dict[str, str]) -> ShownSegment:
+    outcome = "" if filters.mode == PERIOD else REACHED
+    value = row.segment or NONE
+    label = row.segment or "No segment"
+    return ShownSegment(
+        label=label,
+        filter_value=value,
+        numbers=[
+            Number(row.counts[stage], _url(filters, stage, outcome, chosen, segment=value)) for stage in SEGMENT_STAGES
+        ],
+        qualified=_share(row.qualified, f"{label}, qualified") if row.qualified else None,
+    )
+
+
+def _url(filters: FunnelFilters, stage: str, outcome: str, chosen: dict[str, str], *, segment: str = "") -> str:
+    narrowed = {name: value for name, value in filters.as_query().items() if name in ("source", "route", "tier")}
+    segment = segment or filters.segment
+    query = {**chosen, **narrowed, **({"segment": segment} if segment else {})}
+    return f"{reverse('prospects:list')}?{urlencode({**query, **slice_of(filters, stage, outcome).as_query()})}"
+
+
+def _share(proportion: Proportion, what: str) -> Share:
+    share, interval = proportion.share, proportion.interval
+    if share is None or interval is None or not proportion.is_large_enough:
+        return Share(proportion, None)
+    words = f"{what}: {share:.0%}, 95 % interval {interval.low:.0%} to {interval.high:.0%}, n = {proportion.n:,}"
+    return Share(proportion, whisker(words, share, interval.low, interval.high))
+
+
+def _time(waiting: WaitingTime, share: str) -> Time:
+    if waiting.seconds is not None:
+        return Time(str(duration(waiting.seconds)), False, f"{share} had left within this time".capitalize())
+    if waiting.observed_seconds is None:
+        return Time("", False, "Nobody entered")
+    return Time(str(duration(waiting.observed_seconds)), True, f"Not reached: fewer than {share} have left so far")
+
+
+def main_line_labels(funnel: Funnel) -> list[str]:
+    """The labels of the stages a segment is counted at."""
+    labels = {row.stage: row.label for row in funnel.rows}
+    return [labels.get(stage, stage) for stage in SEGMENT_STAGES if stage in MAIN_LINE]

@@ -1,0 +1,172 @@
+"""Why a prospect stands where it stands: layers, gates and evidence, each with the facts under it.
+
+Scores are shown as they were computed (from the Score row's own breakdown); gates are checked again by the same pure
+rules the agents use, at the time of that score.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from playbooks.criteria import Criterion
+from playbooks.models import Layer, PlaybookVersion, StageRule
+from prospects import stages
+from prospects.models import Prospect, Score
+from prospects.rules import scoring
+from prospects.rules.qualification import Gate, Rule, Standing, rule_holds
+from prospects.runtime_loading import ICP, load_facts, new_contexts
+from prospects.services.scores import items_of
+from salesops.runtime.context import Context
+from salesops.runtime.views import EvidenceView, SignalView
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """One judged fragment with the signals it cites."""
+
+    evidence: EvidenceView
+    label: str
+    signals: list[SignalView]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPart:
+    """One of the four layers. ``value`` None: nothing is known; ``unknown`` lists the questions still open."""
+
+    layer: str
+    label: str
+    weight: float
+    value: float | None
+    coverage: float
+    evidence: list[EvidenceLine]
+    unknown: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """All of it. ``version`` is None when no version has judged this prospect and none is active."""
+
+    version: PlaybookVersion | None
+    layers: list[LayerPart] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    other_evidence: list[EvidenceLine] = field(default_factory=list)
+    scores: list[tuple[str, float, float]] = field(default_factory=list)
+    computed_at: datetime | None = None
+
+    @property
+    def passed(self) -> int:
+        """How many gates are met."""
+        return sum(gate.passed for gate in self.gates)
+
+
+def why_of(prospect: Prospect) -> Why:
+    """The explanation under the version that last judged the prospect, else the active one; constant queries."""
+    version = prospect.converged_version or prospect.playbook.active_version
+    if version is None:
+        return Why(None)
+    context = new_contexts([prospect.pk], version.pk)[prospect.pk]
+    load_facts({prospect.pk: context}, version.pk)
+    criteria = _criteria(version)
+    score = Score.objects.filter(prospect=prospect, playbook_version=version, scorecard=ICP).order_by("-id").first()
+    at = score.computed_at if score else prospect.created_at
+    gates = _gates(version, criteria, context, at)
+    lines = _lines(context, criteria)
+    return Why(
+        version=version,
+        layers=_layers(version, score, lines, criteria),
+        gates=gates,
+        missing=[gate.words for gate in gates if not gate.passed],
+        other_evidence=[line for line in lines if line.evidence.scorecard != ICP],
+        scores=[(name, view.value, view.coverage) for name, view in sorted(context.scores.items()) if name != ICP],
+        computed_at=score.computed_at if score else None,
+    )
+
+
+def _criteria(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
+    return {
+        (row.scorecard, row.key): Criterion.build(
+            key=row.key,
+            kind=row.kind,
+            params=row.params,
+            category=row.category,
+            layer=row.layer,
+            scorecard=row.scorecard,
+            label=row.label,
+            weight=row.weight,
+            half_life_days=row.half_life_days,
+            missing=row.missing,
+            position=row.position,
+        )
+        for row in version.criteria.all()
+    }
+
+
+def _gates(
+    version: PlaybookVersion, criteria: dict[tuple[str, str], Criterion], context: Context, at: datetime
+) -> list[Gate]:
+    row = StageRule.objects.filter(
+        version=version, pipeline=StageRule.Pipeline.PROSPECT, to_stage=stages.QUALIFIED
+    ).first()
+    if row is None:
+        return []
+    rule = Rule(
+        pipeline=row.pipeline,
+        from_stage=row.from_stage,
+        to_stage=row.to_stage,
+        required_categories=tuple(row.required_categories),
+        required_layers=tuple(row.required_layers),
+        min_categories=row.min_categories,
+        min_score=row.min_score,
+        min_coverage=row.min_coverage,
+        needs_person=row.needs_person,
+    )
+    asked = [criterion for (card, _), criterion in criteria.items() if card == ICP]
+    model = scoring.IcpModel(asked, version.layer_weights, hot=version.hot_threshold, warm=version.warm_threshold)
+    items = items_of(context).get(ICP, {})
+    standing = Standing(items, scoring.composite(model, items, at), asked, version.min_confidence)
+    return rule_holds(rule, standing).gates
+
+
+def _lines(context: Context, criteria: dict[tuple[str, str], Criterion]) -> list[EvidenceLine]:
+    signals = {signal.id: signal for signal in context.signals}
+    lines = []
+    for view in context.evidence.values():
+        criterion = criteria.get((view.scorecard, view.criterion))
+        label = criterion.label if criterion and criterion.label else view.criterion.replace("_", " ").capitalize()
+        lines.append(EvidenceLine(view, label, [signals[i] for i in view.signal_ids if i in signals]))
+    return sorted(lines, key=lambda line: (-line.evidence.value, line.label))
+
+
+def _layers(
+    version: PlaybookVersion,
+    score: Score | None,
+    lines: list[EvidenceLine],
+    criteria: dict[tuple[str, str], Criterion],
+) -> list[LayerPart]:
+    breakdown: dict[str, Any] = score.breakdown if score else {}
+    parts = {part["layer"]: part for part in breakdown.get("layers", [])}
+    by_layer: dict[str, list[EvidenceLine]] = defaultdict(list)
+    for line in lines:
+        if line.evidence.scorecard == ICP:
+            by_layer[line.evidence.layer].append(line)
+    known = {line.evidence.criterion for line in lines if line.evidence.scorecard == ICP}
+    return [
+        LayerPart(
+            layer=layer.value,
+            label=str(layer.label),
+            weight=version.layer_weights[layer.value],
+            value=parts[layer.value]["value"] if layer.value in parts and by_layer[layer.value] else None,
+            coverage=parts.get(layer.value, {}).get("coverage", 0.0),
+            evidence=by_layer[layer.value],
+            unknown=[
+                criterion.label or key
+                for (card, key), criterion in criteria.items()
+                if card == ICP and criterion.layer == layer.value and key not in known and criterion.kind != "flag"
+            ],
+        )
+        for layer in Layer
+    ]
