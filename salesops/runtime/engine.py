@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ class Outcome:
     refused: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Outcome) -> None:
         """Take another batch's counts in; cycles is the most any batch needed."""
@@ -51,6 +52,7 @@ class Outcome:
         self.refused += other.refused
         self.verdicts.update(other.verdicts)
         self.refusals.update(other.refusals)
+        self.kinds.update(other.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,14 @@ class _BatchRun:
         cycle = 0
         while active and cycle < self.scope.cycle_limit:
             cycle += 1
-            ran = self._agents(active, cycle)
-            if not ran and cycle > 1:
-                active = {}
-                break
-            active = self._close(active, ran)
+            self._agents(active, cycle)
+            active = self._close(active, last=cycle == self.scope.cycle_limit)
         self.outcome.cycles = cycle
-        self._finish(still_active=active)
         return self.outcome
 
-    def _agents(self, active: Mapping[int, Context], cycle: int) -> set[int]:
+    def _agents(self, active: Mapping[int, Context], cycle: int) -> None:
         """Every agent that has something to do, in order. Later agents see what earlier ones just found."""
         self.claims.clear()
-        ran: set[int] = set()
         for player in self.engine.players:
             due = [c for c in active.values() if eligible(player.agent, c, player.version)]
             if not due:
@@ -130,9 +127,7 @@ class _BatchRun:
             for context, run in zip(due, runs, strict=True):
                 context.runs[(player.agent.name, player.version)] = run.watermark
                 self._take(player.agent, context, run, answers.get(context.id, ()))
-                ran.add(context.id)
             self.runs.extend(runs)
-        return ran
 
     def _open_run(self, player: _Player, context: Context, cycle: int) -> Run:
         return Run(
@@ -184,6 +179,7 @@ class _BatchRun:
                 self._refuse(agent, run, objection)
             elif self._ledger(proposal).promote(context, run, proposal):
                 run.promoted += 1
+                run.kinds.append(type(proposal).__name__)
         run.proposed = len(raw)
         run.proposals = "[" + ",".join(kept) + "]"
         run.digest = digest.of_run(canonical)
@@ -217,30 +213,58 @@ class _BatchRun:
             )
         )
 
-    def _close(self, active: Mapping[int, Context], ran: set[int]) -> dict[int, Context]:
-        """End of cycle: write, rescore and move in one transaction. Returns who has to be looked at again."""
+    def _close(self, active: Mapping[int, Context], *, last: bool) -> dict[int, Context]:
+        """End of cycle, in one transaction: write, rescore, move, and conclude whoever has come to rest.
+
+        Returns who has to be looked at again.
+        """
         host = self.engine.host
         with host.atomic():
             stale = host.guard(active)
             current = {i: c for i, c in active.items() if i not in stale}
             self._write(current)
-            moved = host.settle(self.scope, current, self.numbers)
+            host.settle(self.scope, current, self.numbers)
+            again = {i: c for i, c in current.items() if self._has_more(c)}
+            if last:
+                self._stop_there(again.values())
+                again = {}
+            self.outcome.verdicts.update(
+                host.conclude(self.scope, {i: c for i, c in current.items() if i not in again})
+            )
+            host.save(self.scope, current)
         self._forget()
         for context in current.values():
             context.facts_no = max(context.facts_no, context.newest_no)
-        again = {i: c for i, c in current.items() if i in ran or i in moved}
         if stale:
-            log.info("facts_arrived_meanwhile", prospects=len(stale), trace_id=self.scope.trace_id)
-            self.numbers.renew()
-            fresh = self._load(sorted(stale))
-            self.contexts.update(fresh)
-            again.update(fresh)
+            again.update(self._reload(stale))
         return again
+
+    def _has_more(self, context: Context) -> bool:
+        """Whether any agent would find something new here."""
+        return any(eligible(p.agent, context, p.version) for p in self.engine.players)
+
+    def _stop_there(self, contexts: Iterable[Context]) -> None:
+        """The cycle limit ends it: whoever is still changing is told so, and concluded as they stand."""
+        words = f"Still changing after {self.scope.cycle_limit} cycles; stopped there."
+        for context in contexts:
+            context.notes.append(words)
+            self.findings.append(Finding(context.id, None, "runtime", "", Refused.STALLED, words, {}))
+        if self.findings:
+            self.engine.host.record(self.scope, [], self.findings)
+
+    def _reload(self, stale: Collection[int]) -> dict[int, Context]:
+        """Facts arrived while this cycle ran: what it found for these prospects is dropped, and they start afresh."""
+        log.info("facts_arrived_meanwhile", prospects=len(stale), trace_id=self.scope.trace_id)
+        self.numbers.renew()
+        fresh = self._load(sorted(stale))
+        self.contexts.update(fresh)
+        return fresh
 
     def _write(self, current: Mapping[int, Context]) -> None:
         """The cycle's rows, of the prospects whose cycle counts."""
         runs = [run for run in self.runs if run.prospect_id in current]
         self.engine.host.record(self.scope, runs, [f for f in self.findings if f.prospect_id in current])
+        self.findings.clear()
         for ledger in self.ledgers.values():
             ledger.write(current.keys())
         self.outcome.runs += len(runs)
@@ -248,22 +272,8 @@ class _BatchRun:
             self.outcome.proposed += run.proposed
             self.outcome.promoted += run.promoted
             self.outcome.refused += run.refused
+            self.outcome.kinds.update(run.kinds)
 
     def _forget(self) -> None:
         self.runs.clear()
         self.findings.clear()
-
-    def _finish(self, still_active: Mapping[int, Context]) -> None:
-        """Everyone leaves with a verdict; who ran into the cycle limit is told so."""
-        for context in still_active.values():
-            words = f"Still changing after {self.scope.cycle_limit} cycles; stopped there."
-            context.notes.append(words)
-            self.findings.append(Finding(context.id, None, "", "", Refused.STALLED, words, {}))
-        host = self.engine.host
-        with host.atomic():
-            stale = host.guard(self.contexts)
-            host.record(self.scope, [], [f for f in self.findings if f.prospect_id not in stale])
-            self.outcome.verdicts.update(
-                host.finish(self.scope, {i: c for i, c in self.contexts.items() if i not in stale})
-            )
-        self._forget()

@@ -50,6 +50,7 @@ class Run:
     proposed: int = 0
     promoted: int = 0
     refused: int = 0
+    kinds: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,12 @@ class Host(Port, Protocol):
         """End of cycle: rescore, check the semantic invariants, move stages. Returns who moved."""
         ...
 
-    def finish(self, scope: Scope, contexts: Mapping[int, Context]) -> Mapping[str, int]:
+    def conclude(self, scope: Scope, contexts: Mapping[int, Context]) -> Mapping[str, int]:
         """Give everyone a verdict with its reason and note how far they have converged. Counts by verdict."""
+        ...
+
+    def save(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
+        """Write the current projections of these prospects, in one statement."""
         ...
 
 

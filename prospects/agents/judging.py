@@ -1,0 +1,91 @@
+"""What the evidence agents share: judge the playbook's criteria of one category and propose what was seen.
+
+Not an agent. Each category has its own agent so that a playbook can give each one another implementation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from playbooks.criteria import Criterion
+from prospects.rules.compiled import criteria_by_key
+from prospects.rules.criteria import Judgement, judge_all
+from prospects.rules.facts import Facts
+from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
+from salesops.runtime.proposals import EvidenceProposal
+from salesops.runtime.validation import quotable
+from salesops.runtime.views import ProspectView, SignalView
+from salesops.runtime.words import ImplementationKind, Key, Phase, Team
+
+_KEPT = 2000  # prospects whose arranged facts are kept: the agents of one batch share them
+
+
+def evidence_agent(category: str, order: int) -> Agent:
+    """The agent that judges all criteria of ``category``, in every scorecard of the playbook."""
+
+    def run(batch: Batch, tools: Tools) -> Answers:
+        criteria = criteria_of(tools)
+        mine = [criterion for criterion in criteria.values() if criterion.category == category]
+        return {prospect.id: _judged(prospect, mine, tools) for prospect in batch} if mine else {}
+
+    return Agent(
+        name=f"{category}_evidence",
+        team=Team.QUALIFICATION,
+        phase=Phase.QUALIFICATION,
+        order=order,
+        reads=frozenset({Key.SIGNALS}),
+        writes=frozenset({Key.HYPOTHESES}),
+        implementations={ImplementationKind.RULES: Implementation(run)},
+    )
+
+
+def criteria_of(tools: Tools) -> Mapping[tuple[str, str], Criterion]:
+    """The playbook's criteria with parsed parameters, by (scorecard, key); parsed once per version."""
+    return tools.memo("criteria", lambda: criteria_by_key(tools.playbook))
+
+
+def facts_of(prospect: ProspectView, tools: Tools) -> Facts:
+    """The prospect's signals arranged for judging; agents of one batch share the arrangement."""
+    kept: dict[tuple[int, int, int], Facts] = tools.memo("facts", dict)
+    newest = prospect.signals[-1].fact_no if prospect.signals else 0
+    key = (prospect.id, len(prospect.signals), newest)
+    facts = kept.get(key)
+    if facts is None:
+        if len(kept) >= _KEPT:
+            kept.clear()
+        facts = kept[key] = Facts(prospect.signals, tools.now)
+    return facts
+
+
+def _judged(prospect: ProspectView, criteria: list[Criterion], tools: Tools) -> list[EvidenceProposal]:
+    facts = facts_of(prospect, tools)
+    signals = {signal.id: signal for signal in prospect.signals}
+    return [_proposal(c, j, signals) for c, j in judge_all(criteria, facts)]
+
+
+def _proposal(criterion: Criterion, judgement: Judgement, signals: Mapping[int, SignalView]) -> EvidenceProposal:
+    assert judgement.value is not None  # noqa: S101 — judge_all leaves the unknown out
+    assert judgement.observed_at is not None  # noqa: S101
+    return EvidenceProposal(
+        scorecard=criterion.scorecard,
+        criterion=criterion.key,
+        layer=criterion.layer,
+        category=criterion.category,
+        value=judgement.value,
+        confidence=judgement.confidence,
+        strong_negative=judgement.strong_negative,
+        rationale=judgement.rationale[:500],
+        quote=_verbatim(judgement, signals),
+        signal_ids=judgement.signal_ids,
+        fact_ref=judgement.fact_ref,
+        source=judgement.source[:255],
+        observed_at=judgement.observed_at,
+    )
+
+
+def _verbatim(judgement: Judgement, signals: Mapping[int, SignalView]) -> str:
+    """The quote as far as it really stands in a cited signal; a value shown with its label loses the label."""
+    for quote in (judgement.quote, judgement.quote.partition(": ")[2]):
+        if quote.strip() and any(quote in text for i in judgement.signal_ids for text in quotable(signals[i])):
+            return quote
+    return ""

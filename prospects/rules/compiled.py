@@ -1,0 +1,17 @@
+"""A playbook version's criteria, ready to judge with."""
+
+from __future__ import annotations
+
+from playbooks.criteria import Criterion
+from salesops.runtime.views import PlaybookView
+
+
+def criteria_by_key(playbook: PlaybookView) -> dict[tuple[str, str], Criterion]:
+    """The version's criteria with parsed parameters, by (scorecard, key). Build once per version."""
+    return {
+        (c.scorecard, c.key): Criterion.build(
+            key=c.key, kind=c.kind, params=c.params, category=c.category, layer=c.layer, scorecard=c.scorecard,
+            label=c.label, weight=c.weight, half_life_days=c.half_life_days, missing=c.missing, position=c.position,
+        )
+        for c in playbook.criteria
+    }  # fmt: skip

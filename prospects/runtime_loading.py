@@ -1,0 +1,282 @@
+"""Reads what the runtime works on: a playbook version as one frozen value, and prospects' contexts in a few queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from playbooks.models import AgentAssignment, AgentPermission, PlaybookVersion
+from salesops.runtime.context import Context
+from salesops.runtime.views import (
+    BrandRuleView,
+    ChannelPolicyView,
+    ClientView,
+    CompanyView,
+    ContactView,
+    CriterionView,
+    EvidenceView,
+    PlaybookView,
+    PropositionView,
+    ScoreView,
+    SignalView,
+    StageRuleView,
+    TemplateView,
+)
+from salesops.runtime.words import ImplementationKind, Resource, Team
+
+_PROSPECTS = """
+SELECT p.id, p.external_id, p.stage, p.stage_seq, p.stage_since, p.facts_no, p.route, p.tier, p.segment, p.verdict,
+       p.composite, p.coverage, p.provisional, p.priority, p.verdict_reason, p.next_action, p.converged_no,
+       p.converged_version_id, p.verdict_missing,
+       c.id, c.name, c.domain, c.industry, c.subindustry, c.employees_min, c.employees_max, c.country, c.region,
+       c.city, c.location, c.tags, c.status, c.hiring, c.founded_year,
+       k.id, k.name, k.first_name, k.last_name, k.title, k.seniority, k.email, k.email_status, k.phone,
+       k.linkedin_url, k.country, k.time_zone, k.synthetic, k.source, k.entity_type, k.email_key
+FROM prospects_prospect p
+LEFT JOIN prospects_company c ON c.id = p.company_id
+LEFT JOIN prospects_contact k ON k.id = p.contact_id
+WHERE p.id = ANY(%s) ORDER BY p.id
+"""
+_RUNS = """
+SELECT prospect_id, agent, implementation_version, max(watermark) FROM prospects_agentrun
+WHERE prospect_id = ANY(%s) AND playbook_version_id = %s AND status = 'ok' GROUP BY 1, 2, 3
+"""
+_SIGNALS = """
+SELECT s.prospect_id, s.id, s.kind, s.observed_at, s.value, s.text, s.data, s.source, s.source_ref, s.dedup_key,
+       s.fact_no, coalesce(r.agent, '')
+FROM prospects_signal s LEFT JOIN prospects_agentrun r ON r.id = s.run_id
+WHERE s.prospect_id = ANY(%s) ORDER BY s.fact_no
+"""
+_EVIDENCE = """
+SELECT DISTINCT ON (e.prospect_id, e.scorecard, e.criterion)
+       e.prospect_id, e.id, e.scorecard, e.criterion, e.layer, e.category, e.value, e.confidence, e.strong_negative,
+       e.rationale, e.quote, e.signal_ids, e.fact_ref, e.source, e.observed_at, e.fact_no, coalesce(r.agent, '')
+FROM prospects_evidence e LEFT JOIN prospects_agentrun r ON r.id = e.run_id
+WHERE e.prospect_id = ANY(%s) AND e.playbook_version_id = %s
+ORDER BY e.prospect_id, e.scorecard, e.criterion, e.observed_at DESC, e.id DESC
+"""
+_SCORES = """
+SELECT DISTINCT ON (prospect_id, scorecard) prospect_id, id, scorecard, value, coverage, provisional, breakdown
+FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
+ORDER BY prospect_id, scorecard, id DESC
+"""
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a prospect stands in its own table: what the host keeps beside the context while a batch runs."""
+
+    stage_seq: int
+    stage_since: datetime
+    reason: str
+    next_action: str
+    converged_no: int
+    version_id: int | None = None
+    missing: list[str] = field(default_factory=list)
+    score_id: int | None = None
+    judged: Any = None
+
+
+ICP = "icp"
+
+
+_TWINS = """
+SELECT p.id, t.id, tc.name, coalesce(nullif(t.external_id, ''), nullif(tc.domain, ''), tc.name), tc.country, tc.city
+FROM prospects_prospect p
+JOIN prospects_company c ON c.id = p.company_id
+JOIN prospects_company tc ON tc.client_id = c.client_id AND tc.name_key = c.name_key AND tc.id <> c.id
+JOIN prospects_prospect t ON t.company_id = tc.id AND t.playbook_id = p.playbook_id
+WHERE p.id = ANY(%s) AND c.name_key <> '' ORDER BY p.id, t.id
+"""
+TWINS_SHOWN = 5
+
+
+def fetch(query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Rows of a query that no queryset can say."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, parameters)
+        return cursor.fetchall()
+
+
+def new_contexts(ids: Sequence[int], version_id: int) -> dict[int, Context]:
+    """Contexts with the projections, account and person of these prospects and the runs made under this version."""
+    contexts = {row[0]: _context(row) for row in fetch(_PROSPECTS, [list(ids)])}
+    for prospect_id, agent, version, watermark in fetch(_RUNS, [list(ids), version_id]):
+        contexts[prospect_id].runs[(agent, version)] = watermark
+    return contexts
+
+
+def _context(row: tuple[Any, ...]) -> Context:
+    company = _company(row[19:34])
+    contact, email_key = _contact(row[34:]), row[-1]
+    key = row[1] or (company.domain if company else "") or email_key or f"#{row[0]}"
+    return Context(
+        id=row[0],
+        key=key,
+        stage=row[2],
+        facts_no=row[5],
+        route=row[6],
+        tier=row[7],
+        segment=row[8],
+        verdict=row[9],
+        composite=row[10],
+        coverage=row[11],
+        provisional=row[12],
+        priority=row[13],
+        company=company,
+        contact=contact,
+        row=Place(
+            stage_seq=row[3], stage_since=row[4], reason=row[14], next_action=row[15], converged_no=row[16],
+            version_id=row[17], missing=json.loads(row[18]),
+        ),
+    )  # fmt: skip
+
+
+def _company(row: Sequence[Any]) -> CompanyView | None:
+    if row[0] is None:
+        return None
+    return CompanyView(
+        id=row[0], name=row[1], domain=row[2], industry=row[3], subindustry=row[4], employees_min=row[5],
+        employees_max=row[6], country=row[7], region=row[8], city=row[9], location=row[10], tags=tuple(row[11]),
+        status=row[12], hiring=row[13], founded_year=row[14],
+    )  # fmt: skip
+
+
+def _contact(row: Sequence[Any]) -> ContactView | None:
+    if row[0] is None:
+        return None
+    return ContactView(
+        id=row[0], name=row[1], first_name=row[2], last_name=row[3], title=row[4], seniority=row[5], email=row[6],
+        email_status=row[7], phone=row[8], linkedin_url=row[9], country=row[10], time_zone=row[11], synthetic=row[12],
+        source=row[13], entity_type=row[14],
+    )  # fmt: skip
+
+
+def load_facts(contexts: Mapping[int, Context], version_id: int) -> None:
+    """Signals, evidence in force under this version and latest scores: three queries, however many prospects."""
+    ids = list(contexts)
+    for row in fetch(_SIGNALS, [ids]):
+        contexts[row[0]].add_signal(SignalView(*row[1:6], json.loads(row[6]), *row[7:]))
+    for row in fetch(_EVIDENCE, [ids, version_id]):
+        contexts[row[0]].add_evidence(EvidenceView(*row[1:11], tuple(row[11]), *row[12:]))
+    for prospect_id, score_id, scorecard, value, coverage, provisional, breakdown in fetch(_SCORES, [ids, version_id]):
+        context = contexts[prospect_id]
+        context.scores[scorecard] = ScoreView(scorecard, value, coverage, provisional, json.loads(breakdown))
+        if scorecard == ICP:
+            context.row.score_id = score_id
+
+
+def load_twins(contexts: Mapping[int, Context]) -> None:
+    """Other prospects of the playbook whose company carries the same compared name: what deduplication looks at."""
+    for prospect_id, twin_id, name, key, country, city in fetch(_TWINS, [list(contexts)]):
+        twins = contexts[prospect_id].extras.setdefault("twins", [])
+        if len(twins) < TWINS_SHOWN:
+            twins.append({"prospect_id": twin_id, "name": name, "key": key, "country": country, "city": city})
+
+
+def playbook_view(version: PlaybookVersion) -> PlaybookView:
+    """The whole version with its child rows, frozen."""
+    playbook = version.playbook
+    client = playbook.client
+    return PlaybookView(
+        id=version.pk,
+        playbook_id=playbook.pk,
+        number=version.number,
+        kind=playbook.kind,
+        client=ClientView(
+            id=client.pk, name=client.name, sandbox=client.sandbox, sender_name=client.sender_name,
+            sender_email=client.sender_email, postal_address=client.postal_address, privacy_url=client.privacy_url,
+            time_zone=client.time_zone,
+        ),
+        root_intent=version.root_intent,
+        icp_industries=tuple(version.icp_industries),
+        icp_roles=tuple(version.icp_roles),
+        layer_weights=version.layer_weights,
+        hot_threshold=version.hot_threshold,
+        warm_threshold=version.warm_threshold,
+        min_confidence=version.min_confidence,
+        min_categories=version.min_categories,
+        min_quality=version.min_quality,
+        min_contact_confidence=version.min_contact_confidence,
+        tier_thresholds=(version.tier_1_threshold, version.tier_2_threshold, version.tier_3_threshold),
+        request_hours=version.request_hours,
+        currency=version.currency,
+        deal_value=version.deal_value,
+        countries=tuple(version.countries),
+        criteria=tuple(
+            CriterionView(
+                scorecard=c.scorecard, layer=c.layer, category=c.category, key=c.key, label=c.label, kind=c.kind,
+                weight=c.weight, params=c.params, half_life_days=c.half_life_days, missing=c.missing,
+                position=c.position,
+            )
+            for c in version.criteria.all()
+        ),
+        templates=tuple(
+            TemplateView(
+                key=t.key, channel=t.channel, angle=t.angle, segment=t.segment, requires=tuple(t.requires),
+                subject=t.subject, body=t.body, position=t.position,
+            )
+            for t in version.templates.all()
+        ),
+        channels=tuple(
+            ChannelPolicyView(
+                channel=c.channel, enabled=c.enabled, daily_cap=c.daily_cap, unit_cost=c.unit_cost,
+                min_confidence=c.min_confidence, reply_rate=c.reply_rate,
+            )
+            for c in version.channel_policies.all()
+        ),
+        propositions=tuple(
+            PropositionView(id=v.pk, segment=v.segment, pain=v.pain, promise=v.promise, proof=v.proof)
+            for v in version.value_propositions.all()
+        ),
+        stage_rules=tuple(
+            StageRuleView(
+                id=r.pk, pipeline=r.pipeline, from_stage=r.from_stage, to_stage=r.to_stage,
+                required_categories=tuple(r.required_categories), required_layers=tuple(r.required_layers),
+                min_categories=r.min_categories, min_score=r.min_score, min_coverage=r.min_coverage,
+                needs_person=r.needs_person, team=r.team,
+            )
+            for r in version.stage_rules.all()
+        ),
+        brand_rules=tuple(
+            BrandRuleView(phrase=b.phrase, verdict=b.verdict, reason=b.reason) for b in version.brand_rules.all()
+        ),
+    )  # fmt: skip
+
+
+# What each team may write when the matrix has no row for it.
+DEFAULT_WRITES: frozenset[tuple[Team, Resource]] = frozenset(
+    {
+        (Team.LEAD_GEN, Resource.CONTACT),
+        (Team.LEAD_GEN, Resource.ACTIVITY),
+        (Team.QUALIFICATION, Resource.DEAL_STAGE),
+        (Team.QUALIFICATION, Resource.ACTIVITY),
+        (Team.QUALIFICATION, Resource.ICP_EVIDENCE),
+        (Team.CONVERSION, Resource.DEAL_STAGE),
+        (Team.CONVERSION, Resource.ACTIVITY),
+        (Team.CONVERSION, Resource.DEAL_VALUE),
+        (Team.LIFECYCLE, Resource.ACTIVITY),
+        (Team.LIFECYCLE, Resource.CHURN_RISK),
+    }
+)
+
+
+def permissions(client_id: int) -> frozenset[tuple[Team, Resource]]:
+    """The (team, resource) pairs that may write for this client: its rows over the global ones over the default."""
+    matrix = {pair: pair in DEFAULT_WRITES for pair in ((team, what) for team in Team for what in Resource)}
+    rows: Iterable[AgentPermission] = AgentPermission.objects.filter(client__isnull=True)
+    own: Iterable[AgentPermission] = AgentPermission.objects.filter(client=client_id)
+    for row in [*rows, *own]:
+        matrix[(Team(row.team), Resource(row.resource))] = row.access == AgentPermission.Access.WRITE
+    return frozenset(pair for pair, may in matrix.items() if may)
+
+
+def assignments(version_id: int) -> dict[str, ImplementationKind]:
+    """Which implementation of each agent this version asks for."""
+    rows = AgentAssignment.objects.filter(version=version_id).values_list("agent", "implementation")
+    return {agent: ImplementationKind(implementation) for agent, implementation in rows}

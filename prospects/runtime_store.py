@@ -1,0 +1,322 @@
+"""The runtime's host: prospects' contexts in, and their signals, evidence, scores, stages, runs and diagnostics out.
+
+Everything is read and written in sets, a constant number of statements a batch; rows go in by COPY.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from playbooks import audit
+from playbooks.events import AuditEvent
+from playbooks.models import Client, Playbook, PlaybookVersion, Stop
+from prospects import runtime_loading as loading
+from prospects.models import Convergence
+from prospects.runtime_loading import Place
+from prospects.services import scores, stages
+from salesops.dbtypes import new_trace_id
+from salesops.errors import Refusal
+from salesops.runtime.bulk import Blocks, copy_rows
+from salesops.runtime.context import Context
+from salesops.runtime.ports import Finding, Ledger, Numbers, Run, Scope
+from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
+from salesops.runtime.views import EvidenceView, SignalView
+from salesops.runtime.words import Depth, Refused
+
+SEQUENCES = {
+    "fact": "fact_no",
+    "run": "prospects_agentrun_id_seq",
+    "signal": "prospects_signal_id_seq",
+    "evidence": "prospects_evidence_id_seq",
+    "score": "prospects_score_id_seq",
+    "transition": "prospects_stagetransition_id_seq",
+    "message": "approvals_message_id_seq",
+    "evaluation": "approvals_evaluation_id_seq",
+}
+_RUN_COLUMNS = (
+    "id", "client_id", "convergence_id", "cycle", "agent", "implementation", "implementation_version", "prospect_id",
+    "playbook_version_id", "watermark", "status", "proposals", "digest", "proposed", "promoted", "refused",
+    "duration_us", "tokens", "cost", "error", "at", "trace_id",
+)  # fmt: skip
+_FINDING_COLUMNS = ("client_id", "prospect_id", "run_id", "agent", "kind", "message", "detail", "at", "trace_id")
+_SIGNAL_COLUMNS = (
+    "id", "client_id", "prospect_id", "kind", "observed_at", "value", "text", "data", "source", "source_ref",
+    "dedup_key", "run_id", "fact_no", "created_at", "trace_id",
+)  # fmt: skip
+_EVIDENCE_COLUMNS = (
+    "id", "client_id", "prospect_id", "playbook_version_id", "scorecard", "layer", "category", "criterion", "value",
+    "confidence", "strong_negative", "rationale", "quote", "signal_ids", "fact_ref", "source", "observed_at", "run_id",
+    "fact_no", "created_at",
+)  # fmt: skip
+_SAVED = (
+    ("stage", "varchar"), ("stage_seq", "integer"), ("stage_since", "timestamptz"), ("composite", "float8"),
+    ("coverage", "float8"), ("provisional", "boolean"), ("route", "varchar"), ("tier", "varchar"),
+    ("priority", "float8"), ("verdict", "varchar"), ("verdict_reason", "varchar"), ("verdict_missing", "jsonb"),
+    ("next_action", "varchar"), ("facts_no", "bigint"), ("converged_no", "bigint"), ("converged_version_id", "bigint"),
+)  # fmt: skip
+
+
+class NoActiveVersion(Refusal):
+    """The playbook rules nothing yet."""
+
+
+def open_scope(
+    client: Client,
+    playbook: Playbook,
+    *,
+    now: datetime,
+    depth: Depth = Depth.PRIMARY,
+    seed: int = 0,
+    trace_id: str = "",
+    convergence_id: int | None = None,
+    version: PlaybookVersion | None = None,
+) -> Scope:
+    """What holds for a whole convergence, read once. Raises ``NoActiveVersion``."""
+    ruling = version or playbook.active_version
+    if ruling is None or playbook.client_id != client.pk:
+        raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
+    stopped = Stop.objects.in_force().for_client(client).filter(level=Stop.Level.AGENT)
+    return Scope(
+        client_id=client.pk,
+        playbook=loading.playbook_view(ruling),
+        depth=depth,
+        seed=seed,
+        now=now,
+        trace_id=trace_id or new_trace_id(),
+        convergence_id=convergence_id,
+        permissions=loading.permissions(client.pk),
+        assignments=loading.assignments(ruling.pk),
+        stopped_agents=frozenset(stopped.values_list("agent", flat=True)),
+    )
+
+
+class FactLedger(Ledger):
+    """Signals and evidence promoted in one batch, until their cycle is written."""
+
+    def __init__(self, scope: Scope, numbers: Numbers) -> None:
+        self._scope = scope
+        self._numbers = numbers
+        self._signals: list[tuple[Any, ...]] = []
+        self._evidence: list[tuple[Any, ...]] = []
+
+    def promote(self, context: Context, run: Run, proposal: Proposal) -> bool:
+        if isinstance(proposal, SignalProposal):
+            return self._signal(context, run, proposal)
+        if isinstance(proposal, EvidenceProposal):
+            return self._judgement(context, run, proposal)
+        raise TypeError(f"prospects keep no {type(proposal).__name__}")
+
+    def _signal(self, context: Context, run: Run, proposal: SignalProposal) -> bool:
+        origin = next(s for s in context.signals if s.id == proposal.derived_from)
+        key = derived_key(run.agent, proposal, origin)
+        if any(s.dedup_key == key for s in context.signals):
+            return False
+        data = {
+            **proposal.data,
+            "derived_from": {"signal_id": origin.id, "attribute": proposal.attribute},
+            "confidence": proposal.confidence,
+        }
+        signal = SignalView(
+            id=self._numbers.row("signal"), kind=proposal.kind, observed_at=proposal.observed_at, value=proposal.value,
+            text=proposal.text, data=data, source=origin.source, source_ref=origin.source_ref, dedup_key=key,
+            fact_no=self._numbers.fact(), agent=run.agent,
+        )  # fmt: skip
+        context.add_signal(signal)
+        self._signals.append(
+            (
+                signal.id, self._scope.client_id, context.id, signal.kind, signal.observed_at, signal.value,
+                signal.text, json.dumps(data), signal.source, signal.source_ref, key, run.id, signal.fact_no,
+                self._scope.now, self._scope.trace_id,
+            )
+        )  # fmt: skip
+        return True
+
+    def _judgement(self, context: Context, run: Run, proposal: EvidenceProposal) -> bool:
+        current = context.evidence.get((proposal.scorecard, proposal.criterion))
+        if current is not None and not _says_more(current, proposal):
+            return False
+        evidence = EvidenceView(
+            id=self._numbers.row("evidence"), scorecard=proposal.scorecard, criterion=proposal.criterion,
+            layer=proposal.layer, category=proposal.category, value=proposal.value, confidence=proposal.confidence,
+            strong_negative=proposal.strong_negative, rationale=proposal.rationale, quote=proposal.quote,
+            signal_ids=proposal.signal_ids, fact_ref=proposal.fact_ref, source=proposal.source,
+            observed_at=proposal.observed_at, fact_no=self._numbers.fact(), agent=run.agent,
+        )  # fmt: skip
+        context.add_evidence(evidence)
+        context.new_evidence = True
+        self._evidence.append(
+            (
+                evidence.id, self._scope.client_id, context.id, self._scope.playbook.id, evidence.scorecard,
+                evidence.layer, evidence.category, evidence.criterion, evidence.value, evidence.confidence,
+                evidence.strong_negative, evidence.rationale, evidence.quote, list(evidence.signal_ids),
+                evidence.fact_ref, evidence.source, evidence.observed_at, run.id, evidence.fact_no, self._scope.now,
+            )
+        )  # fmt: skip
+        return True
+
+    def write(self, prospects: Collection[int]) -> None:
+        for table, columns, rows in (
+            ("prospects_signal", _SIGNAL_COLUMNS, self._signals),
+            ("prospects_evidence", _EVIDENCE_COLUMNS, self._evidence),
+        ):
+            kept = [row for row in rows if row[2] in prospects]
+            if kept:
+                copy_rows(table, columns, kept)
+            rows.clear()
+
+
+def derived_key(agent: str, proposal: SignalProposal, origin: SignalView) -> str:
+    """The name of a derived observation: the same finding in the same signal has the same key in every database."""
+    parts = (agent, proposal.kind, proposal.attribute, proposal.observed_at.isoformat(), origin.dedup_key)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:40]
+
+
+def _says_more(current: EvidenceView, proposal: EvidenceProposal) -> bool:
+    """Whether a judgement would supersede the one in force and say something else."""
+    if proposal.observed_at < current.observed_at:
+        return False
+    return (
+        current.value, current.confidence, current.strong_negative, current.rationale, current.signal_ids,
+        current.fact_ref,
+    ) != (
+        proposal.value, proposal.confidence, proposal.strong_negative, proposal.rationale, proposal.signal_ids,
+        proposal.fact_ref,
+    )  # fmt: skip
+
+
+class ProspectHost:
+    """See :class:`salesops.runtime.ports.Host`."""
+
+    accepts: frozenset[type[Proposal]] = frozenset({SignalProposal, EvidenceProposal})
+
+    def numbers(self) -> Blocks:
+        return Blocks(SEQUENCES)
+
+    def open(self, scope: Scope, numbers: Numbers) -> FactLedger:
+        return FactLedger(scope, numbers)
+
+    def contexts(self, scope: Scope, ids: Sequence[int]) -> dict[int, Context]:
+        return loading.new_contexts(ids, scope.playbook.id)
+
+    def load(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
+        loading.load_facts(contexts, scope.playbook.id)
+        loading.load_twins(contexts)
+
+    def atomic(self) -> transaction.Atomic:
+        return transaction.atomic()
+
+    def guard(self, contexts: Mapping[int, Context]) -> set[int]:
+        """Whoever writes facts about a prospect locks its row first: an unchanged ``facts_no`` means nothing came."""
+        rows = loading.fetch(
+            "SELECT id, facts_no FROM prospects_prospect WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [list(contexts)],
+        )
+        known = {prospect_id: contexts[prospect_id].facts_no == facts_no for prospect_id, facts_no in rows}
+        return {i for i in contexts if not known.get(i, False)}
+
+    def record(self, scope: Scope, runs: Sequence[Run], findings: Sequence[Finding]) -> None:
+        if runs:
+            copy_rows("prospects_agentrun", _RUN_COLUMNS, (self._run_row(scope, run) for run in runs))
+        if findings:
+            rows = (
+                (
+                    scope.client_id, f.prospect_id, f.run_id, f.agent, f.kind, f.message[:500], json.dumps(f.detail),
+                    scope.now, scope.trace_id,
+                )
+                for f in findings
+            )  # fmt: skip
+            copy_rows("prospects_diagnostic", _FINDING_COLUMNS, rows)
+            self._audit_denials(scope, findings)
+
+    def _run_row(self, scope: Scope, run: Run) -> tuple[Any, ...]:
+        # A failed run must not stand in the way of the next attempt on the same facts.
+        version = run.version if run.status == "ok" else f"{run.version}!{scope.convergence_id}"
+        return (
+            run.id, scope.client_id, scope.convergence_id, run.cycle, run.agent, run.implementation, version,
+            run.prospect_id, scope.playbook.id, run.watermark, run.status, run.proposals, run.digest, run.proposed,
+            run.promoted, run.refused, run.duration_us, 0, 0, "", scope.now, scope.trace_id,
+        )  # fmt: skip
+
+    def _audit_denials(self, scope: Scope, findings: Sequence[Finding]) -> None:
+        """One audit entry per agent and thing denied, with how many prospects it concerned."""
+        denied = Counter((f.agent, f.team, f.message) for f in findings if f.kind == Refused.PERMISSION)
+        if not denied:
+            return
+        entries = [
+            audit.Entry(
+                event=AuditEvent.PERMISSION_DENIED,
+                subject=Convergence(pk=scope.convergence_id),
+                trace_id=scope.trace_id,
+                detail={"agent": agent, "team": team, "words": words, "refused": count},
+            )
+            for (agent, team, words), count in sorted(denied.items())
+        ]
+        audit.record_many(client=Client(pk=scope.client_id), entries=entries, actor=None)
+
+    def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Numbers) -> set[int]:
+        before = {i: c.stage for i, c in contexts.items()}
+        scored = scores.rescore_contexts(scope, contexts, numbers)
+        for prospect_id, judged in stages.advance(scope, contexts, scored, numbers).items():
+            contexts[prospect_id].row.judged = judged
+        return {i for i, c in contexts.items() if c.stage != before[i]}
+
+    def conclude(self, scope: Scope, contexts: Mapping[int, Context]) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for context in contexts.values():
+            place: Place = context.row
+            judged: stages.Judged = place.judged
+            context.verdict = judged.verdict
+            place.reason = judged.reason[:500]
+            place.missing = [*judged.missing, *context.notes]
+            place.next_action = _next_action(context, place.missing)[:200]
+            place.converged_no = max(context.facts_no, context.newest_no)
+            place.version_id = scope.playbook.id
+            counts[judged.verdict] += 1
+        return counts
+
+    def save(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
+        """One UPDATE for the whole set, with every projection this module owns."""
+        del scope
+        if not contexts:
+            return
+        rows = [_saved(context) for context in contexts.values()]
+        columns = list(zip(*rows, strict=True))
+        names = ", ".join(f"{name} = v.{name}" for name, _ in _SAVED)
+        arrays = ", ".join(["%s::bigint[]", *(f"%s::{kind}[]" for _, kind in _SAVED)])
+        fields = ", ".join(["id", *(name for name, _ in _SAVED)])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE prospects_prospect p SET {names} FROM unnest({arrays}) AS v({fields}) WHERE p.id = v.id",  # noqa: S608
+                [list(column) for column in columns],
+            )
+
+
+def _saved(context: Context) -> tuple[Any, ...]:
+    place: Place = context.row
+    return (
+        context.id, context.stage, place.stage_seq, place.stage_since, context.composite, context.coverage,
+        context.provisional, context.route, context.tier, context.priority, context.verdict, place.reason,
+        json.dumps(place.missing), place.next_action, max(context.facts_no, context.newest_no), place.converged_no,
+        place.version_id,
+    )  # fmt: skip
+
+
+def _next_action(context: Context, missing: Sequence[str]) -> str:
+    """What should happen next, in a few words."""
+    if context.verdict == "qualified":
+        if any(r.status == "waiting" for r in context.requests):
+            return "Decide the waiting request."
+        return "Draft a message." if context.contact is not None else "Find a person to write to."
+    if context.verdict == "rejected":
+        return ""
+    return missing[0] if missing else "Look for more evidence."
+
+
+HOST = ProspectHost()

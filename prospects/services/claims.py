@@ -1,0 +1,118 @@
+"""Who works on which prospect: batches of due prospects, held by locks that vanish with their holder.
+
+The locks are PostgreSQL advisory locks of the session, not row locks: agents run outside any transaction, so a lock
+must outlive one; and when a worker is killed its connection ends and its prospects are free at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from prospects.models import Convergence, Diagnostic
+from prospects.runtime_loading import fetch
+from salesops.runtime.engine import Outcome
+
+_SPACE = 0x5A1E5 << 40  # keeps our keys apart from every other advisory lock
+_DUE = """
+p.playbook_id = %(playbook)s AND p.id > %(after)s AND p.id <= %(up_to)s
+AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s)
+AND NOT EXISTS (
+    SELECT 1 FROM playbooks_stop s WHERE s.level = 'prospect' AND s.target_id = p.id AND s.client_id = p.client_id
+    AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until > now()))
+"""
+_FOREVER = 2**63 - 1
+
+
+@dataclass(slots=True)
+class Claim:
+    """Prospects this worker holds. ``last_id`` is where the search ended; ``exhausted`` when nothing lies beyond."""
+
+    ids: list[int]
+    last_id: int
+    exhausted: bool
+
+
+def extent(playbook_id: int, version_id: int, limit: int | None) -> tuple[int, int]:
+    """The highest prospect id a new convergence covers, and how many due prospects lie up to it."""
+    given = {"playbook": playbook_id, "version": version_id, "after": 0, "up_to": _FOREVER, "limit": limit}
+    ((up_to, total),) = fetch(
+        f"SELECT coalesce(max(id), 0), count(*) FROM (SELECT p.id FROM prospects_prospect p WHERE {_DUE}"  # noqa: S608
+        " ORDER BY p.id LIMIT %(limit)s) due",
+        given,
+    )
+    return up_to, total
+
+
+def remaining(convergence: Convergence) -> bool:
+    """Whether any prospect of this convergence is still due, whoever may hold it."""
+    rows = fetch(f"SELECT 1 FROM prospects_prospect p WHERE {_DUE} LIMIT 1", _given(convergence, 0))  # noqa: S608
+    return bool(rows)
+
+
+def _given(convergence: Convergence, after: int) -> dict[str, int]:
+    return {
+        "playbook": convergence.playbook_id,
+        "version": convergence.version_id,
+        "after": after,
+        "up_to": convergence.up_to_id,
+    }
+
+
+@contextmanager
+def claim(convergence: Convergence, after: int, size: int) -> Iterator[Claim]:
+    """Hold up to ``size`` due prospects beyond ``after`` that nobody else holds; let go at the end."""
+    rows = fetch(
+        f"WITH due AS MATERIALIZED (SELECT p.id FROM prospects_prospect p WHERE {_DUE} ORDER BY p.id LIMIT %(size)s)"  # noqa: S608
+        " SELECT id, pg_try_advisory_lock(%(space)s + id) FROM due ORDER BY id",
+        {**_given(convergence, after), "size": size, "space": _SPACE},
+    )
+    held = [prospect_id for prospect_id, locked in rows if locked]
+    try:
+        yield Claim(
+            ids=_still_due(convergence, held),
+            last_id=rows[-1][0] if rows else after,
+            exhausted=len(rows) < size,
+        )
+    finally:
+        _release(held)
+
+
+def _still_due(convergence: Convergence, ids: Sequence[int]) -> list[int]:
+    """Another worker may have finished some of them between our search and our lock."""
+    if not ids:
+        return []
+    given = {**_given(convergence, 0), "ids": list(ids)}
+    rows = fetch(
+        f"SELECT p.id FROM prospects_prospect p WHERE p.id = ANY(%(ids)s) AND {_DUE} ORDER BY p.id",  # noqa: S608
+        given,
+    )
+    return [row[0] for row in rows]
+
+
+def _release(ids: Sequence[int]) -> None:
+    if ids and connection.connection is not None and not connection.connection.closed:
+        fetch("SELECT count(pg_advisory_unlock(%s + id)) FROM unnest(%s::bigint[]) AS id", [_SPACE, list(ids)])
+
+
+def give_up(convergence: Convergence, prospect_id: int) -> Outcome:
+    """Leave one prospect that breaks the runtime with an explicit verdict and the trace id to look it up by."""
+    words = f"The runtime failed on this prospect. Trace {convergence.trace_id}."
+    with transaction.atomic():
+        fetch(
+            "UPDATE prospects_prospect SET verdict = 'stalled', verdict_reason = %s, converged_no = facts_no,"
+            " converged_version_id = %s WHERE id = %s RETURNING id",
+            [words, convergence.version_id, prospect_id],
+        )
+        Diagnostic.objects.create(
+            client_id=convergence.client_id, prospect_id=prospect_id, agent="runtime", kind=Diagnostic.Kind.FAILED,
+            message=words, at=timezone.now(), trace_id=convergence.trace_id,
+        )  # fmt: skip
+    outcome = Outcome(prospects=1)
+    outcome.verdicts["stalled"] = 1
+    outcome.refusals["failed"] = 1
+    return outcome

@@ -1,0 +1,369 @@
+"""``converge``: run the agents over every prospect that is due, until each has a verdict.
+
+A convergence is a row; its work is whatever is still due in PostgreSQL. Any number of workers may join it: each takes a
+batch of prospects nobody else holds, runs it and goes on. Killing one loses at most the cycle it was in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.apps import apps
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from playbooks import audit
+from playbooks.events import AuditEvent
+from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
+from prospects.models import AgentRun, Convergence
+from prospects.runtime_store import NoActiveVersion, open_scope
+from prospects.services import claims
+from salesops.errors import Refusal
+from salesops.runtime import digest, registry
+from salesops.runtime.engine import Engine, Outcome
+from salesops.runtime.ports import Scope, registered
+from salesops.runtime.words import Depth
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+PARALLEL = 4  # nudges sent at once; more only wait in the queue
+SILENT_AFTER = timedelta(seconds=60)
+_OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
+
+
+class Stopped(Refusal):
+    """A person has stopped work here."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What a convergence came to in this process."""
+
+    convergence: Convergence
+    outcome: Outcome = field(default_factory=Outcome)
+    seconds: float = 0.0
+
+    @property
+    def digest(self) -> str:
+        """Hash over all proposals of the convergence, by whichever process they were made."""
+        return digest_of(self.convergence)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document ``converge --json`` prints."""
+        done = self.convergence
+        return {
+            "convergence": done.pk,
+            "trace_id": done.trace_id,
+            "client": done.client.slug,
+            "playbook": done.playbook.slug,
+            "version": done.version.number,
+            "depth": done.depth,
+            "seed": done.seed,
+            "clock": done.clock.isoformat(),
+            "status": done.status,
+            "prospects": done.done,
+            "cycles": done.cycles,
+            "verdicts": {"qualified": done.qualified, "rejected": done.rejected, "stalled": done.stalled},
+            "requests": done.requests,
+            "runs": self.outcome.runs,
+            "proposals": {
+                "made": self.outcome.proposed,
+                "promoted": self.outcome.promoted,
+                "refused": self.outcome.refused,
+                "refusals": dict(sorted(self.outcome.refusals.items())),
+                "kinds": dict(sorted(self.outcome.kinds.items())),
+            },
+            "seconds": round(self.seconds, 3),
+            "prospects_per_second": round(self.outcome.prospects / self.seconds, 1) if self.seconds else None,
+            "digest": self.digest,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a convergence is, for a live bar."""
+
+    status: str
+    done: int
+    total: int
+    rate_per_second: float
+    seconds_left: float | None
+
+
+def converge(
+    *,
+    client: Client,
+    playbook: Playbook,
+    actor: User | None,
+    depth: str = Depth.PRIMARY,
+    limit: int | None = None,
+    seed: int = 0,
+    clock: datetime | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    batch_size: int = BATCH,
+) -> Report:
+    """Converge all due prospects in this process, joining an unfinished convergence of the same kind if there is one.
+
+    ``clock`` is the time the agents are told it is (default: now). Raises ``NoActiveVersion`` and ``Stopped``.
+    """
+    convergence = _open(client, playbook, actor, Depth(depth), limit, seed, clock)
+    report = Report(convergence)
+    started = time.perf_counter()
+    after: int | None = 0
+    while after is not None:
+        after = work(convergence.pk, after, outcome=report.outcome, batch_size=batch_size)
+        convergence.refresh_from_db()
+        if progress is not None:
+            progress(convergence.done, convergence.total)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def start(
+    *,
+    client: Client,
+    playbook: Playbook,
+    actor: User | None,
+    depth: str = Depth.PRIMARY,
+    limit: int | None = None,
+    seed: int = 0,
+    clock: datetime | None = None,
+) -> Convergence:
+    """Queue a convergence for the workers, or nudge the unfinished one. Raises ``NoActiveVersion`` and ``Stopped``."""
+    with transaction.atomic():
+        convergence = _open(client, playbook, actor, Depth(depth), limit, seed, clock)
+        transaction.on_commit(lambda: nudge(convergence))
+    return convergence
+
+
+def _open(
+    client: Client,
+    playbook: Playbook,
+    actor: User | None,
+    depth: Depth,
+    limit: int | None,
+    seed: int,
+    clock: datetime | None,
+) -> Convergence:
+    version = playbook.active_version
+    if version is None or playbook.client_id != client.pk:
+        raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
+    stop = stop_in_force(client.pk, playbook.pk)
+    if stop is not None:
+        raise Stopped(f"{stop.get_level_display()} is stopped: {stop.reason}")
+    with transaction.atomic():
+        # One opener at a time per playbook, so that two clicks make one convergence.
+        Playbook.objects.select_for_update(no_key=True).get(pk=playbook.pk)
+        same = Convergence.objects.filter(
+            client=client, playbook=playbook, version=version, depth=depth, limit=limit, seed=seed, status__in=_OPEN
+        ).order_by("pk")
+        if clock is not None:
+            same = same.filter(clock=clock)
+        unfinished = same.first()
+        if unfinished is not None:
+            return unfinished
+        return _create(client, playbook, version, actor, depth, limit, seed, clock or timezone.now())
+
+
+def _create(
+    client: Client,
+    playbook: Playbook,
+    version: PlaybookVersion,
+    actor: User | None,
+    depth: Depth,
+    limit: int | None,
+    seed: int,
+    clock: datetime,
+) -> Convergence:
+    up_to, total = claims.extent(playbook.pk, version.pk, limit)
+    convergence = Convergence.objects.create(
+        client=client, playbook=playbook, version=version, depth=depth, seed=seed, clock=clock, limit=limit,
+        up_to_id=up_to, total=total, created_by=actor, heartbeat_at=timezone.now(),
+    )  # fmt: skip
+    audit.record(
+        client=client, event=AuditEvent.CONVERGENCE_STARTED, subject=convergence, actor=actor,
+        trace_id=convergence.trace_id, detail={"depth": depth, "prospects": total, "version": version.number},
+    )  # fmt: skip
+    return convergence
+
+
+def stop_in_force(client_id: int, playbook_id: int) -> Stop | None:
+    """The stop that keeps agents from working for this playbook, if any."""
+    levels = Stop.Level
+    for stop in Stop.objects.in_force().for_client(client_id).order_by("pk"):
+        if stop.level in (levels.EVERYTHING, levels.CLIENT):
+            return stop
+        if stop.level == levels.PLAYBOOK and stop.target_id == playbook_id:
+            return stop
+    return None
+
+
+def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, batch_size: int = BATCH) -> int | None:
+    """Take one batch of due prospects beyond ``after`` that nobody else holds, and converge it.
+
+    Returns where the next batch begins, or None when nothing is left for this worker.
+    """
+    convergence = Convergence.objects.select_related("client", "playbook__client", "version").get(pk=convergence_id)
+    if convergence.status not in _OPEN or not _may_go_on(convergence):
+        return None
+    scope = open_scope(
+        convergence.client, convergence.playbook, now=convergence.clock, depth=Depth(convergence.depth),
+        seed=convergence.seed, trace_id=convergence.trace_id, convergence_id=convergence.pk,
+        version=_with_playbook(convergence),
+    )  # fmt: skip
+    with claims.claim(convergence, after, batch_size) as claim:
+        if not claim.ids:
+            if claim.exhausted and not claims.remaining(convergence):
+                _finish(convergence)
+            return None if claim.exhausted else claim.last_id
+        host, ports = registered()
+        engine = Engine(scope, host, ports, registry.discover(config.name for config in apps.get_app_configs()))
+        batch = _isolated(engine, convergence, claim.ids)
+    _count(convergence, batch)
+    if outcome is not None:
+        outcome.add(batch)
+    if claim.exhausted and not claims.remaining(convergence):
+        _finish(convergence)
+        return None
+    return claim.last_id
+
+
+def _with_playbook(convergence: Convergence) -> PlaybookVersion:
+    version = convergence.version
+    version.playbook = convergence.playbook
+    return version
+
+
+def _may_go_on(convergence: Convergence) -> bool:
+    """Close the convergence when a person cancelled it or stopped the work."""
+    if convergence.cancel_requested:
+        _close(convergence, Convergence.Status.CANCELLED, "Cancelled by a person.")
+        return False
+    stop = stop_in_force(convergence.client_id, convergence.playbook_id)
+    if stop is not None:
+        _close(convergence, Convergence.Status.CANCELLED, f"Stopped: {stop.reason}")
+        return False
+    return True
+
+
+def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> Outcome:
+    """Run a batch; when it breaks, halve it until the prospect at fault stands alone, and give only that one up."""
+    try:
+        return engine.run(ids)
+    except (OperationalError, InterfaceError):
+        raise  # the database went away: nothing of the batch is half done, and the next worker starts it again
+    except Exception:
+        log.exception("batch_failed", prospects=len(ids), trace_id=convergence.trace_id)
+        if len(ids) == 1:
+            return claims.give_up(convergence, ids[0])
+        outcome = Outcome()
+        middle = len(ids) // 2
+        for half in (ids[:middle], ids[middle:]):
+            outcome.add(_isolated(engine, convergence, half))
+        return outcome
+
+
+def _count(convergence: Convergence, batch: Outcome) -> None:
+    Convergence.objects.filter(pk=convergence.pk).update(
+        status=Convergence.Status.RUNNING,
+        done=F("done") + batch.prospects,
+        cycles=Greatest(F("cycles"), batch.cycles),
+        qualified=F("qualified") + batch.verdicts["qualified"],
+        rejected=F("rejected") + batch.verdicts["rejected"],
+        stalled=F("stalled") + batch.verdicts["stalled"],
+        requests=F("requests") + batch.kinds["RequestProposal"],
+        heartbeat_at=timezone.now(),
+    )
+
+
+def _finish(convergence: Convergence) -> None:
+    _close(convergence, Convergence.Status.DONE, "")
+
+
+def _close(convergence: Convergence, status: str, words: str) -> None:
+    """End it once, whoever comes first."""
+    with transaction.atomic():
+        closed = Convergence.objects.filter(pk=convergence.pk, status__in=_OPEN).update(
+            status=status, error=words, finished_at=timezone.now()
+        )
+        if closed:
+            audit.record(
+                client=convergence.client, event=AuditEvent.CONVERGENCE_FINISHED, subject=convergence, actor=None,
+                trace_id=convergence.trace_id, detail={"status": status},
+            )  # fmt: skip
+
+
+def cancel(convergence_id: int, *, client: Client, actor: User | None) -> Convergence:
+    """Ask the workers to stop after their present batch. A finished convergence stays as it is."""
+    with transaction.atomic():
+        convergence = Convergence.objects.for_client(client).select_for_update(no_key=True).get(pk=convergence_id)
+        if convergence.status in _OPEN and not convergence.cancel_requested:
+            convergence.cancel_requested = True
+            convergence.save(update_fields=["cancel_requested"])
+            log.info("convergence_cancel_requested", convergence=convergence.pk, actor=actor.pk if actor else None)
+            transaction.on_commit(lambda: nudge(convergence, workers=1))
+    return convergence
+
+
+def progress(convergence: Convergence) -> Progress:
+    """How far it is, with the rate so far and the time left at that rate."""
+    end = convergence.finished_at or timezone.now()
+    seconds = max((end - convergence.created_at).total_seconds(), 0.001)
+    rate = convergence.done / seconds
+    left = max(convergence.total - convergence.done, 0)
+    open_ = convergence.status in _OPEN
+    return Progress(
+        status=convergence.status,
+        done=convergence.done,
+        total=convergence.total,
+        rate_per_second=rate,
+        seconds_left=left / rate if open_ and rate > 0 else (None if open_ else 0.0),
+    )
+
+
+def nudge(convergence: Convergence, *, workers: int | None = None) -> None:
+    """Wake workers through Celery. Losing these messages costs a minute: the sweep sends them again."""
+    from prospects.tasks import converge_batch  # tasks import this module
+
+    wanted = workers or max(1, min(PARALLEL, -(-convergence.total // BATCH)))
+    with suppress(ConnectionError):
+        for _ in range(wanted):
+            converge_batch.delay(convergence.pk, 0)
+
+
+def sweep(*, at: datetime) -> int:
+    """Nudge open convergences that nobody has worked on for a minute; how many."""
+    with transaction.atomic():
+        silent = list(
+            Convergence.objects.filter(status__in=_OPEN, heartbeat_at__lt=at - SILENT_AFTER)
+            .select_for_update(skip_locked=True)
+            .order_by("pk")[:20]
+        )
+        Convergence.objects.filter(pk__in=[c.pk for c in silent]).update(heartbeat_at=at)
+    for convergence in silent:
+        nudge(convergence)
+    return len(silent)
+
+
+def digest_of(convergence: Convergence) -> str:
+    """Hash over every run of this convergence: the same facts, version, seed and clock give the same one."""
+    runs = (
+        AgentRun.objects.filter(convergence=convergence, status=AgentRun.Status.OK)
+        .order_by("prospect_id", "agent", "watermark")
+        .values_list("prospect__external_id", "prospect__company__domain", "agent", "digest")
+        .iterator(chunk_size=5000)
+    )
+    return digest.of_convergence((external or domain or "", agent, own) for external, domain, agent, own in runs)
+
+
+__all__ = ["BATCH", "Progress", "Report", "Scope", "Stopped", "cancel", "converge", "digest_of", "nudge", "progress",
+           "start", "stop_in_force", "sweep", "work"]  # fmt: skip

@@ -1,0 +1,198 @@
+"""The stage service: the only writer of a prospect's stage.
+
+Every move fires the model's transition in memory, writes one StageTransition row and then the prospect's stage columns,
+in one transaction. PostgreSQL refuses anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django_fsm import TransitionNotAllowed
+
+from playbooks import audit
+from playbooks.events import AuditEvent
+from playbooks.models import Client, PlaybookVersion, User
+from prospects.models import Prospect, StageTransition
+from prospects.rules import progress
+from prospects.rules.qualification import Rule, Standing
+from prospects.runtime_loading import Place
+from prospects.services.scores import Scored, scoring_model
+from salesops.dbtypes import new_trace_id
+from salesops.errors import Refusal
+from salesops.runtime.bulk import copy_rows
+from salesops.runtime.context import Context
+from salesops.runtime.ports import Numbers, Scope
+
+_COLUMNS = (
+    "id", "client_id", "prospect_id", "playbook_version_id", "pipeline", "seq", "from_stage", "to_stage", "at",
+    "seconds", "actor_id", "agent", "run_id", "reason", "evidence_ids", "score_id", "transaction", "trace_id",
+)  # fmt: skip
+_WORDS = 500  # characters of StageTransition.reason
+
+
+class IllegalMove(Refusal):
+    """The stage asked for cannot be reached from where the prospect stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict kept beside a context until the prospect is concluded."""
+
+    verdict: str
+    reason: str
+    missing: tuple[str, ...]
+
+
+def rules_of(scope: Scope) -> dict[tuple[str, str], Rule]:
+    """The version's stage rules of the prospect pipeline by (from, to); prepared once per scope.
+
+    The playbook's own minimum of categories holds for *qualified* even where its rule asks for fewer.
+    """
+    rules: dict[tuple[str, str], Rule] | None = scope.memory.get("stage_rules")
+    if rules is None:
+        rules = {}
+        for r in scope.playbook.stage_rules:
+            if r.pipeline != "prospect":
+                continue
+            least = scope.playbook.min_categories if r.to_stage == "qualified" else 0
+            rules[(r.from_stage, r.to_stage)] = Rule(
+                pipeline=r.pipeline, from_stage=r.from_stage, to_stage=r.to_stage,
+                required_categories=r.required_categories, required_layers=r.required_layers,
+                min_categories=max(r.min_categories, least), min_score=r.min_score, min_coverage=r.min_coverage,
+                needs_person=r.needs_person,
+            )  # fmt: skip
+        scope.memory["stage_rules"] = rules
+    return rules
+
+
+def advance(
+    scope: Scope, contexts: Mapping[int, Context], scored: Mapping[int, Scored], numbers: Numbers
+) -> dict[int, Judged]:
+    """Judge these prospects and fire the moves whose rules now hold; the host saves the stage columns.
+
+    Inside the cycle's transaction. Returns everyone's verdict.
+    """
+    rules = rules_of(scope)
+    model = scoring_model(scope)
+    rows: list[tuple[Any, ...]] = []
+    judged: dict[int, Judged] = {}
+    for context in contexts.values():
+        mine = scored[context.id]
+        standing = Standing(mine.items, mine.composite, model.icp.criteria, scope.playbook.min_confidence)
+        plan = progress.plan(context.stage, standing, rules, warm=model.icp.warm, new_evidence=context.new_evidence)
+        judged[context.id] = Judged(plan.verdict.verdict, plan.verdict.reason, tuple(plan.verdict.missing))
+        rows.extend(_move_context(scope, context, move, numbers) for move in plan.moves)
+    if rows:
+        copy_rows("prospects_stagetransition", _COLUMNS, rows)
+    return judged
+
+
+def _move_context(scope: Scope, context: Context, move: progress.Move, numbers: Numbers) -> tuple[Any, ...]:
+    """Fire one move on a context and return its log row."""
+    place: Place = context.row
+    at = max(scope.now, place.stage_since)
+    fire(move.from_stage, move.to_stage)
+    seconds = (at - place.stage_since).total_seconds()
+    place.stage_seq += 1
+    place.stage_since = at
+    context.stage = move.to_stage
+    context.changed()
+    return (
+        numbers.row("transition"), scope.client_id, context.id, scope.playbook.id, "prospect", place.stage_seq,
+        move.from_stage, move.to_stage, at, seconds, None, "runtime", None, move.reason[:_WORDS],
+        list(move.evidence_ids), place.score_id if move.by_rule else None, 0, scope.trace_id,
+    )  # fmt: skip
+
+
+def fire(from_stage: str, to_stage: str) -> None:
+    """Fire the model's transition on a bare instance. Raises ``IllegalMove``."""
+    prospect = Prospect(stage=from_stage)
+    try:
+        prospect.move_to(to_stage)
+    except (TransitionNotAllowed, KeyError) as error:
+        raise IllegalMove(f"A prospect cannot go from {from_stage} to {to_stage}.") from error
+
+
+def move(
+    prospects: Iterable[Prospect],
+    to_stage: str,
+    *,
+    actor: User | None,
+    client: Client,
+    at: datetime,
+    reason: str = "",
+    agent: str = "",
+    run_id: int | None = None,
+    evidence_ids: Mapping[int, Sequence[int]] | None = None,
+    trace_id: str = "",
+) -> list[StageTransition]:
+    """Move these prospects of one client to ``to_stage``, under their playbooks' active versions.
+
+    ``evidence_ids`` gives, per prospect id, the evidence the stage rule rests on. A constant number of queries.
+    Raises ``IllegalMove``; PostgreSQL refuses a move whose stage rule does not hold. A person's move is audited.
+    """
+    wanted = sorted({prospect.pk for prospect in prospects})
+    trace = trace_id or new_trace_id()
+    with transaction.atomic():
+        rows = list(
+            Prospect.objects.for_client(client).filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
+        )
+        versions = _ruling_versions({row.playbook_id for row in rows})
+        made = [
+            _log_row(
+                row, to_stage, versions, actor, at, reason, agent, run_id, (evidence_ids or {}).get(row.pk, ()), trace
+            )
+            for row in rows
+        ]
+        StageTransition.objects.bulk_create(made)
+        Prospect.objects.bulk_update(rows, ["stage", "stage_seq", "stage_since"])
+        if actor is not None:
+            entries = [
+                audit.Entry(
+                    event=AuditEvent.STAGE_CHANGED, subject=row, trace_id=trace,
+                    detail={"from": log.from_stage, "to": log.to_stage},
+                )
+                for row, log in zip(rows, made, strict=True)
+            ]  # fmt: skip
+            audit.record_many(client=client, entries=entries, actor=actor)
+    return made
+
+
+def _ruling_versions(playbook_ids: set[int]) -> dict[int, int]:
+    active = PlaybookVersion.objects.active().filter(playbook__in=playbook_ids)
+    return dict(active.values_list("playbook_id", "pk"))
+
+
+def _log_row(
+    row: Prospect,
+    to_stage: str,
+    versions: Mapping[int, int],
+    actor: User | None,
+    at: datetime,
+    reason: str,
+    agent: str,
+    run_id: int | None,
+    evidence_ids: Sequence[int],
+    trace_id: str,
+) -> StageTransition:
+    version_id = versions.get(row.playbook_id)
+    if version_id is None:
+        raise IllegalMove("Its playbook has no active version, so there is no rule to move it by.")
+    from_stage = row.stage
+    fire(from_stage, to_stage)
+    when = max(at, row.stage_since)
+    log = StageTransition(
+        client_id=row.client_id, prospect=row, playbook_version_id=version_id, seq=row.stage_seq + 1,
+        from_stage=from_stage, to_stage=to_stage, at=when, seconds=(when - row.stage_since).total_seconds(),
+        actor=actor, agent=agent, run_id=run_id, reason=reason[:_WORDS], evidence_ids=list(evidence_ids),
+        trace_id=trace_id,
+    )  # fmt: skip
+    row.move_to(to_stage)
+    row.stage_seq += 1
+    row.stage_since = when
+    return log

@@ -1,0 +1,28 @@
+"""Celery tasks of the research queue: nudges. Due work is found in PostgreSQL, so losing one loses nothing."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from prospects.services import converge, funnel_cells
+
+
+@shared_task(name="prospects.tasks.converge_batch")
+def converge_batch(convergence_id: int, after: int) -> None:
+    """Converge one batch of due prospects and hand on to the next."""
+    following = converge.work(convergence_id, after)
+    if following is not None:
+        converge_batch.delay(convergence_id, following)
+
+
+@shared_task(name="prospects.tasks.sweep_convergences")
+def sweep_convergences() -> None:
+    """Find convergences that nobody is working on."""
+    converge.sweep(at=timezone.now())
+
+
+@shared_task(name="prospects.tasks.sweep_funnel")
+def sweep_funnel() -> None:
+    """Let the funnel's summary cells follow what changed."""
+    funnel_cells.sweep_funnel()
