@@ -1,0 +1,1 @@
+"""Reading other people's files: from bytes to rows, columns, values and identities. Pure: no Django, no database."""
