@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth import views as auth
-from django.urls import path
+from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
+from approvals import unsubscribe
 from salesops.health import healthz, readyz
 from salesops.views import session, stops
 from salesops.views.sign_in import EmailSignInForm
@@ -29,6 +30,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("preferences/", session.preferences, name="preferences"),
     path("stops/", stops.stops_page, name="stops"),
     path("stops/<int:pk>/lift/", stops.lift_stop, name="lift_stop"),
+    path("u/<str:token>/", unsubscribe.page, name="unsubscribe"),
+    path("", include("approvals.urls")),
+    path("", include("prospects.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,0 +1,32 @@
+"""`manage.py sandbox_smtp`: the SMTP server of the sandbox, in the foreground."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from approvals.channels.sandbox import controller
+from approvals.services.capture import store
+
+
+class Command(BaseCommand):
+    help = "Receive e-mail of clients in sandbox mode and keep it for the Outbox. Stops on SIGTERM or Ctrl-C."
+    requires_system_checks = []
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 — Django's signature
+        host, port = settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        server = controller(store, host=host, port=port)
+        try:
+            server.start()
+        except OSError as error:
+            raise CommandError(f"Port {port} on {host} cannot be used: {error.strerror}.") from error
+        self.stderr.write(f"Sandbox SMTP server on {host}:{port}.")
+        stop.wait()
+        server.stop()

@@ -1,0 +1,193 @@
+"""The last look before a message leaves: everything that could have changed since a person approved it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import Max, Q
+
+from approvals.models import ApprovalRequest, Dispatch
+from approvals.rules import compliance, frequency
+from approvals.rules.sending import ramp_cap
+from approvals.services import gate
+from approvals.services.seen import holds
+from playbooks import stages
+from playbooks.models import Channel, ChannelPolicy, PlaybookVersion, Stop
+from playbooks.services import budgets
+from prospects.models import Signal
+
+REPLY_KINDS = ("reply", "replied", "email_reply", "email_replied", "meeting_booked", "call_accepted")
+PAUSE_MINUTES = 5
+BUCKETS = {
+    Channel.EMAIL: budgets.Bucket.EMAILS,
+    Channel.CALL: budgets.Bucket.CALLS,
+    Channel.LINKEDIN: budgets.Bucket.LINKEDIN,
+    Channel.SMS: budgets.Bucket.SMS,
+}
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why it does not go out now. `until` None: it will not go out at all."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Due:
+    """A locked dispatch with everything loaded that the checks read."""
+
+    dispatch: Dispatch
+    version: PlaybookVersion
+    at: datetime
+
+    @property
+    def live(self) -> bool:
+        return not self.dispatch.client.sandbox
+
+
+def first_obstacle(due: Due) -> Obstacle | None:
+    """The first thing in the way, or None; budgets come last, and are reserved when None is returned."""
+    for check in CHECKS:
+        obstacle = check(due)
+        if obstacle is None:
+            continue
+        if obstacle.until is not None and obstacle.until > due.dispatch.expires_at:
+            return Obstacle(f"{obstacle.reason}; the approval expires before that is over")
+        return obstacle
+    return None
+
+
+def _still_approved(due: Due) -> Obstacle | None:
+    dispatch = due.dispatch
+    if due.at >= dispatch.expires_at:
+        return Obstacle("the approval has expired")
+    if dispatch.request.status != ApprovalRequest.Status.APPROVED:
+        return Obstacle("the request is no longer approved")
+    if not gate.is_intact(dispatch.message) or dispatch.message.content_hash != dispatch.content_hash:
+        return Obstacle("the words are not the ones that were approved")
+    return None
+
+
+def _stops(due: Due) -> Obstacle | None:
+    stops = Stop.objects.in_force().for_client(due.dispatch.client_id).order_by("id")
+    for stop in stops:
+        if holds(stop, due.dispatch.prospect, due.dispatch.request):
+            if stop.kind == Stop.Kind.CANCEL:
+                return Obstacle(f"stopped: {stop.reason}")
+            return Obstacle(f"paused: {stop.reason}", due.at + timedelta(minutes=PAUSE_MINUTES))
+    return None
+
+
+def _prospect(due: Due) -> Obstacle | None:
+    if due.dispatch.prospect.stage in stages.LOST:
+        return Obstacle(f"the prospect is {due.dispatch.prospect.stage}")
+    return None
+
+
+def _lawful(due: Due) -> Obstacle | None:
+    dispatch = due.dispatch
+    person = gate.person_of(dispatch.contact, client=dispatch.client)
+    verdict = gate.compliance_of(
+        dispatch.message, person, version=due.version, client=dispatch.client, moment="dispatch", at=due.at
+    )
+    blocks = [finding for finding in verdict.findings if finding.verdict == "BLOCK"]
+    if not blocks:
+        return None
+    if all(finding.rule.endswith(".call.hours") for finding in blocks):
+        window = compliance.call_window(
+            compliance.country_code(dispatch.contact.country), (dispatch.contact.time_zone,), due.at
+        )
+        if window.opens_at is not None:
+            return Obstacle(f"quiet hours: {window.saw}", window.opens_at)
+    return Obstacle("; ".join(finding.saw for finding in blocks))
+
+
+def _frequency(due: Due) -> Obstacle | None:
+    dispatch = due.dispatch
+    done = Dispatch.objects.for_client(dispatch.client_id).filter(
+        status__in=[Dispatch.Status.ACCEPTED, Dispatch.Status.UNKNOWN, Dispatch.Status.SENDING]
+    )
+    touches = list(done.filter(contact=dispatch.contact_id).values_list("claimed_at", flat=True))
+    people: dict[int, datetime] = {}
+    replied = Signal.objects.filter(prospect=dispatch.prospect_id, kind__in=REPLY_KINDS)
+    if dispatch.contact.company_id is not None:
+        week = done.filter(contact__company=dispatch.contact.company_id, claimed_at__gt=due.at - timedelta(days=7))
+        people = dict(week.values_list("contact").annotate(last=Max("claimed_at")))
+        replied = Signal.objects.filter(
+            Q(prospect=dispatch.prospect_id) | Q(prospect__company=dispatch.contact.company_id), kind__in=REPLY_KINDS
+        )
+    cap = frequency.check(
+        [at for at in touches if at], people, dispatch.contact_id, due.at, company_replied=replied.exists()
+    )
+    return None if cap.ok else Obstacle(cap.reason, cap.until)
+
+
+def _ramp(due: Due) -> Obstacle | None:
+    """A new mailbox warms up. Only a live one has a reputation to lose."""
+    if not due.live or due.dispatch.channel != Channel.EMAIL:
+        return None
+    sent = Dispatch.objects.for_client(due.dispatch.client_id).filter(
+        channel=Channel.EMAIL, mode=Dispatch.Mode.LIVE, status=Dispatch.Status.ACCEPTED
+    )
+    zone = budgets.zone_of(due.dispatch.client)
+    today = due.at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    clean_days = sent.filter(finished_at__lt=today).dates("finished_at", "day", order="ASC").count()
+    cap = ramp_cap(clean_days)
+    if sent.filter(finished_at__gte=today).count() < cap:
+        return None
+    return Obstacle(f"the mailbox is warming up: {cap} e-mails today", budgets.next_day(due.at, due.dispatch.client))
+
+
+def _channel(due: Due) -> Obstacle | None:
+    dispatch = due.dispatch
+    if dispatch.channel == Channel.EMAIL and due.live and not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
+        return Obstacle("no mail server is set for live sending", due.at + timedelta(minutes=PAUSE_MINUTES))
+    policy = _policy(due.version, dispatch.channel)
+    if policy is None or not policy.enabled:
+        return Obstacle("the playbook does not use this channel")
+    return None
+
+
+def _policy(version: PlaybookVersion, channel: str) -> ChannelPolicy | None:
+    return ChannelPolicy.objects.filter(version=version, channel=channel).first()
+
+
+def _budget(due: Due) -> Obstacle | None:
+    """Reserve the channel's daily unit and its money. Inside the claim's transaction: no claim, no reservation."""
+    client = due.dispatch.client
+    taken: list[tuple[str, Decimal]] = []
+    for bucket, amount, cap in costs(due.version, due.dispatch.channel):
+        if not budgets.reserve(due.version, bucket, amount, client=client, at=due.at, cap=cap):
+            for earlier, given in taken:
+                budgets.release(due.version, earlier, given, client=client, at=due.at)
+            label = budgets.Bucket(bucket).label.lower()
+            return Obstacle(f"the limit is used up: {label}", budgets.next_day(due.at, client))
+        taken.append((bucket, amount))
+    return None
+
+
+def costs(version: PlaybookVersion, channel: str) -> Iterator[tuple[str, Decimal, Decimal | None]]:
+    """What one touch on this channel takes from which budget, and a tighter limit than the budget's own, if any."""
+    policy = _policy(version, channel)
+    cap = Decimal(policy.daily_cap) if policy is not None and policy.daily_cap else None
+    yield BUCKETS[Channel(channel)], Decimal(1), cap
+    if policy is not None and policy.unit_cost:
+        yield budgets.Bucket.MONEY, policy.unit_cost, None
+
+
+CHECKS: tuple[Callable[[Due], Obstacle | None], ...] = (
+    _still_approved,
+    _stops,
+    _prospect,
+    _channel,
+    _lawful,
+    _frequency,
+    _ramp,
+    _budget,
+)

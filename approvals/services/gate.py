@@ -1,0 +1,218 @@
+"""The rules applied to rows: compliance and quality of one message, at the draft, the decision and the dispatch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from django.utils.dateparse import parse_date
+
+from approvals.models import ConsentBasis, Dispatch, Message
+from approvals.rules import compliance, quality
+from approvals.rules.content import Content, content_hash, sender_address
+from approvals.services.suppress import suppressed, unsubscribe_url
+from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
+from prospects.models import Contact, Evidence, Prospect
+
+# A person may know somebody as "Dan"; no person can turn an unfilled placeholder or an invented number into a fact.
+_HARD_AT_DECISION = ("placeholder", "fake_thread", "shortener", "identity", "suppressed", "number", "customer", "claim")
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known about a recipient beside the words. Loaded once per check."""
+
+    contact: Contact
+    consent: ConsentBasis | None
+    suppressed: bool
+    touches: int
+    details_source: str
+    details_collected_on: date | None
+
+
+def person_of(contact: Contact, *, client: Client) -> Person:
+    """Four queries, all by index."""
+    touched = Dispatch.objects.filter(contact=contact, status=Dispatch.Status.ACCEPTED)
+    return Person(
+        contact=contact,
+        consent=contact.consents.first(),
+        suppressed=bool(suppressed(client, [contact])),
+        touches=touched.count(),
+        details_source=details_source(contact),
+        details_collected_on=_collected_on(contact),
+    )
+
+
+def details_source(contact: Contact) -> str:
+    """Where we got this person's details, in the words that the footer uses."""
+    return str(contact.attributes.get("details_source") or contact.source)
+
+
+def _collected_on(contact: Contact) -> date | None:
+    given = contact.attributes.get("collected_on")
+    return parse_date(given) if isinstance(given, str) and given else contact.created_at.date()
+
+
+def brand_rules(version: PlaybookVersion) -> tuple[compliance.BrandRule, ...]:
+    """The version's own rules about words."""
+    rows = BrandRule.objects.filter(version=version).order_by("id")
+    return tuple(
+        compliance.BrandRule(rf"(?<!\w){re.escape(row.phrase)}(?!\w)", cast(Any, row.verdict.upper()), row.reason)
+        for row in rows
+    )
+
+
+def compliance_of(
+    message: Message,
+    person: Person,
+    *,
+    version: PlaybookVersion,
+    client: Client,
+    moment: compliance.Moment,
+    at: datetime,
+) -> compliance.Result:
+    """The legal and brand verdict on these words to this person, at this moment."""
+    contact = person.contact
+    basis = person.consent
+    case = compliance.Case(
+        channel=message.channel,
+        country=compliance.country_code(contact.country),
+        moment=moment,
+        now=at,
+        sender_name=client.sender_name,
+        sender_email=sender_address(message.sender) if message.channel == Channel.EMAIL else client.sender_email,
+        recipient=message.recipient,
+        subject=message.subject,
+        body=message.body,
+        postal_address=client.postal_address,
+        privacy_url=client.privacy_url,
+        unsubscribe_url=unsubscribe_url(client.pk, contact.pk),
+        details_source=person.details_source,
+        details_collected_on=person.details_collected_on,
+        has_prior_thread=person.touches > 0,
+        first_touch=person.touches == 0,
+        entity_type=cast(Any, contact.entity_type),
+        consent=None
+        if basis is None
+        else compliance.ConsentBasis(
+            basis.type, basis.url, basis.snapshot_hash, basis.captured_at, basis.role_relevant
+        ),
+        suppressed=person.suppressed,
+        countries_allowed=tuple(compliance.country_code(name) for name in version.countries),
+        time_zones=(contact.time_zone,) if contact.time_zone else (),
+        guessed_address=bool(contact.attributes.get("guessed_address")),
+        do_not_call=bool(contact.attributes.get("do_not_call")),
+        attested=message.channel == Channel.LINKEDIN,
+        brand_rules=brand_rules(version),
+    )
+    return compliance.evaluate(case)
+
+
+def claims_of(message: Message) -> tuple[quality.Claim, ...]:
+    """The message's claims as the quality rules read them."""
+    return tuple(_claim(row) for row in message.claims)
+
+
+def _claim(row: Mapping[str, Any]) -> quality.Claim:
+    return quality.Claim(
+        sentence=str(row.get("sentence", "")),
+        evidence_ids=tuple(row.get("evidence_ids") or ()),
+        source=str(row.get("source", "")),
+        kind="proof" if row.get("kind") == "proof" else "fact",
+    )
+
+
+def claims_json(claims: tuple[quality.Claim, ...]) -> list[dict[str, Any]]:
+    """Back to the shape of Message.claims."""
+    return [
+        {
+            "sentence": claim.sentence,
+            "evidence_ids": list(claim.evidence_ids),
+            "source": claim.source,
+            "kind": claim.kind,
+        }
+        for claim in claims
+    ]
+
+
+def quality_of(
+    subject: str,
+    body: str,
+    claims: tuple[quality.Claim, ...],
+    message: Message,
+    person: Person,
+    prospect: Prospect,
+    *,
+    client: Client,
+    at: datetime,
+) -> quality.Quality:
+    """The grade of these words in the place of `message`'s."""
+    company = prospect.company
+    draft = quality.Draft(
+        subject=subject,
+        body=body,
+        today=at.astimezone(UTC).date(),
+        first_name=person.contact.first_name,
+        company_name=company.name if company else "",
+        facts=_facts(message, company.name if company else ""),
+        claims=claims,
+        touch=person.touches + 1,
+        attachments=len(message.attachments),
+        has_prior_thread=person.touches > 0,
+        suppressed=person.suppressed,
+        sender_name=client.sender_name,
+        postal_address=client.postal_address,
+        unsubscribe_url=unsubscribe_url(client.pk, person.contact.pk),
+        identity_required=message.channel == Channel.EMAIL,
+    )
+    return quality.grade_message(draft)
+
+
+def _facts(message: Message, company: str) -> tuple[quality.Fact, ...]:
+    """The cited evidence as facts; its quote, or the numbers and names in it, are the words to look for."""
+    rows = Evidence.objects.filter(pk__in=message.evidence_ids).order_by("pk")
+    return tuple(
+        quality.Fact(
+            key=row.criterion,
+            terms=tuple(term for term in (row.quote, *_claimed_terms(message, row.pk)) if term and term != company),
+            evidence_ids=(row.pk,),
+            about="company",
+            observed_on=row.observed_at.date(),
+        )
+        for row in rows
+    )
+
+
+def _claimed_terms(message: Message, evidence_id: int) -> tuple[str, ...]:
+    return tuple(
+        str(term)
+        for row in message.claims
+        if evidence_id in (row.get("evidence_ids") or ())
+        for term in (row.get("terms") or [row.get("sentence", "")])
+    )
+
+
+def hard_reasons(graded: quality.Quality) -> list[str]:
+    """The hard failures that no person's approval can heal."""
+    return [f"{fail.saw} ({', '.join(fail.words)})" for fail in graded.hard if fail.key in _HARD_AT_DECISION]
+
+
+def content_of(message: Message) -> Content:
+    """The seven fields of the fingerprint."""
+    return Content(
+        channel=message.channel,
+        recipient=message.recipient,
+        sender=message.sender,
+        subject=message.subject,
+        body=message.body,
+        rule_version=message.rule_version,
+        attachments=tuple(message.attachments),
+    )
+
+
+def is_intact(message: Message) -> bool:
+    """Whether the words still hash to what was approved."""
+    return content_hash(content_of(message)) == message.content_hash

@@ -1,0 +1,164 @@
+"""Who must never be contacted again: kept as keyed hashes, so that it outlives re-imports, merges and erasure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals.models import ApprovalRequest, DeliveryEvent, Dispatch, Suppression
+from approvals.rules import unsubscribe as tokens
+from playbooks import audit
+from playbooks.events import AuditEvent
+from playbooks.models import Client, User
+from prospects.models import Contact
+from salesops.logs import current_trace_id
+
+Scope = Suppression.Scope
+
+
+def _secrets(purpose: str = "suppression") -> Iterator[bytes]:
+    """A key for this purpose from the present secret, then from each earlier one."""
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        yield hashlib.sha256(f"salesops.{purpose}:{secret}".encode()).digest()
+
+
+def key_hash(scope: str, key: str) -> str:
+    """The stored form of one address, number, person, domain or profile."""
+    return _hash(next(_secrets()), scope, key)
+
+
+def _hash(secret: bytes, scope: str, key: str) -> str:
+    return hmac.new(secret, f"{scope}:{key.strip().casefold()}".encode(), hashlib.sha256).hexdigest()
+
+
+def keys_of(contact: Contact) -> dict[str, str]:
+    """Scope → plain key of everything that can be suppressed about this contact."""
+    email = contact.email_key or contact.email
+    keys = {
+        Scope.EMAIL: email,
+        Scope.PHONE: contact.phone,
+        Scope.LINKEDIN: contact.linkedin_url.rstrip("/"),
+        Scope.DOMAIN: email.rpartition("@")[2],
+        # The person is whoever this address, number or profile belongs to: row ids do not survive a re-import.
+        Scope.PERSON: email or contact.phone or contact.linkedin_url.rstrip("/") or contact.external_id,
+    }
+    return {str(scope): key for scope, key in keys.items() if key}
+
+
+def suppressed(client: Client | int, contacts: Sequence[Contact]) -> set[int]:
+    """Ids of the contacts that must not be contacted, on any channel. One query."""
+    owners: dict[str, set[int]] = {}
+    secrets = tuple(_secrets())
+    for contact in contacts:
+        for scope, key in keys_of(contact).items():
+            for secret in secrets:
+                owners.setdefault(_hash(secret, scope, key), set()).add(contact.pk)
+    hits = Suppression.objects.filter(Q(client=client) | Q(client__isnull=True), key_hash__in=list(owners))
+    return {contact for found in hits.values_list("key_hash", flat=True) for contact in owners[found]}
+
+
+def add(
+    keys: Iterable[tuple[str, str]],
+    *,
+    client: Client,
+    actor: User | None,
+    reason: str,
+    source: str,
+) -> list[Suppression]:
+    """Suppress (scope, plain key) pairs at this client; those already there stay as they are. Returns the new rows."""
+    trace = current_trace_id()
+    with transaction.atomic():
+        wanted = {(scope, key_hash(scope, key)) for scope, key in keys if key}
+        there = Suppression.objects.for_client(client).filter(key_hash__in=[found for _, found in wanted])
+        wanted -= set(there.values_list("scope", "key_hash"))
+        rows = Suppression.objects.bulk_create(
+            [
+                Suppression(client=client, scope=scope, key_hash=found, reason=reason, source=source,
+                            created_by=actor, trace_id=trace)
+                for scope, found in sorted(wanted)
+            ],
+            ignore_conflicts=True,
+        )  # fmt: skip
+        # Rows that met a twin have no id; whoever wrote the twin has recorded it.
+        written = list(
+            Suppression.objects.for_client(client).filter(key_hash__in=[row.key_hash for row in rows], trace_id=trace)
+        )
+        audit.record_many(
+            client=client,
+            actor=actor,
+            entries=[
+                audit.Entry(event=AuditEvent.SUPPRESSED, subject=row, trace_id=trace,
+                            detail={"scope": row.scope, "reason": reason, "source": source})
+                for row in written
+            ],
+        )  # fmt: skip
+        return written
+
+
+def suppress_contact(contact: Contact, *, client: Client, actor: User | None, reason: str, source: str) -> None:
+    """This person, on every channel; their waiting requests are withdrawn."""
+    keys = keys_of(contact)
+    scopes = (Scope.PERSON, Scope.EMAIL, Scope.PHONE, Scope.LINKEDIN)
+    with transaction.atomic():
+        # Requests before the audit chain: everybody who locks both takes them in this order.
+        withdrawn = _withdraw_requests(contact, client=client)
+        pairs = [(str(scope), keys[scope]) for scope in scopes if scope in keys]
+        add(pairs, client=client, actor=actor, reason=reason, source=source)
+        audit.record_many(
+            client=client,
+            actor=actor,
+            entries=[
+                audit.Entry(event=AuditEvent.REQUEST_CANCELLED, subject=request, trace_id=request.trace_id,
+                            detail={"reason": reason})
+                for request in withdrawn
+            ],
+        )  # fmt: skip
+
+
+def _withdraw_requests(contact: Contact, *, client: Client) -> list[ApprovalRequest]:
+    status = ApprovalRequest.Status
+    waiting = ApprovalRequest.objects.for_client(client).filter(
+        contact=contact, status__in=[status.WAITING, status.DEFERRED]
+    )
+    withdrawn = list(waiting.select_for_update(of=("self",)).order_by("pk"))
+    for request in withdrawn:
+        request.cancel()
+    ApprovalRequest.objects.bulk_update(withdrawn, ["status"])
+    return withdrawn
+
+
+def unsubscribe_url(client_id: int, contact_id: int) -> str:
+    """The link that stops all mail of this client to this contact. The same pair always has the same link."""
+    token = tokens.token(next(_secrets("unsubscribe")), client_id, contact_id)
+    return f"{settings.PUBLIC_URL.rstrip('/')}{reverse('unsubscribe', args=[token])}"
+
+
+def contact_of_token(token: str) -> Contact | None:
+    """Whom a token was made for, or None."""
+    pair = tokens.read(_secrets("unsubscribe"), token)
+    if pair is None:
+        return None
+    return Contact.objects.select_related("client").filter(client=pair[0], pk=pair[1]).first()
+
+
+def unsubscribe(contact: Contact) -> None:
+    """The contact's own wish, honoured at once and on every channel. Doing it again changes nothing."""
+    client = contact.client
+    with transaction.atomic():
+        suppress_contact(contact, client=client, actor=None, reason="unsubscribed", source="unsubscribe link")
+        last = Dispatch.objects.for_client(client).filter(contact=contact, status=Dispatch.Status.ACCEPTED).first()
+        if last is not None:
+            DeliveryEvent.objects.bulk_create(
+                [
+                    DeliveryEvent(client=client, dispatch=last, kind="unsubscribed", at=timezone.now(), provider="link",
+                                  provider_event_id=f"unsubscribed:{last.pk}", trace_id=last.trace_id)
+                ],
+                ignore_conflicts=True,
+            )  # fmt: skip
