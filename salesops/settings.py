@@ -194,7 +194,11 @@ CELERY_TASK_ROUTES = {
     "approvals.tasks.*": {"queue": "outreach"},
     "playbooks.tasks.*": {"queue": "learning"},
 }
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "outbox": {"task": "approvals.tasks.sweep_outbox", "schedule": 5.0, "options": {"expires": 10}},
+    "stale": {"task": "approvals.tasks.recover_stale_dispatches", "schedule": 15.0, "options": {"expires": 30}},
+    "requests": {"task": "approvals.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 120}},
+}
 
 # --- Logs: ids and outcomes, no addresses -----------------------------------------------------------------------------
 LOGGING = logs.config()
