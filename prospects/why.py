@@ -46,12 +46,22 @@ class LayerPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownGate:
+    """One line of the checklist; ``numbers`` says what is there and what is needed."""
+
+    label: str
+    passed: bool
+    numbers: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """All of it. ``version`` is None when no version has judged this prospect and none is active."""
 
     version: PlaybookVersion | None
     layers: list[LayerPart] = field(default_factory=list)
-    gates: list[Gate] = field(default_factory=list)
+    gates: list[ShownGate] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     other_evidence: list[EvidenceLine] = field(default_factory=list)
     scores: list[tuple[str, float, float]] = field(default_factory=list)
@@ -78,7 +88,7 @@ def why_of(prospect: Prospect) -> Why:
     return Why(
         version=version,
         layers=_layers(version, score, lines, criteria),
-        gates=gates,
+        gates=[ShownGate(gate.label, gate.passed, _numbers(gate), gate.words) for gate in gates],
         missing=[gate.words for gate in gates if not gate.passed],
         other_evidence=[line for line in lines if line.evidence.scorecard != ICP],
         scores=[(name, view.value, view.coverage) for name, view in sorted(context.scores.items()) if name != ICP],
@@ -129,6 +139,16 @@ def _gates(
     items = items_of(context).get(ICP, {})
     standing = Standing(items, scoring.composite(model, items, at), asked, version.min_confidence)
     return rule_holds(rule, standing).gates
+
+
+def _numbers(gate: Gate) -> str:
+    if gate.key == "categories":
+        return f"{gate.actual:.0f} of {gate.needed:.0f}"
+    if gate.key == "score":
+        return f"{gate.actual:.0f}, needs {gate.needed:.0f}"
+    if gate.key == "coverage":
+        return f"{gate.actual:.0%}, needs {gate.needed:.0%}"
+    return f"{gate.actual:.0%} known" if gate.key.startswith("layer_") else ""
 
 
 def _lines(context: Context, criteria: dict[tuple[str, str], Criterion]) -> list[EvidenceLine]:

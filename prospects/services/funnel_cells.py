@@ -70,9 +70,9 @@ def nudge_funnel() -> None:
 
 def _enqueue_sweep() -> None:
     if cache.add(_NUDGE_KEY, 1, timeout=_NUDGE_SECONDS):
-        from prospects.tasks import sweep_funnel_cells  # tasks import services
+        from prospects import tasks  # tasks import services
 
-        sweep_funnel_cells.apply_async(countdown=_NUDGE_SECONDS)
+        tasks.sweep_funnel.apply_async(countdown=_NUDGE_SECONDS)
 
 
 def _sweep(playbook: Playbook, *, everything: bool) -> Swept | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 
+import time_machine
 from django.db import connection, transaction
 
 from playbooks.models import Client, Playbook, PlaybookVersion, StageRule
@@ -62,11 +63,11 @@ def live(
     company = Company.objects.create(
         client=client, name=name, name_key=name.casefold(), domain=f"c{number}.example", source=source
     )
-    prospect = Prospect.objects.create(
-        client=client, playbook=playbook, company=company, segment=segment, source=source, stage_since=born,
-        route=route, tier=tier, priority=priority,
-    )  # fmt: skip
-    Prospect.objects.filter(pk=prospect.pk).update(created_at=born)
+    with time_machine.travel(born, tick=False):
+        prospect = Prospect.objects.create(
+            client=client, playbook=playbook, company=company, segment=segment, source=source, stage_since=born,
+            route=route, tier=tier, priority=priority,
+        )  # fmt: skip
     move(prospect, version, moves)
     return Prospect.objects.get(pk=prospect.pk)
 
