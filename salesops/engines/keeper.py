@@ -20,7 +20,7 @@ from salesops.engines.programs import start_as
 LOOK_SECONDS = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 HEALTHY_SECONDS = 5.0  # a run this long forgives the failures before it
-MOST_FAILURES = 10  # in a row, some seconds: then whoever waits is told why
+MOST_FAILURES = 7  # in a row, some seconds: then whoever waits is told why
 LARGEST_LOG = 10_000_000
 
 

