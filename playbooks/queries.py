@@ -1,0 +1,25 @@
+"""Questions about playbooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+
+from playbooks.document import IDENTITY, ROWS, Document, RowShape, arrange, head_slots
+from playbooks.models import PlaybookVersion
+
+
+def document_of(version: PlaybookVersion) -> Document:
+    """The version with all its child rows as one plain value. One query a kind of row, nine in all."""
+    playbook = version.playbook
+    names = {"client": playbook.client.slug, **{slot.at: getattr(playbook, slot.at) for slot in IDENTITY[1:]}}
+    rows = {name: arrange(name, child_rows(version, shape)) for name, shape in ROWS.items()}
+    return Document(**names, head={column: getattr(version, column) for column in head_slots()}, rows=rows)
+
+
+def child_rows(version: PlaybookVersion, shape: RowShape) -> list[dict[str, Any]]:
+    """The version's rows of one kind, by column, in their own order."""
+    manager: models.Manager[Any] = getattr(version, shape.related)
+    order = ("position", "id") if shape.ranked else ("id",)
+    return list(manager.order_by(*order).values(*(slot.at for slot in shape.slots)))
