@@ -446,6 +446,9 @@ _IDENTIFYING = (
 )  # fmt: skip
 
 
+_ADDRESS = ("street_number", "street", "postcode", "birth_date")
+
+
 def _attributes(draft: _Draft) -> str:
     return json.dumps(draft.kept, ensure_ascii=False) if draft.kept else "{}"
 
@@ -476,8 +479,8 @@ def _contact(draft: _Draft) -> Side:
         employer = (given["domain"] or identity.name_key(given["name"])) if draft.has_company else ""
         facts = (given.get("birth_date", ""), given.get("postcode", ""), street, given.get("phone", ""), employer)
         external_id = identity.person_key(name, *facts) or identity.person_key(name, str(draft.row))
-    address = {k: given[k] for k in ("street_number", "street", "postcode", "birth_date") if k in given}
-    kept: dict[str, object] = dict(address) if draft.has_company else {**draft.kept, **address, **_household(draft)}
+    address: dict[str, object] = {str(k): given[k] for k in _ADDRESS if k in given}
+    kept = address if draft.has_company else {**draft.kept, **address, **_household(draft)}
     country = read.get("contact_country") or draft.place.country
     for fact, present in (("has_email", email_key), ("has_phone", given.get("phone"))):
         draft.facts[fact] = bool(present)

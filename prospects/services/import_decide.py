@@ -1,0 +1,326 @@
+"""What becomes of each row: pure decisions over what was looked up. Nothing is written here.
+
+First come, first kept: within one file the first row about somebody states the facts, later rows only fill gaps.
+Between files the newer observation wins, and an older one is recorded as history without overwriting anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prospects.importing.records import Record, Side
+from prospects.services.import_lookup import (
+    Known,
+    KnownCompany,
+    KnownContact,
+    KnownProspect,
+    Profile,
+    profile_key,
+)
+
+CREATED, UPDATED, MERGED, UNCHANGED, REJECTED = "created", "updated", "merged", "unchanged", "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is the same for every row of an import. ``observed_at`` is for rows that bring no date of their own."""
+
+    client_id: int
+    playbook_id: int
+    source: str
+    file_name: str
+    sha256: str
+    trace_id: str
+    observed_at: datetime
+    now: datetime
+
+
+class Seen:
+    """Which ids this run has met: a bitmap, because a file may hold millions."""
+
+    _BITS = 1 << 15
+
+    def __init__(self) -> None:
+        self._pages: dict[int, bytearray] = {}
+
+    def __contains__(self, number: int) -> bool:
+        page = self._pages.get(number // self._BITS)
+        return page is not None and bool(page[number % self._BITS >> 3] & 1 << (number & 7))
+
+    def add(self, number: int) -> None:
+        page = self._pages.setdefault(number // self._BITS, bytearray(self._BITS >> 3))
+        page[number % self._BITS >> 3] |= 1 << (number & 7)
+
+
+class Remembered:
+    """Ids met so far: those of committed chunks, and of the current one until it is kept or forgotten."""
+
+    def __init__(self) -> None:
+        self._kept = Seen()
+        self._current: set[int] = set()
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._current or (isinstance(number, int) and number in self._kept)
+
+    def add(self, number: int) -> None:
+        self._current.add(number)
+
+    def keep(self) -> None:
+        for number in self._current:
+            self._kept.add(number)
+        self._current.clear()
+
+    def forget(self) -> None:
+        self._current.clear()
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a whole run remembers between chunks: whom it met, and for whom it wrote something."""
+
+    companies: Remembered = field(default_factory=Remembered)
+    contacts: Remembered = field(default_factory=Remembered)
+    touched: Remembered = field(default_factory=Remembered)  # prospects
+
+    def keep(self) -> None:
+        """The chunk is committed."""
+        for part in (self.companies, self.contacts, self.touched):
+            part.keep()
+
+    def forget(self) -> None:
+        """The chunk was rolled back and will be decided again."""
+        for part in (self.companies, self.contacts, self.touched):
+            part.forget()
+
+
+@dataclass(slots=True)
+class NewSignal:
+    prospect_id: int
+    record: Record
+    facts: dict[str, object]
+    key: str
+
+
+@dataclass(slots=True)
+class Change:
+    """An update of one company or contact. ``fill``: only what is still unknown."""
+
+    id: int
+    side: Side
+    fill: bool
+    without_key: bool = False  # somebody else holds the domain or the e-mail address
+    without_external_id: bool = False
+    company_id: int | None = None
+
+
+@dataclass(slots=True)
+class NewProspect:
+    id: int
+    company_id: int | None
+    contact_id: int | None
+    record: Record
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything one chunk writes, and what to tell about it."""
+
+    companies: list[tuple[int, Side, bool]] = field(default_factory=list)  # id, values, leave the domain out
+    contacts: list[tuple[int, int | None, Side]] = field(default_factory=list)
+    prospects: list[NewProspect] = field(default_factory=list)
+    signals: list[NewSignal] = field(default_factory=list)
+    company_changes: list[Change] = field(default_factory=list)
+    contact_changes: list[Change] = field(default_factory=list)
+    main_contacts: dict[int, int] = field(default_factory=dict)  # prospect → its first contact
+    outcomes: list[tuple[int, str, str]] = field(default_factory=list)  # row, outcome, reason
+    rejected: list[tuple[Record, str]] = field(default_factory=list)
+
+
+class Ambiguous(Exception):  # noqa: N818 — an answer about a row, not a fault
+    """A row that could be several companies."""
+
+
+class Decider:
+    """Decides rows in file order. ``ids`` hand out numbers for companies, contacts and prospects to be created."""
+
+    def __init__(
+        self, terms: Terms, known: Known, memory: Memory, ids: tuple[Iterator[int], Iterator[int], Iterator[int]]
+    ) -> None:
+        self.terms, self.known, self.memory = terms, known, memory
+        self._company_ids, self._contact_ids, self._prospect_ids = ids
+        self.plan = Plan()
+
+    def decide(self, records: Sequence[Record]) -> Plan:
+        for record in records:
+            try:
+                outcome, reason = self._decide(record)
+            except Ambiguous as answer:
+                self.plan.rejected.append((record, str(answer)))
+                continue
+            self.plan.outcomes.append((record.row, outcome, reason))
+        return self.plan
+
+    def _decide(self, record: Record) -> tuple[str, str]:
+        company, new_company, how = self._company(record)
+        contact, new_contact = self._contact(record, company)
+        prospect, new_prospect = self._prospect(record, company, contact)
+        company_seen = company is not None and company.id in self.memory.companies
+        seen = contact.id in self.memory.contacts if contact is not None else company_seen
+        if company is not None:
+            self.memory.companies.add(company.id)
+        if contact is not None:
+            self.memory.contacts.add(contact.id)
+        key = profile_key(record, self.terms.sha256)
+        written_under = prospect.keys.get(key)
+        if written_under is not None:
+            if written_under == self.terms.trace_id:
+                self.memory.touched.add(prospect.id)
+            return UNCHANGED, ""
+        if seen:
+            return self._merge(record, company, contact, prospect, key, how)
+        latest = prospect.latest.get(record.who)
+        if latest is not None and latest.digest == record.digest:
+            prospect.facts = prospect.facts or record.facts
+            return UNCHANGED, ""
+        newer = latest is None or self._observed(record) >= latest.observed_at
+        if company is not None and record.company is not None and not new_company:
+            self._change_company(company, record.company, fill=company_seen or not newer)
+        if contact is not None and record.contact is not None and not new_contact:
+            self._change_contact(contact, record.contact, company, fill=not newer)
+        self._signal(prospect, record, record.facts, key)
+        return (CREATED if new_prospect or new_contact else UPDATED), ""
+
+    def _observed(self, record: Record) -> datetime:
+        return record.observed_at or self.terms.observed_at
+
+    # --- who ---------------------------------------------------------------------------------------------------------
+
+    def _company(self, record: Record) -> tuple[KnownCompany | None, bool, str]:
+        """(company, is it new, by what it was recognised)."""
+        side = record.company
+        if side is None:
+            return None, False, ""
+        known, source = self.known, self.terms.source
+        if side.external_id and (found := known.by_external_id.get(side.external_id)):
+            return found, False, f"id {side.external_id}"
+        if side.key and (found := known.by_domain.get(side.key)):
+            return found, False, f"domain {side.key}"
+        by_name = self._same_name(side)
+        if by_name is not None:
+            return by_name, False, f"name {side.name}"
+        company = KnownCompany(next(self._company_ids), side.external_id, source, side.key, side.name_key, side.country)
+        self.plan.companies.append((company.id, side, False))
+        known.add_company(company, source=source)
+        return company, True, ""
+
+    def _same_name(self, side: Side) -> KnownCompany | None:
+        """By name only where nothing speaks against it: another domain, another id of this source, another country."""
+        found = []
+        for company in self.known.by_name.get(side.name_key, ()):
+            other_domain = bool(side.key and company.domain)
+            other_id = bool(side.external_id and company.external_id and company.source == self.terms.source)
+            other_country = bool(side.country and company.country and side.country != company.country)
+            if not (other_domain or other_id or other_country):
+                found.append(company)
+        if len(found) > 1:
+            if side.key or side.external_id:
+                return None
+            raise Ambiguous(f"{len(found)} companies are called {side.name}: a domain or an id is needed")
+        return found[0] if found else None
+
+    def _contact(self, record: Record, company: KnownCompany | None) -> tuple[KnownContact | None, bool]:
+        side = record.contact
+        if side is None:
+            return None, False
+        known = self.known
+        found = known.contact_by_external_id.get(side.external_id) if side.external_id else None
+        found = found or (known.contact_by_email.get(side.key) if side.key else None)
+        if found is not None:
+            return found, False
+        company_id = company.id if company is not None else None
+        contact = KnownContact(next(self._contact_ids), side.external_id, self.terms.source, side.key, company_id)
+        self.plan.contacts.append((contact.id, company_id, side))
+        known.add_contact(contact, source=self.terms.source)
+        return contact, True
+
+    def _prospect(
+        self, record: Record, company: KnownCompany | None, contact: KnownContact | None
+    ) -> tuple[KnownProspect, bool]:
+        known = self.known
+        contact_id = contact.id if contact is not None else None
+        if company is not None:
+            prospect = known.prospect_by_company.get(company.id)
+        else:
+            prospect = known.prospect_by_contact.get(contact_id) if contact_id is not None else None
+        if prospect is None:
+            prospect = KnownProspect(next(self._prospect_ids), contact_id)
+            company_id = company.id if company is not None else None
+            self.plan.prospects.append(NewProspect(prospect.id, company_id, contact_id, record))
+            if company_id is not None:
+                known.prospect_by_company[company_id] = prospect
+            elif contact_id is not None:
+                known.prospect_by_contact[contact_id] = prospect
+            return prospect, True
+        if prospect.contact_id is None and contact_id is not None:
+            prospect.contact_id = self.plan.main_contacts[prospect.id] = contact_id
+        return prospect, False
+
+    # --- what --------------------------------------------------------------------------------------------------------
+
+    def _merge(
+        self, record: Record, company: KnownCompany | None, contact: KnownContact | None, prospect: KnownProspect,
+        key: str, how: str,
+    ) -> tuple[str, str]:  # fmt: skip
+        """A second row about the same one in this file: it may fill gaps, and changes nothing else."""
+        side = record.contact if contact is not None else record.company
+        reason = f"the same {how} as an earlier row" if contact is None else self._same_person(side)
+        if contact is None and company is not None and side is not None and not _alike(side.name_key, company.name_key):
+            verdict = MERGED if prospect.id in self.memory.touched else UNCHANGED
+            return verdict, f"{reason}, under another name ({side.name}): its facts were left out"
+        gap = {name: value for name, value in record.facts.items() if name not in prospect.facts}
+        if gap:
+            if company is not None and record.company is not None:
+                self._change_company(company, record.company, fill=True)
+            if contact is not None and record.contact is not None:
+                self._change_contact(contact, record.contact, company, fill=True)
+            self._signal(prospect, record, gap, key)
+            return MERGED, f"{reason}; it added {', '.join(sorted(gap)[:5])}"
+        return (MERGED if prospect.id in self.memory.touched else UNCHANGED), reason
+
+    @staticmethod
+    def _same_person(side: Side | None) -> str:
+        by = "e-mail address" if side is not None and side.key else "person"
+        return f"the same {by} as an earlier row"
+
+    def _change_company(self, company: KnownCompany, side: Side, *, fill: bool) -> None:
+        holder = self.known.by_domain.get(side.key) if side.key else None
+        taken = holder is not None and (holder.id != company.id or holder.merged)
+        if side.key and not taken and not fill:
+            company.domain = side.key
+            self.known.by_domain[side.key] = company
+        # A row that was merged away keeps its keys, so that it can be found and the merge undone.
+        change = Change(company.id, side, fill, without_key=taken, without_external_id=company.merged)
+        self.plan.company_changes.append(change)
+
+    def _change_contact(self, contact: KnownContact, side: Side, company: KnownCompany | None, *, fill: bool) -> None:
+        holder = self.known.contact_by_email.get(side.key) if side.key else None
+        taken = holder is not None and holder.id != contact.id
+        if side.key and not taken and not fill:
+            contact.email_key = side.key
+            self.known.contact_by_email[side.key] = contact
+        company_id = company.id if company is not None and contact.company_id is None else None
+        self.plan.contact_changes.append(Change(contact.id, side, fill, without_key=taken, company_id=company_id))
+
+    def _signal(self, prospect: KnownProspect, record: Record, facts: dict[str, object], key: str) -> None:
+        self.plan.signals.append(NewSignal(prospect.id, record, facts, key))
+        self.memory.touched.add(prospect.id)
+        prospect.keys[key] = self.terms.trace_id
+        prospect.latest[record.who] = Profile(record.digest, self._observed(record))
+        prospect.facts = {**record.facts, **prospect.facts}
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two names of one domain are one name: equal, or one the beginning of the other."""
+    return one == other or one.startswith(other) or other.startswith(one)

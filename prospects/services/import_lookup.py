@@ -1,0 +1,232 @@
+"""What is already known about the companies and people of one chunk of rows: a constant number of indexed queries."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.db import connection
+
+from prospects.importing.records import Record
+
+PROFILE_PREFIX = "profile:"
+
+
+@dataclass(slots=True)
+class KnownCompany:
+    """A company row as far as identity goes. ``id`` is already the survivor's when the row was merged away."""
+
+    id: int
+    external_id: str
+    source: str
+    domain: str
+    name_key: str
+    country: str
+    merged: bool = False
+
+
+@dataclass(slots=True)
+class KnownContact:
+    id: int
+    external_id: str
+    source: str
+    email_key: str
+    company_id: int | None
+
+
+@dataclass(slots=True)
+class Profile:
+    """The newest profile signal about one person or company of a prospect."""
+
+    digest: str
+    observed_at: datetime
+
+
+@dataclass(slots=True)
+class KnownProspect:
+    """``keys``: every profile signal already recorded, with the trace it came under."""
+
+    id: int
+    contact_id: int | None
+    keys: dict[str, str] = field(default_factory=dict)
+    latest: dict[str, Profile] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Known:
+    """Everything a chunk's rows are compared with. The importer adds what it creates, so later rows find it."""
+
+    by_external_id: dict[str, KnownCompany] = field(default_factory=dict)
+    by_domain: dict[str, KnownCompany] = field(default_factory=dict)
+    by_name: dict[str, list[KnownCompany]] = field(default_factory=dict)
+    contact_by_external_id: dict[str, KnownContact] = field(default_factory=dict)
+    contact_by_email: dict[str, KnownContact] = field(default_factory=dict)
+    prospect_by_company: dict[int, KnownProspect] = field(default_factory=dict)
+    prospect_by_contact: dict[int, KnownProspect] = field(default_factory=dict)
+
+    def add_company(self, company: KnownCompany, *, source: str) -> None:
+        if company.external_id and company.source == source:
+            self.by_external_id[company.external_id] = company
+        if company.domain:
+            self.by_domain[company.domain] = company
+        self.by_name.setdefault(company.name_key, []).append(company)
+
+    def add_contact(self, contact: KnownContact, *, source: str) -> None:
+        if contact.external_id and contact.source == source:
+            self.contact_by_external_id[contact.external_id] = contact
+        if contact.email_key:
+            self.contact_by_email[contact.email_key] = contact
+
+
+_COMPANY = (
+    "SELECT coalesce(c.merged_into_id, c.id), c.external_id, c.source, c.domain, c.name_key, c.country,"
+    " c.merged_into_id IS NOT NULL FROM prospects_company c WHERE c.client_id = %s"
+)
+_CONTACT = (
+    "SELECT c.id, c.external_id, c.source, c.email_key, c.company_id FROM prospects_contact c WHERE c.client_id = %s"
+)
+
+
+def look_up(records: Sequence[Record], *, client_id: int, playbook_id: int, source: str) -> Known:
+    """Find the companies, contacts, prospects and earlier profiles that these rows may be about."""
+    known = Known()
+    _companies(known, records, client_id=client_id, source=source)
+    _contacts(known, records, client_id=client_id, source=source)
+    _prospects(known, playbook_id=playbook_id)
+    return known
+
+
+def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return [text for text in dict.fromkeys(texts) if text]
+
+
+def _companies(known: Known, records: Sequence[Record], *, client_id: int, source: str) -> None:
+    sides = [record.company for record in records if record.company is not None]
+    external_ids = _distinct(side.external_id for side in sides)
+    domains = _distinct(side.key for side in sides)
+    names = _distinct(side.name_key for side in sides)
+    if external_ids:
+        sql = f"{_COMPANY} AND c.source = %s AND c.external_id = ANY(%s) AND c.external_id <> ''"
+        for row in _rows(sql, [client_id, source, external_ids]):
+            known.by_external_id[row[1]] = KnownCompany(*row)
+    if domains:
+        for row in _rows(f"{_COMPANY} AND c.domain = ANY(%s) AND c.domain <> ''", [client_id, domains]):
+            known.by_domain[row[3]] = KnownCompany(*row)
+    if names:
+        for row in _rows(f"{_COMPANY} AND c.name_key = ANY(%s) AND c.merged_into_id IS NULL", [client_id, names]):
+            known.by_name.setdefault(row[4], []).append(KnownCompany(*row))
+
+
+def _contacts(known: Known, records: Sequence[Record], *, client_id: int, source: str) -> None:
+    sides = [record.contact for record in records if record.contact is not None]
+    external_ids = _distinct(side.external_id for side in sides)
+    emails = _distinct(side.key for side in sides)
+    if external_ids:
+        sql = f"{_CONTACT} AND c.source = %s AND c.external_id = ANY(%s) AND c.external_id <> ''"
+        for row in _rows(sql, [client_id, source, external_ids]):
+            known.contact_by_external_id[row[1]] = KnownContact(*row)
+    if emails:
+        for row in _rows(f"{_CONTACT} AND c.email_key = ANY(%s) AND c.email_key <> ''", [client_id, emails]):
+            known.contact_by_email[row[3]] = KnownContact(*row)
+
+
+def _prospects(known: Known, *, playbook_id: int) -> None:
+    companies = {c.id for c in (*known.by_external_id.values(), *known.by_domain.values())}
+    companies.update(c.id for found in known.by_name.values() for c in found)
+    contacts = {c.id for c in (*known.contact_by_external_id.values(), *known.contact_by_email.values())}
+    by_id: dict[int, KnownProspect] = {}
+    if companies:
+        sql = (
+            "SELECT id, contact_id, company_id FROM prospects_prospect WHERE playbook_id = %s AND company_id = ANY(%s)"
+        )
+        for pk, contact_id, company_id in _rows(sql, [playbook_id, list(companies)]):
+            known.prospect_by_company[company_id] = by_id[pk] = KnownProspect(pk, contact_id)
+    if contacts:
+        sql = (
+            "SELECT id, contact_id FROM prospects_prospect"
+            " WHERE playbook_id = %s AND company_id IS NULL AND contact_id = ANY(%s)"
+        )
+        for pk, contact_id in _rows(sql, [playbook_id, list(contacts)]):
+            known.prospect_by_contact[contact_id] = by_id[pk] = KnownProspect(pk, contact_id)
+    if by_id:
+        _profiles(by_id)
+
+
+def _profiles(by_id: dict[int, KnownProspect]) -> None:
+    """``dedup_key`` of a profile is ``profile:who:file:row:digest``; see :func:`profile_key`."""
+    sql = (
+        "SELECT prospect_id, dedup_key, observed_at, trace_id FROM prospects_signal WHERE prospect_id = ANY(%s)"
+        " AND dedup_key >= 'profile:' AND dedup_key < 'profile;' ORDER BY observed_at, fact_no"
+    )
+    for prospect_id, key, observed_at, trace_id in _rows(sql, [list(by_id)]):
+        prospect = by_id[prospect_id]
+        prospect.keys[key] = trace_id
+        _, who, *_, digest = key.split(":")
+        prospect.latest[who] = Profile(digest, observed_at)
+
+
+def profile_key(record: Record, sha256: str) -> str:
+    """The same row of the same file saying the same is the same observation, however often it is imported."""
+    return f"{PROFILE_PREFIX}{record.who}:{sha256[:12]}:{record.row}:{record.digest}"
+
+
+class Met(Protocol):
+    """Whom this run has met already."""
+
+    @property
+    def companies(self) -> Container[int]: ...
+    @property
+    def contacts(self) -> Container[int]: ...
+
+
+def recall_facts(known: Known, met: Met) -> None:
+    """Fetch what is on file about those this very file has spoken of before: only they can have gaps to fill."""
+    again = [p for company_id, p in known.prospect_by_company.items() if company_id in met.companies]
+    again += [p for contact_id, p in known.prospect_by_contact.items() if contact_id in met.contacts]
+    if not again:
+        return
+    facts = facts_of([prospect.id for prospect in again])
+    for prospect in again:
+        prospect.facts = facts.get(prospect.id, {})
+
+
+def facts_of(prospect_ids: Sequence[int]) -> dict[int, dict[str, object]]:
+    """What each prospect's profiles say, the newest saying of each fact."""
+    sql = (
+        "SELECT prospect_id, data FROM prospects_signal WHERE prospect_id = ANY(%s) AND dedup_key >= 'profile:'"
+        " AND dedup_key < 'profile;' ORDER BY observed_at, fact_no"
+    )
+    found: dict[int, dict[str, object]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [list(prospect_ids)])
+        for prospect_id, data in cursor.fetchall():
+            found.setdefault(prospect_id, {}).update(data if isinstance(data, dict) else _json(data))
+    return found
+
+
+def _json(text: str) -> dict[str, object]:
+    import json  # Django hands JSON columns of raw cursors over as text
+
+    loaded = json.loads(text)
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def id_stream(sequence: str, block: int = 1000) -> Iterator[int]:
+    """Fresh numbers of a sequence for as long as somebody asks, fetched a block at a time."""
+    while True:
+        yield from next_ids(sequence, block)
+
+
+def next_ids(sequence: str, count: int) -> list[int]:
+    """``count`` fresh numbers of a sequence, in rising order."""
+    sql = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
+    return [row[0] for row in _rows(sql, [sequence, count])]

@@ -1,0 +1,392 @@
+"""Running an import: from rows to committed chunks, whatever happens in between.
+
+Each chunk is one transaction that also holds the batch's progress, so a process killed anywhere leaves a batch that the
+next run of the same file finishes. All rows are looked at again then; those already in write nothing, so only the rows
+after the last commit are counted. Reading happens in a second thread: Python parses while PostgreSQL works.
+"""
+
+from __future__ import annotations
+
+import csv
+import queue
+import threading
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from playbooks import audit
+from playbooks.events import AuditEvent
+from prospects.importing.reading import SourceFile, UnreadableFile
+from prospects.importing.records import Note, Refused
+from prospects.importing.rows import Row
+from prospects.models import ImportBatch
+from salesops.errors import Refusal
+from salesops.logs import bind_trace
+from salesops.spreadsheets import safe_cell
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 5_000
+AHEAD = 2  # parsed chunks waiting for the database
+ATTEMPTS = 4
+EXAMPLES = 3
+MAX_LISTED = 100
+COUNTS = ("created", "updated", "merged", "unchanged", "rejected")
+_CLIENT_LOCK = 0x1A90
+_BATCH_LOCK = 0x1A91
+
+ParsedT = TypeVar("ParsedT")
+
+
+class AlreadyRunning(Refusal):
+    """Another process is importing this very batch."""
+
+
+class Cancelled(Exception):  # noqa: N818 — a person's wish, not a fault
+    """Somebody asked for the import to stop; what is committed stays."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one sound row. ``cells`` are given when it was rejected after all."""
+
+    row: int
+    kind: str
+    reason: str = ""
+
+
+class Importer(Protocol[ParsedT]):
+    """One kind of import. ``read`` runs in the reading thread and must not touch the database."""
+
+    def read(self, row: Row) -> ParsedT | Refused: ...
+
+    def notes(self, parsed: ParsedT) -> Sequence[Note]: ...
+
+    def row_of(self, parsed: ParsedT) -> int: ...
+
+    def write(self, parsed: Sequence[ParsedT]) -> list[Outcome]:
+        """Write one chunk inside the caller's transaction; one outcome per row, in any order."""
+
+    def keep(self) -> None:
+        """The chunk is committed."""
+
+    def forget(self) -> None:
+        """The chunk was rolled back."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What an import did, row by row in sum. ``notes`` and ``merges`` are capped; the counts are not."""
+
+    batch_id: int | None = None
+    status: str = "done"
+    file: str = ""
+    read_as: str = ""
+    rows: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    notes: list[dict[str, object]] = field(default_factory=list)
+    merges: list[dict[str, object]] = field(default_factory=list)
+    rejections: list[dict[str, object]] = field(default_factory=list)
+    error_file: str = ""
+    seconds: float = 0.0
+    resumed_after: int = 0
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain data for ``--json``."""
+        return {
+            "batch": self.batch_id, "status": self.status, "file": self.file, "read_as": self.read_as,
+            "rows": self.rows, **self.counts, "notes": self.notes, "merges": self.merges,
+            "rejections": self.rejections, "error_file": self.error_file, "seconds": round(self.seconds, 3),
+            "resumed_after": self.resumed_after,
+        }  # fmt: skip
+
+
+class NoteBook:
+    """Notes summed up: a column that is wrong in every row is one line with a count and a few examples."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, str], dict[str, object]] = {}
+        self._examples: dict[tuple[str, str], list[dict[str, object]]] = {}
+
+    def add(self, note: Note) -> None:
+        message = note.message.replace(f"“{note.value[:80]}” is", "is") if note.value else note.message
+        key = (note.column, message)
+        if key not in self._lines:
+            if len(self._lines) >= MAX_LISTED:
+                return
+            self._examples[key] = []
+            self._lines[key] = {"kind": "value", "column": note.column, "message": message, "count": 0,
+                                "examples": self._examples[key]}  # fmt: skip
+        line = self._lines[key]
+        line["count"] = int(str(line["count"])) + 1
+        if len(self._examples[key]) < EXAMPLES:
+            self._examples[key].append({"row": note.row, "value": note.value})
+
+    def lines(self) -> list[dict[str, object]]:
+        return list(self._lines.values())
+
+
+class ErrorFile:
+    """The rejected rows with their reasons, as they were in the file; written from scratch by every run."""
+
+    def __init__(self, header: Sequence[str], path: Path | None) -> None:
+        self._width = len(header)
+        self._path = path
+        self.rows = 0
+        self._file = path.open("w", encoding="utf-8-sig", newline="") if path is not None else None
+        self._writer = csv.writer(self._file) if self._file is not None else None
+        if self._writer is not None:
+            reason = "reason" if "reason" not in header else "reason (import)"
+            self._writer.writerow([*(safe_cell(name) for name in header), reason])
+
+    def add(self, cells: Sequence[str], reason: str) -> None:
+        self.rows += 1
+        if self._writer is None:
+            return
+        fitted = [*cells[: self._width], *[""] * (self._width - len(cells))]
+        if len(cells) > self._width > 0:
+            fitted[-1] = " | ".join(cells[self._width - 1 :])
+        self._writer.writerow([*(safe_cell(cell) for cell in fitted), reason])
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None and not self.rows:
+            self._path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _Chunk(Generic[ParsedT]):
+    """Some rows in file order: the sound ones understood, and all of them as they were (for the error file)."""
+
+    parsed: list[ParsedT]
+    refused: list[Refused]
+    rows: list[Row]
+
+
+class Run(Generic[ParsedT]):
+    """One pass of one file through an importer."""
+
+    def __init__(
+        self, batch: ImportBatch, source: SourceFile, importer: Importer[ParsedT], limit: int | None = None
+    ) -> None:
+        self.batch, self.source, self.importer, self._limit = batch, source, importer, limit
+        self.report = Report(file=batch.file_name, read_as=source.description)
+        self.notes = NoteBook()
+        self._skip = batch.processed
+        self.report.resumed_after = self._skip
+        self.report.counts = {name: getattr(batch, name) for name in COUNTS}
+        self._seen_rows = 0
+
+    def go(self, error_path: Path | None) -> Report:
+        """Import every row. Raises UnreadableFile, Cancelled and database errors; what was committed stays."""
+        started = time.monotonic()
+        errors = ErrorFile(self.source.header, error_path)
+        try:
+            with closing(self._chunks()) as chunks:
+                for chunk in chunks:
+                    self._commit(chunk, errors)
+        finally:
+            errors.close()
+            self.report.rows = max(self._seen_rows, self._skip)
+            self.report.notes = self._file_notes() + self.notes.lines()
+            self.report.seconds = time.monotonic() - started
+        return self.report
+
+    def _file_notes(self) -> list[dict[str, object]]:
+        return [{"kind": "file", "message": warning} for warning in self.source.survey.warnings]
+
+    def _commit(self, chunk: _Chunk[ParsedT], errors: ErrorFile) -> None:
+        outcomes = self._write(chunk)
+        cells = {row.number: row.cells for row in chunk.rows}
+        for refused in chunk.refused:
+            self._reject(refused.row, refused.cells, refused.reason, errors)
+        for outcome in outcomes:
+            if outcome.kind == "rejected":
+                self._reject(outcome.row, cells[outcome.row], outcome.reason, errors)
+            elif outcome.kind == "merged" and len(self.report.merges) < MAX_LISTED:
+                self.report.merges.append({"row": outcome.row, "reason": outcome.reason})
+        for parsed in chunk.parsed:
+            for note in self.importer.notes(parsed):
+                self.notes.add(note)
+
+    def _reject(self, row: int, cells: Sequence[str], reason: str, errors: ErrorFile) -> None:
+        errors.add(cells, reason)
+        if len(self.report.rejections) < MAX_LISTED:
+            self.report.rejections.append({"row": row, "reason": reason})
+
+    def _write(self, chunk: _Chunk[ParsedT]) -> list[Outcome]:
+        """One transaction, tried again when another writer was quicker with the same company or person."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with transaction.atomic():
+                    with connection.cursor() as cursor:
+                        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CLIENT_LOCK, self.batch.client_id])
+                    outcomes = self.importer.write(chunk.parsed)
+                    counts, seen = self._count(chunk, outcomes)
+                    cancelled = self._progress(counts, seen)
+            except (IntegrityError, OperationalError) as error:
+                self.importer.forget()
+                if attempt == ATTEMPTS or not _passing(error):
+                    raise
+                log.info("import.chunk_retried", batch=self.batch.pk, attempt=attempt)
+                time.sleep(0.05 * 2**attempt)
+                continue
+            self.importer.keep()
+            self.report.counts, self._seen_rows = counts, seen
+            if cancelled:
+                raise Cancelled
+            return outcomes
+
+    def _count(self, chunk: _Chunk[ParsedT], outcomes: Sequence[Outcome]) -> tuple[dict[str, int], int]:
+        """The counts with this chunk's rows added, leaving out rows that an earlier run already counted."""
+        counts = dict(self.report.counts)
+        position = {row.number: self._seen_rows + offset for offset, row in enumerate(chunk.rows, start=1)}
+        for outcome in outcomes:
+            if position[outcome.row] > self._skip:
+                counts[outcome.kind] += 1
+        counts["rejected"] += sum(1 for refused in chunk.refused if position[refused.row] > self._skip)
+        return counts, self._seen_rows + len(chunk.rows)
+
+    def _progress(self, counts: dict[str, int], seen: int) -> bool:
+        """Note how far we are, in the chunk's own transaction; returns whether somebody wants us to stop."""
+        batch = self.batch
+        if batch.pk is None:
+            return False
+        batch.processed = max(seen, self._skip)
+        for name in COUNTS:
+            setattr(batch, name, counts[name])
+        batch.save(update_fields=["processed", *COUNTS])
+        return ImportBatch.objects.filter(pk=batch.pk, cancel_requested=True).exists()
+
+    def _chunks(self) -> Generator[_Chunk[ParsedT], None, None]:
+        """Parsed chunks, made ahead in a second thread."""
+        ready: queue.Queue[_Chunk[ParsedT] | BaseException | None] = queue.Queue(AHEAD)
+        stop = threading.Event()
+
+        def put(item: _Chunk[ParsedT] | BaseException | None) -> None:
+            while not stop.is_set():
+                with suppress(queue.Full):
+                    ready.put(item, timeout=0.2)
+                    return
+
+        def parse() -> None:
+            try:
+                rows = islice(self.source.rows(), self._limit)
+                while not stop.is_set() and (block := list(islice(rows, CHUNK))):
+                    put(self._parse(block))
+                put(None)
+            except BaseException as error:  # handed to the importing thread, which raises it
+                put(error)
+
+        reader = threading.Thread(target=parse, name="import-reader", daemon=True)
+        reader.start()
+        try:
+            while (item := ready.get()) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            stop.set()
+            reader.join(timeout=10)
+
+    def _parse(self, block: list[Row]) -> _Chunk[ParsedT]:
+        chunk: _Chunk[ParsedT] = _Chunk([], [], block)
+        for row in block:
+            parsed = self.importer.read(row)
+            if isinstance(parsed, Refused):
+                chunk.refused.append(parsed)
+            else:
+                chunk.parsed.append(parsed)
+        return chunk
+
+
+def _passing(error: Exception) -> bool:
+    """Whether trying again can help: another writer took the same key, a deadlock, a serialisation failure."""
+    code = getattr(error.__cause__, "sqlstate", "") or ""
+    return code in ("23505", "40001", "40P01", "55P03")
+
+
+def run_batch(batch: ImportBatch, source: SourceFile, importer: Importer[ParsedT]) -> Report:
+    """Run a batch to its end and record what came of it.
+
+    Raises :class:`AlreadyRunning`, and :class:`UnreadableFile` when the file breaks off (the batch is then failed, and
+    resumed by the next run of the same file).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_BATCH_LOCK, batch.pk])
+        if not cursor.fetchone()[0]:
+            raise AlreadyRunning(f"{batch.file_name} is being imported right now.")
+    try:
+        bind_trace(batch.trace_id)
+        return _run_locked(batch, source, importer)
+    finally:
+        with suppress(Exception), connection.cursor() as cursor:  # a dead connection has let go of it anyway
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_BATCH_LOCK, batch.pk])
+
+
+def _run_locked(batch: ImportBatch, source: SourceFile, importer: Importer[ParsedT]) -> Report:
+    batch.refresh_from_db()
+    batch.status, batch.error = ImportBatch.Status.RUNNING, ""
+    batch.started_at = batch.started_at or timezone.now()
+    batch.save(update_fields=["status", "error", "started_at"])
+    run = Run(batch, source, importer)
+    error_path = _prepare_error_file(batch)
+    status, words = ImportBatch.Status.DONE, ""
+    try:
+        run.go(error_path)
+    except Cancelled:
+        status = ImportBatch.Status.CANCELLED
+    except UnreadableFile as error:
+        status, words = ImportBatch.Status.FAILED, error.message
+        raise
+    except Exception as error:
+        status, words = ImportBatch.Status.FAILED, f"Something unexpected went wrong ({type(error).__name__})."
+        log.exception("import.failed", batch=batch.pk)
+        raise
+    finally:
+        if words or status != ImportBatch.Status.FAILED:
+            _finish(batch, run.report, status, words, error_path)
+    return run.report
+
+
+def _prepare_error_file(batch: ImportBatch) -> Path:
+    """An empty file in private storage, under a name of the batch's own."""
+    if not batch.error_file:
+        batch.error_file.save(f"{batch.pk}-rejected-rows.csv", ContentFile(b""), save=False)
+    path = Path(batch.error_file.path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _finish(batch: ImportBatch, report: Report, status: str, words: str, error_path: Path) -> None:
+    report.batch_id, report.status = batch.pk, status
+    report.error_file = str(error_path) if error_path.exists() else ""
+    batch.status, batch.error, batch.finished_at = status, words, timezone.now()
+    batch.total = batch.total or report.rows
+    batch.notes = report.notes + [{"kind": "merged", **merge} for merge in report.merges]
+    if not report.error_file:
+        batch.error_file = ""
+    failed = status == ImportBatch.Status.FAILED
+    with transaction.atomic():
+        batch.save(update_fields=["status", "error", "finished_at", "total", "notes", "error_file"])
+        audit.record(
+            client=batch.client,
+            event=AuditEvent.IMPORT_FAILED if failed else AuditEvent.IMPORT_FINISHED,
+            subject=batch,
+            actor=batch.created_by,
+            trace_id=batch.trace_id,
+            detail={"sha256": batch.sha256, "kind": batch.kind, "status": status, "rows": report.rows, **report.counts},
+        )
+    log.info("import.finished", batch=batch.pk, status=status, rows=report.rows, **report.counts)
