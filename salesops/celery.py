@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery, signals
 from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "salesops.settings")
 
@@ -29,6 +30,14 @@ def _expire_missed_sweeps(sender: Celery, **_: Any) -> None:
         seconds = schedule.total_seconds() if isinstance(schedule, timedelta) else schedule
         if isinstance(seconds, int | float):
             entry.setdefault("options", {}).setdefault("expires", seconds)
+
+
+def _sweep_at_once(**_: Any) -> None:
+    """When the scheduler starts, look for due work straight away instead of one interval later."""
+    for entry in (app.conf.beat_schedule or {}).values():
+        if isinstance(entry["schedule"], int | float | timedelta):
+            with contextlib.suppress(OperationalError):  # Redis is still away: the scheduler itself goes on trying
+                app.send_task(entry["task"], **entry.get("options", {}))
 
 
 def _keep_our_logs(**_: Any) -> None:
@@ -63,6 +72,7 @@ def _mark_sweep(sender: Any, **_: Any) -> None:
 
 
 app.on_after_configure.connect(_expire_missed_sweeps)
+signals.beat_init.connect(_sweep_at_once)
 signals.setup_logging.connect(_keep_our_logs)
 signals.worker_ready.connect(_learn_queues)
 signals.heartbeat_sent.connect(_mark_worker)

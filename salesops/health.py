@@ -23,7 +23,7 @@ QUEUES = ("outreach", "default", "research", "learning")
 WORKER_SECONDS = 45.0
 """A worker leaves its mark every ten seconds; older than this, nobody serves the queue."""
 _SWEEP_GRACE_SECONDS = 30.0
-_SLOW_SWEEP_SECONDS = 600.0
+_SLOW_SWEEP_SECONDS = 60.0
 _KEEP_SECONDS = 7 * 24 * 3600
 
 

@@ -91,6 +91,15 @@ def _formatter() -> logging.Formatter:
     )
 
 
+class _NotHealth(logging.Filter):
+    """Leaves out the health pages that went well: something asks for them every few seconds."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        event = record.msg
+        asked = event.get("request") if isinstance(event, dict) else None
+        return asked not in {"GET /healthz", "GET /readyz"} or record.levelno > logging.INFO
+
+
 def config() -> dict[str, Any]:
     """Return settings.LOGGING. ``LOG_LEVEL`` moves our own loggers; everybody else's speak from WARNING on."""
     level = os.environ.get("LOG_LEVEL") or "INFO"
@@ -99,10 +108,25 @@ def config() -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"events": {"()": _formatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events", "stream": "ext://sys.stderr"}},
+        "filters": {"not_health": {"()": _NotHealth}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "events",
+                "filters": ["not_health"],
+                "stream": "ext://sys.stderr",
+            }
+        },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
+        # Tasks are logged, with their ids, by django_structlog; a line for every nudge would drown everything else.
         # The request log is one line a page, from django_structlog; Django's own copy of each 4xx would double it.
-        "loggers": {name: {"level": level} for name in ours} | {"django.request": {"level": "ERROR"}},
+        "loggers": {name: {"level": level} for name in ours}
+        | {
+            "django.request": {"level": "ERROR"},
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "CRITICAL"},
+        },
     }
 
 

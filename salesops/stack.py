@@ -104,7 +104,7 @@ def _listens(host: str, port: int) -> bool:
 
 def _responds(port: int) -> bool:
     """Say whether the app itself answers: gunicorn listens long before its workers have loaded it."""
-    client = http.client.HTTPConnection(HOST, port, timeout=5)
+    client = http.client.HTTPConnection(HOST, port, timeout=1)
     try:
         client.request("GET", "/healthz")
         return client.getresponse().status < http.client.INTERNAL_SERVER_ERROR
