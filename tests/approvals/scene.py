@@ -85,5 +85,3 @@ def reload(row: Any) -> Any:
 def content_hash_of(message: Any, **changes: Any) -> str:
     fields = ("channel", "recipient", "sender", "subject", "body", "rule_version")
     return content_hash(Content(**{**{name: getattr(message, name) for name in fields}, **changes}))
-
-

@@ -255,7 +255,12 @@ def test_an_edit_by_the_second_approver_needs_the_first_again():
     request, second = at_work.request(), make.user(at_work.client)
     at_work.approve(request)
     edit = decide.approve_with_edits(
-        request.pk, seen=at_work.seen(request), actor=second, client=at_work.client, subject="Your new hires", body=WORDS
+        request.pk,
+        seen=at_work.seen(request),
+        actor=second,
+        client=at_work.client,
+        subject="Your new hires",
+        body=WORDS,
     )
     assert (edit.dispatch, edit.decision.kind) == (None, "first_approve")
     done = at_work.approve(request)

@@ -1,0 +1,403 @@
+"""From approval to hand-off: once, exactly, and only while nothing speaks against it."""
+
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from approvals.models import CapturedMail, DeliveryEvent, Dispatch, Task
+from approvals.rules.sending import Outcome
+from approvals.services import decide, dispatch, recover, settle, suppress, task, undo
+from approvals.services.refusals import AlreadyGoingOut, TaskClosed
+from playbooks import audit
+from playbooks.models import AuditEntry, BudgetPeriod, ChannelPolicy, Stop
+from prospects.models import Signal, StageTransition
+from tests import factories as make
+from tests.approvals.post_office import bad_line, free_port
+from tests.approvals.scene import WORDS, reload, scene, soon
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def at_work():
+    return scene()
+
+
+def words(mail):
+    return mail.get_content().replace("\r\n", "\n")
+
+
+def used(at_work, bucket):
+    row = BudgetPeriod.objects.filter(playbook=at_work.version.playbook, bucket=bucket).first()
+    return row.used if row else 0
+
+
+def test_an_approved_message_goes_out_once_exactly_as_approved(at_work, office):
+    sent = at_work.approved()
+    for _ in range(3):
+        dispatch.sweep(at=soon())
+    [mail] = office.mail
+    assert words(mail) == sent.message.body
+    assert (mail["To"], mail["Subject"], mail["From"]) == (sent.recipient, sent.message.subject, sent.message.sender)
+    assert mail["Message-ID"] == sent.idempotency_key
+    assert suppress.unsubscribe_url(at_work.client.pk, sent.contact_id) in mail["List-Unsubscribe"]
+    after = reload(sent)
+    assert (after.status, after.mode, after.attempts) == ("accepted", "sandbox", 1)
+
+
+def test_what_went_out_becomes_an_event_a_signal_a_stage_and_an_audit_entry(at_work, office):
+    sent = at_work.approved()
+    dispatch.sweep(at=soon())
+    prospect = reload(sent.prospect)
+    signal = Signal.objects.get(prospect=prospect, kind="outreach_sent")
+    assert prospect.stage == "contacted"
+    assert prospect.facts_no >= signal.fact_no
+    assert StageTransition.objects.get(prospect=prospect, to_stage="contacted").agent == "email_execution"
+    assert DeliveryEvent.objects.get(dispatch=sent).kind == "accepted"
+    assert AuditEntry.objects.filter(event="dispatch.accepted", subject_id=sent.pk).exists()
+    assert {signal.trace_id, DeliveryEvent.objects.get().trace_id} == {sent.trace_id}
+    assert audit.verify(at_work.client) is None
+    assert (used(at_work, "emails"), used(at_work, "money")) == (1, Decimal("0.01"))
+
+
+def test_nothing_leaves_inside_the_undo_window(office):
+    at_work = scene(undo_seconds=60)
+    held = at_work.approved()
+    dispatch.sweep(at=timezone.now() + timedelta(seconds=120))
+    assert reload(held).status == "undo_hold"
+    assert office.received == []
+
+
+def test_undone_it_never_leaves_and_can_be_decided_again(office):
+    at_work = scene(undo_seconds=60)
+    request = at_work.request()
+    first = at_work.approve(request)
+    back = undo.undo(first.decision.pk, actor=at_work.reviewer, client=at_work.client)
+    assert (back.status, back.version, reload(first.dispatch).status) == ("waiting", 2, "cancelled")
+    with pytest.raises(AlreadyGoingOut):
+        undo.undo(first.decision.pk, actor=at_work.reviewer, client=at_work.client)
+    second = at_work.approve(request)
+    assert second.dispatch.pk != first.dispatch.pk
+    assert AuditEntry.objects.filter(event="decision.undone").count() == 1
+    assert Dispatch.objects.exclude(status="cancelled").count() == 1
+
+
+def test_after_the_window_it_is_too_late_to_undo(at_work, office):
+    sent = at_work.approved()
+    with pytest.raises(AlreadyGoingOut):
+        undo.undo(sent.decision_id, actor=at_work.reviewer, client=at_work.client)
+
+
+def stop_pause(at_work, sent):
+    Stop.objects.create(client=at_work.client, level="prospect", target_id=sent.prospect_id, reason="Wait",
+                        created_by=at_work.reviewer)  # fmt: skip
+
+
+def stop_everything(at_work, sent):
+    Stop.objects.create(level="everything", reason="Wait", created_by=at_work.reviewer)
+
+
+def no_budget(at_work, sent):
+    BudgetPeriod.objects.create(playbook=at_work.version.playbook, bucket="emails", limit=200, used=200,
+                                period_start=timezone.now().date())  # fmt: skip
+
+
+def touched_today(at_work, sent):
+    touched(at_work, sent, hours=2)
+
+
+@pytest.mark.parametrize("obstacle", [stop_pause, stop_everything, no_budget, touched_today], ids=lambda f: f.__name__)
+def test_what_passes_in_time_postpones(at_work, office, obstacle):
+    sent = at_work.approved()
+    obstacle(at_work, sent)
+    dispatch.sweep(at=soon())
+    after = reload(sent)
+    assert (after.status, office.received) == ("postponed", [])
+    assert after.reason
+    assert after.not_before > timezone.now()
+    assert AuditEntry.objects.filter(event="dispatch.postponed", subject_id=sent.pk).count() == 1
+
+
+def test_a_pause_lifted_lets_it_go(at_work, office):
+    sent = at_work.approved()
+    stop_pause(at_work, sent)
+    dispatch.sweep(at=soon())
+    Stop.objects.update(lifted_at=timezone.now(), lifted_by=at_work.reviewer)
+    Dispatch.objects.filter(pk=sent.pk).update(not_before=timezone.now())
+    dispatch.sweep(at=soon())
+    assert (reload(sent).status, len(office.received)) == ("accepted", 1)
+
+
+def touched(at_work, sent, *, hours):
+    """An earlier accepted dispatch to the same person."""
+    message = make.message(sent.prospect, at_work.version, **at_work.words(sent.contact, WORDS + "More soon."))
+    # The channel allows one open request; the earlier one is long approved.
+    request = make.request(words=message)
+    earlier = make.dispatch(make.decision(request, at_work.reviewer))
+    at = timezone.now() - timedelta(hours=hours)
+    for step in ({"status": "queued"}, {"status": "sending", "token": uuid.uuid4(), "attempts": 1, "claimed_at": at},
+                 {"status": "accepted", "finished_at": at}):  # fmt: skip
+        Dispatch.objects.filter(pk=earlier.pk).update(**step)
+
+
+def suppressed_person(at_work, sent):
+    suppress.suppress_contact(sent.contact, client=at_work.client, actor=None, reason="asked", source="test")
+
+
+def suppressed_domain(at_work, sent):
+    domain = sent.contact.email.partition("@")[2]
+    suppress.add([("domain", domain)], client=at_work.client, actor=None, reason="complaint", source="test")
+
+
+def replied(at_work, sent):
+    make.signal(sent.prospect, kind="reply")
+
+
+def lost(at_work, sent):
+    make.move(reload(sent.prospect), at_work.version, "disqualified")
+
+
+def cancelled_by_stop(at_work, sent):
+    Stop.objects.create(
+        client=at_work.client, level="client", kind="cancel", reason="Over", created_by=at_work.reviewer
+    )
+
+
+def moved_away(at_work, sent):
+    sent.contact.country = "DE"
+    sent.contact.save()
+
+
+def expired(at_work, sent):
+    Dispatch.objects.filter(pk=sent.pk).update(expires_at=timezone.now())
+
+
+@pytest.mark.parametrize(
+    "obstacle",
+    [suppressed_person, suppressed_domain, replied, lost, cancelled_by_stop, moved_away, expired],
+    ids=lambda f: f.__name__,
+)
+def test_what_speaks_against_it_for_good_cancels_with_the_reason(at_work, office, obstacle):
+    sent = at_work.approved()
+    obstacle(at_work, sent)
+    dispatch.sweep(at=soon())
+    after = reload(sent)
+    assert (after.status, office.received) == ("cancelled", [])
+    assert after.reason
+    assert AuditEntry.objects.filter(event="dispatch.cancelled", subject_id=sent.pk).count() == 1
+    assert used(at_work, "emails") == 0
+
+
+def test_a_channel_switched_off_since_sends_nothing(office):
+    at_work = scene()
+    sent = at_work.approved()
+    newer = make.version(at_work.client, active=False)
+    ChannelPolicy.objects.filter(version=newer).update(enabled=False)
+    type(newer).objects.filter(pk=newer.pk).update(playbook=at_work.version.playbook, number=2)
+    at_work.version.retire()
+    at_work.version.save()
+    newer.refresh_from_db()
+    make.activate(newer)
+    dispatch.sweep(at=soon())
+    assert (reload(sent).status, office.received) == ("cancelled", [])
+
+
+def test_a_daily_limit_is_never_overspent(office):
+    at_work = scene(emails_per_day=2)
+    for _ in range(4):
+        at_work.approved()
+    dispatch.sweep(at=soon())
+    assert len(office.received) == 2
+    assert Dispatch.objects.filter(status="postponed", reason__contains="limit").count() == 2
+    assert used(at_work, "emails") == 2
+
+
+def test_nobody_at_home_is_tried_again_later_and_not_lost(at_work, office, settings):
+    port, settings.SANDBOX_SMTP_PORT = settings.SANDBOX_SMTP_PORT, free_port()
+    sent = at_work.approved()
+    dispatch.sweep(at=soon())
+    waiting = reload(sent)
+    assert (waiting.status, waiting.attempts, used(at_work, "emails")) == ("queued", 1, 0)
+    assert waiting.not_before > timezone.now() + timedelta(seconds=50)
+    settings.SANDBOX_SMTP_PORT = port
+    dispatch.sweep(at=soon())
+    assert office.received == []
+    Dispatch.objects.filter(pk=sent.pk).update(not_before=timezone.now())
+    dispatch.sweep(at=soon())
+    assert (reload(sent).status, reload(sent).attempts, len(office.received)) == ("accepted", 2, 1)
+
+
+def test_trying_ends_and_a_person_hears_of_it(at_work, settings):
+    settings.SANDBOX_SMTP_PORT = free_port()
+    sent = at_work.approved()
+    for _ in range(6):
+        Dispatch.objects.filter(pk=sent.pk).update(not_before=timezone.now())
+        dispatch.sweep(at=soon())
+    assert reload(sent).status == "refused"
+    assert Task.objects.get(dispatch=sent).kind == "refused_dispatch"
+
+
+def test_a_refusal_is_final_gives_the_budget_back_and_makes_a_task(at_work, office):
+    office.answers = ["554 no"]
+    sent = at_work.approved()
+    for _ in range(2):
+        dispatch.sweep(at=soon())
+    assert (reload(sent).status, used(at_work, "emails"), used(at_work, "money")) == ("refused", 0, 0)
+    assert Task.objects.get(dispatch=sent).kind == "refused_dispatch"
+    assert reload(sent.prospect).stage == "qualified"
+
+
+@pytest.fixture
+def in_doubt(at_work, settings):
+    with bad_line("end") as line:
+        settings.SANDBOX_SMTP_PORT = line.port
+        sent = at_work.approved()
+        for _ in range(3):
+            dispatch.sweep(at=soon())
+        assert len(line.bodies) == 1
+    return sent
+
+
+def test_a_line_lost_after_the_text_is_unknown_and_never_tried_again(at_work, in_doubt):
+    assert reload(in_doubt).status == "unknown"
+    found = Task.objects.get(dispatch=in_doubt)
+    assert (found.kind, found.status) == ("unknown_dispatch", "open")
+    assert in_doubt.idempotency_key in found.detail
+    assert used(at_work, "emails") == 1
+
+
+@pytest.mark.parametrize(
+    ("went_out", "status", "stage"), [(True, "accepted", "contacted"), (False, "refused", "qualified")]
+)
+def test_a_person_settles_what_is_unknown(at_work, in_doubt, went_out, status, stage):
+    found = Task.objects.get(dispatch=in_doubt)
+    known = {"actor": at_work.reviewer, "client": at_work.client, "went_out": went_out}
+    done = task.resolve_unknown(found.pk, **known, words="Looked in the sent mail.")
+    assert (done.status, done.done_by, done.words) == ("done", at_work.reviewer, "Looked in the sent mail.")
+    assert (reload(in_doubt).status, reload(in_doubt.prospect).stage) == (status, stage)
+    assert AuditEntry.objects.filter(event="dispatch.resolved", actor=at_work.reviewer).count() == 1
+    with pytest.raises(TaskClosed):
+        task.resolve_unknown(found.pk, **known)
+
+
+def test_a_receipt_in_the_sandbox_settles_what_is_unknown(in_doubt):
+    assert recover.reconcile_unknown(at=timezone.now()) == 0
+    CapturedMail.objects.create(message_id=in_doubt.idempotency_key, rcpt_to=in_doubt.recipient, raw=b"")
+    assert recover.reconcile_unknown(at=timezone.now()) == 1
+    assert reload(in_doubt).status == "accepted"
+    assert Task.objects.get(dispatch=in_doubt).resolution == "went_out"
+
+
+def claimed(at_work):
+    sent = at_work.approved()
+    dispatch.queue_due(limit=10)
+    claim = dispatch.claim_next(at=soon())
+    assert claim.dispatch.pk == sent.pk
+    return claim
+
+
+def lease_over():
+    return timezone.now() + timedelta(seconds=121)
+
+
+def test_a_claim_is_committed_as_sending_before_anything_is_sent(at_work, office):
+    claim = claimed(at_work)
+    assert (reload(claim.dispatch).status, office.received) == ("sending", [])
+    assert dispatch.claim_next(at=soon()) is None
+
+
+def test_a_worker_lost_while_sending_leaves_it_to_a_person(at_work, office):
+    claim = claimed(at_work)
+    assert recover.recover_stale(at=timezone.now()) == 0
+    assert recover.recover_stale(at=lease_over()) == 1
+    dispatch.sweep(at=lease_over())
+    assert (reload(claim.dispatch).status, office.received) == ("unknown", [])
+    assert Task.objects.get(dispatch=claim.dispatch).kind == "unknown_dispatch"
+
+
+def test_a_worker_lost_after_the_sandbox_took_it_is_settled_by_its_message_id(at_work):
+    claim = claimed(at_work)
+    CapturedMail.objects.create(message_id=claim.dispatch.idempotency_key, rcpt_to="x@y.example", raw=b"")
+    assert recover.recover_stale(at=lease_over()) == 1
+    assert reload(claim.dispatch).status == "accepted"
+    assert Task.objects.count() == 0
+
+
+def test_only_the_holder_of_the_token_writes_the_answer(at_work):
+    claim = claimed(at_work)
+    answer = settle.Answer(Outcome.ACCEPTED, "250 OK", "smtp")
+    assert settle.settle(claim.dispatch.pk, uuid.uuid4(), answer, at=timezone.now()) is False
+    assert reload(claim.dispatch).status == "sending"
+    recover.recover_stale(at=lease_over())
+    assert settle.settle(claim.dispatch.pk, claim.token, answer, at=timezone.now()) is True
+    assert reload(claim.dispatch).status == "accepted"
+    assert settle.settle(claim.dispatch.pk, claim.token, answer, at=timezone.now()) is False
+    assert Signal.objects.filter(kind="outreach_sent").count() == 1
+
+
+def test_a_claim_about_to_run_out_is_given_back_untouched(at_work, office, settings):
+    settings.SENDING_LEASE_SECONDS = 10
+    sent = at_work.approved()
+    dispatch.sweep(at=soon())
+    assert (reload(sent).status, office.received) == ("queued", [])
+
+
+def approved_call(at_work):
+    person = make.contact(at_work.client, None, country="US", time_zone="UTC", phone="+15555550100")
+    prospect = make.qualified(at_work.version, contact=person)
+    message = make.message(prospect, at_work.version, channel="call", body="Ask about it.", recipient=person.phone)
+    return at_work.approve(make.request(words=message)).dispatch
+
+
+def test_a_call_becomes_a_task_for_a_person_and_contact_when_it_was_made():
+    at_work = scene(active=False)
+    ChannelPolicy.objects.create(version=at_work.version, channel="call", daily_cap=10)
+    make.activate(at_work.version)
+    noon = {"country": "US", "time_zone": "UTC", "phone": "+15555550100"}
+    prospect = make.qualified(at_work.version, contact=make.contact(at_work.client, None, **noon))
+    message = make.message(
+        prospect, at_work.version, channel="call", body="Ask about hiring.", recipient="+15555550100"
+    )
+    sent = at_work.approve(make.request(words=message)).dispatch
+    at = timezone.now().replace(hour=12) + timedelta(days=1)
+    dispatch.queue_due(limit=5)
+    dispatch.act(dispatch.claim_next(at=at))
+    found = Task.objects.get(dispatch=sent)
+    assert (found.kind, reload(sent).status, reload(sent.prospect).stage) == ("call", "accepted", "qualified")
+    task.close(found.pk, actor=at_work.reviewer, client=at_work.client, resolution="done", words="Interested.")
+    assert reload(sent.prospect).stage == "contacted"
+
+
+def test_a_call_outside_its_hours_waits_for_them():
+    at_work = scene(active=False)
+    ChannelPolicy.objects.create(version=at_work.version, channel="call", daily_cap=10)
+    make.activate(at_work.version)
+    night = {"country": "US", "time_zone": "UTC", "phone": "+15555550100"}
+    prospect = make.qualified(at_work.version, contact=make.contact(at_work.client, None, **night))
+    message = make.message(
+        prospect, at_work.version, channel="call", body="Ask about hiring.", recipient="+15555550100"
+    )
+    sent = at_work.approve(make.request(words=message)).dispatch
+    dispatch.queue_due(limit=5)
+    three = (timezone.now() + timedelta(days=1)).replace(hour=3, minute=0)
+    held = dispatch.claim_next(at=three)
+    assert isinstance(held, dispatch.HeldBack)
+    assert (reload(sent).status, reload(sent).not_before) == (
+        "postponed",
+        three.replace(hour=8, second=0, microsecond=0),
+    )
+
+
+def test_the_lifted_words_of_an_edit_are_what_goes_out(at_work, office):
+    request = at_work.request()
+    decide.approve_with_edits(
+        request.pk, seen=at_work.seen(request), actor=at_work.reviewer, client=at_work.client,
+        subject="Your first sales hires", body=WORDS.replace("short list", "shorter list"),
+    )  # fmt: skip
+    dispatch.sweep(at=soon())
+    [mail] = office.mail
+    assert mail["Subject"] == "Your first sales hires"
+    assert "shorter list" in words(mail)
