@@ -6,6 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
+from playbooks.models.checks import VersionRow
 from playbooks.models.choices import Category, Channel, Layer, Team
 from playbooks.models.playbook import PlaybookVersion
 from salesops.guards import Guard, refuse
@@ -27,8 +28,10 @@ def frozen_with_version() -> Guard:
     )
 
 
-class Criterion(models.Model):
+class Criterion(VersionRow):
     """One weighted, declarative question in a scorecard. ``params`` fit ``kind`` (see prospects.rules.criteria)."""
+
+    section = "criteria"
 
     class Kind(models.TextChoices):
         IN_SET = "in_set", "Is the value one of these?"
@@ -75,7 +78,9 @@ class Criterion(models.Model):
         return self.label
 
 
-class ValueProposition(models.Model):
+class ValueProposition(VersionRow):
+    section = "value_propositions"
+
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="value_propositions")
     segment = models.CharField(max_length=80, blank=True)
     pain = models.CharField(max_length=300)
@@ -91,8 +96,10 @@ class ValueProposition(models.Model):
         return self.promise
 
 
-class StageRule(models.Model):
+class StageRule(VersionRow):
     """What must hold before a stage may change."""
+
+    section = "stage_rules"
 
     class Pipeline(models.TextChoices):
         PROSPECT = "prospect", "Prospect"
@@ -123,7 +130,9 @@ class StageRule(models.Model):
         return f"{self.from_stage} → {self.to_stage}"
 
 
-class ChannelPolicy(models.Model):
+class ChannelPolicy(VersionRow):
+    section = "channels"
+
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="channel_policies")
     channel = models.CharField(max_length=16, choices=Channel.choices)
     enabled = models.BooleanField(default=True)
@@ -142,8 +151,10 @@ class ChannelPolicy(models.Model):
         return self.get_channel_display()
 
 
-class MessageTemplate(models.Model):
+class MessageTemplate(VersionRow):
     """Words with placeholders; resolved only from evidence and company facts."""
+
+    section = "templates"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="templates")
     key = models.SlugField(max_length=60)
@@ -164,8 +175,10 @@ class MessageTemplate(models.Model):
         return self.key
 
 
-class SequenceStep(models.Model):
+class SequenceStep(VersionRow):
     """One planned touch of a tier."""
+
+    section = "sequences"
 
     class Slot(models.TextChoices):
         PREFERRED = "preferred", "Preferred channel"
@@ -188,8 +201,10 @@ class SequenceStep(models.Model):
         return f"{self.tier} day {self.day}"
 
 
-class AgentAssignment(models.Model):
+class AgentAssignment(VersionRow):
     """Which implementation of an agent runs for this playbook. No row means ``rules``."""
+
+    section = "agents"
 
     class Implementation(models.TextChoices):
         RULES = "rules", "Rules"
@@ -211,8 +226,10 @@ class AgentAssignment(models.Model):
         return f"{self.agent}: {self.implementation}"
 
 
-class BrandRule(models.Model):
+class BrandRule(VersionRow):
     """Words this client never says, or says only after a second look."""
+
+    section = "brand_rules"
 
     class Verdict(models.TextChoices):
         REVIEW = "review", "Needs a second look"

@@ -11,7 +11,10 @@ from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
+from playbooks.document import head_slots
+from playbooks.models.checks import refuse_problems
 from playbooks.models.clients import Client, User
+from playbooks.validation import head_problems
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
 from salesops.guards import Guard, fact_guards, no_delete, refuse
@@ -125,6 +128,9 @@ class PlaybookVersion(StateModel):
     two_approvers = models.BooleanField(default=False)
     countries = _words()
 
+    #: What a form knows that the database does not yet: the layers of the criteria being saved along.
+    criterion_layers: frozenset[str] | None = None
+
     objects = PlaybookVersionQuerySet.as_manager()
 
     class Meta:
@@ -191,6 +197,15 @@ class PlaybookVersion(StateModel):
 
     def __str__(self) -> str:
         return f"{self.playbook} v{self.number}"
+
+    def clean(self) -> None:
+        """Raises ValidationError naming every field of the version's own row that breaks a rule."""
+        super().clean()
+        head = {column: getattr(self, column) for column in head_slots()}
+        layers = self.criterion_layers
+        if layers is None:
+            layers = frozenset(self.criteria.values_list("layer", flat=True)) if self.pk else frozenset()
+        refuse_problems(head_problems(head, self.playbook.kind, layers))
 
     @property
     def editable(self) -> bool:

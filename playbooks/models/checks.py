@@ -1,0 +1,46 @@
+"""The rules of ``playbooks.validation``, asked by models when they clean themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from playbooks.document import ROWS
+from playbooks.validation import Problem, Seen, row_problems
+
+
+def refuse_problems(problems: Iterable[Problem]) -> None:
+    """Raise ValidationError with each problem at its field."""
+    errors: dict[str, list[str]] = {}
+    for problem in problems:
+        words = f"{problem.detail}: {problem.words}" if problem.detail else problem.words
+        errors.setdefault(problem.field, []).append(f"{words[:1].upper()}{words[1:]}.")
+    if errors:
+        raise ValidationError(errors)  # type: ignore[arg-type]  # lists of words are fine; the stub wants wrapped ones
+
+
+class VersionRow(models.Model):
+    """A child row of a playbook version. ``section`` is its list in ``playbooks.document.ROWS``."""
+
+    section: ClassVar[str]
+    #: What a form knows that the database does not yet: the criteria being saved along with this row.
+    seen: Seen | None = None
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        """Raises ValidationError naming every field that breaks a rule."""
+        super().clean()
+        row: dict[str, Any] = {slot.at: getattr(self, slot.at) for slot in ROWS[self.section].slots}
+        refuse_problems(row_problems(self.section, row, self.seen if self.seen is not None else self._seen()))
+
+    def _seen(self) -> Seen:
+        version = getattr(self, "version", None)
+        if version is None or version.pk is None:
+            return Seen()
+        rows = list(version.criteria.values_list("key", "layer"))
+        return Seen(frozenset(key for key, _ in rows), frozenset(layer for _, layer in rows))
