@@ -365,3 +365,9 @@ def parse_mapping(text: str) -> dict[str, object]:
     if not isinstance(loaded, dict):
         raise UnreadableFile("The mapping file has to hold `column: field` lines.")
     return loaded
+
+
+def field_named(name: str) -> str:
+    """The field that a change log's word for it means: ``isHiring`` → ``hiring``; unknown words stay, made plain."""
+    target, _ = _match(name, _PROSPECT_INDEX)
+    return target if target != KEEP else plain(name).replace(" ", "_")[:60]

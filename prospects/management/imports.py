@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from django.core.management.base import CommandError, CommandParser
 
 from playbooks.models import Client, Playbook
+from prospects.importing.reading import UnreadableFile
 from prospects.importing.values import moment
 from prospects.services.import_runs import COUNTS, Report
 
@@ -49,6 +50,14 @@ def as_of(text: str | None) -> datetime | None:
     if found is None:
         raise CommandError(f"--as-of {text} is not a date. Write it as 2026-11-30.")
     return found
+
+
+def read_text(path: Path) -> str:
+    """A mapping file's text. Raises UnreadableFile."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"The mapping file {path.name} cannot be read.") from error
 
 
 def print_report(stdout: Output, report: Report, *, as_json: bool) -> None:

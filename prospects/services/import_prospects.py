@@ -17,6 +17,7 @@ from prospects.importing.records import Note, Record, Refused, RowReader
 from prospects.importing.rows import Row
 from prospects.importing.values import day_order
 from prospects.models import ImportBatch
+from prospects.services.import_batches import open_batch
 from prospects.services.import_decide import Decider, Memory, Terms
 from prospects.services.import_lookup import id_stream, look_up, recall_facts
 from prospects.services.import_runs import Outcome, Report, Run, run_batch
@@ -66,7 +67,7 @@ class ProspectImporter:
         self.terms = terms
         self._memory = Memory()
         self._ids = (id_stream(COMPANY_IDS), id_stream(CONTACT_IDS), id_stream(PROSPECT_IDS))
-        day_first = _day_first(source, mapping)
+        day_first = day_order_of(source, mapping)
         self._reader = RowReader(source.header, mapping, now=terms.now, day_first=day_first, people_only=people_only)
 
     def read(self, row: Row) -> Record | Refused:
@@ -74,9 +75,6 @@ class ProspectImporter:
 
     def notes(self, parsed: Record) -> Sequence[Note]:
         return parsed.notes
-
-    def row_of(self, parsed: Record) -> int:
-        return parsed.row
 
     def write(self, parsed: Sequence[Record]) -> list[Outcome]:
         terms = self.terms
@@ -94,7 +92,8 @@ class ProspectImporter:
         self._memory.forget()
 
 
-def _day_first(source: SourceFile, mapping: ColumnMap) -> bool | None:
+def day_order_of(source: SourceFile, mapping: ColumnMap) -> bool | None:
+    """Whether the file's dates put the day first; None when it does not show, or has no dates."""
     column = next((name for name, target in mapping.targets.items() if target == "observed_at"), "")
     if not column or mapping.day_first is not None:
         return mapping.day_first
@@ -103,7 +102,7 @@ def _day_first(source: SourceFile, mapping: ColumnMap) -> bool | None:
 
 
 def importer_for(batch: ImportBatch, source: SourceFile, mapping: ColumnMap) -> ProspectImporter:
-    """The importer of one batch. Rows without a date of their own were true at ``as_of``, or when the batch was made."""
+    """The importer of one batch. Rows without a date were true at ``as_of``, else when the batch was made."""
     terms = Terms(
         client_id=batch.client_id,
         playbook_id=batch.playbook_id,
@@ -133,24 +132,6 @@ def import_prospects(
         mapping=stored, as_of=as_of, actor=actor,
     )  # fmt: skip
     return run_batch(batch, source, importer_for(batch, source, mapping))
-
-
-def open_batch(
-    *, client: Client, playbook: Playbook, kind: str, file_name: str, sha256: str, mapping: dict[str, object],
-    as_of: datetime | None, actor: User | None,
-) -> ImportBatch:  # fmt: skip
-    """The unfinished batch of this very file and mapping, if there is one, else a new one."""
-    unfinished = ImportBatch.objects.for_client(client).filter(
-        playbook=playbook, kind=kind, sha256=sha256, mapping=mapping, as_of=as_of,
-        status__in=(ImportBatch.Status.RUNNING, ImportBatch.Status.FAILED),
-    )  # fmt: skip
-    found = unfinished.order_by("-id").first()
-    if found is not None:
-        return found
-    return ImportBatch.objects.create(
-        client=client, playbook=playbook, kind=kind, file_name=file_name, sha256=sha256, mapping=mapping, as_of=as_of,
-        created_by=actor, started_at=timezone.now(), status=ImportBatch.Status.RUNNING,
-    )  # fmt: skip
 
 
 def preview_prospects(

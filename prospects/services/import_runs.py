@@ -71,8 +71,6 @@ class Importer(Protocol[ParsedT]):
 
     def notes(self, parsed: ParsedT) -> Sequence[Note]: ...
 
-    def row_of(self, parsed: ParsedT) -> int: ...
-
     def write(self, parsed: Sequence[ParsedT]) -> list[Outcome]:
         """Write one chunk inside the caller's transaction; one outcome per row, in any order."""
 
@@ -186,6 +184,7 @@ class Run(Generic[ParsedT]):
         self.report.resumed_after = self._skip
         self.report.counts = {name: getattr(batch, name) for name in COUNTS}
         self._seen_rows = 0
+        self._cancelled = False
 
     def go(self, error_path: Path | None) -> Report:
         """Import every row. Raises UnreadableFile, Cancelled and database errors; what was committed stays."""
@@ -218,6 +217,8 @@ class Run(Generic[ParsedT]):
         for parsed in chunk.parsed:
             for note in self.importer.notes(parsed):
                 self.notes.add(note)
+        if self._cancelled:
+            raise Cancelled
 
     def _reject(self, row: int, cells: Sequence[str], reason: str, errors: ErrorFile) -> None:
         errors.add(cells, reason)
@@ -245,8 +246,7 @@ class Run(Generic[ParsedT]):
                 continue
             self.importer.keep()
             self.report.counts, self._seen_rows = counts, seen
-            if cancelled:
-                raise Cancelled
+            self._cancelled = cancelled
             return outcomes
 
     def _count(self, chunk: _Chunk[ParsedT], outcomes: Sequence[Outcome]) -> tuple[dict[str, int], int]:
@@ -262,7 +262,7 @@ class Run(Generic[ParsedT]):
     def _progress(self, counts: dict[str, int], seen: int) -> bool:
         """Note how far we are, in the chunk's own transaction; returns whether somebody wants us to stop."""
         batch = self.batch
-        if batch.pk is None:
+        if batch._state.adding:  # a preview
             return False
         batch.processed = max(seen, self._skip)
         for name in COUNTS:

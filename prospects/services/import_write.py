@@ -103,15 +103,21 @@ def _contacts(plan: Plan, terms: Terms) -> None:
 
 
 def _lock_prospects(plan: Plan) -> None:
-    """Hold the prospects that get new facts, in one order, before the facts are numbered.
+    born = {made.id for made in plan.prospects}
+    hold_prospects({signal.prospect_id for signal in plan.signals} - born)
+
+
+def hold_prospects(prospect_ids: set[int]) -> None:
+    """Lock the prospects that get new facts, in one order, before the facts are numbered.
 
     A convergence that is running over them then either has seen a fact or finds its number above its watermark.
     """
-    born = {made.id for made in plan.prospects}
-    held = sorted({signal.prospect_id for signal in plan.signals} - born)
-    if held:
+    if prospect_ids:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM prospects_prospect WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [held])
+            cursor.execute(
+                "SELECT id FROM prospects_prospect WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+                [sorted(prospect_ids)],
+            )
 
 
 def _fact_numbers(plan: Plan) -> dict[int, int]:
@@ -170,15 +176,21 @@ def _signals(plan: Plan, terms: Terms, numbers: dict[int, int]) -> None:
 
 
 def _renumber(plan: Plan, numbers: dict[int, int]) -> None:
-    """Tell prospects that were there before about their new facts and their first contact."""
+    """Tell prospects that were there before about their new facts, their id in the source and their first contact."""
     born = {made.id for made in plan.prospects}
-    newest = {pk: number for pk, number in _newest(plan, numbers).items() if pk not in born}
+    note_newest_facts({pk: number for pk, number in _newest(plan, numbers).items() if pk not in born})
+    named = {
+        signal.prospect_id: signal.record.company.external_id
+        for signal in plan.signals
+        if signal.prospect_id not in born and signal.record.company and signal.record.company.external_id
+    }
     with connection.cursor() as cursor:
-        if newest:
+        if named:
             cursor.execute(
-                "UPDATE prospects_prospect p SET facts_no = greatest(p.facts_no, n.no)"
-                " FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, no) WHERE p.id = n.id",
-                [list(newest), list(newest.values())],
+                "UPDATE prospects_prospect p SET external_id = n.external_id"
+                " FROM unnest(%s::bigint[], %s::text[]) AS n (id, external_id)"
+                " WHERE p.id = n.id AND p.external_id = ''",
+                [list(named), list(named.values())],
             )
         if plan.main_contacts:
             cursor.execute(
@@ -186,6 +198,17 @@ def _renumber(plan: Plan, numbers: dict[int, int]) -> None:
                 " FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, contact_id)"
                 " WHERE p.id = n.id AND p.contact_id IS NULL",
                 [list(plan.main_contacts), list(plan.main_contacts.values())],
+            )
+
+
+def note_newest_facts(newest: dict[int, int]) -> None:
+    """Prospect id → number of its newest fact; prospects that have newer ones keep theirs."""
+    if newest:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE prospects_prospect p SET facts_no = n.no"
+                " FROM unnest(%s::bigint[], %s::bigint[]) AS n (id, no) WHERE p.id = n.id AND p.facts_no < n.no",
+                [list(newest), list(newest.values())],
             )
 
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from prospects.importing.columns import parse_mapping
 from prospects.importing.reading import UnreadableFile, open_source
-from prospects.management.imports import add_target_arguments, as_of, find_target, print_report
+from prospects.management.imports import add_target_arguments, as_of, find_target, print_report, read_text
 from prospects.services.import_prospects import Preview, import_prospects, mapping_for, preview_prospects
 
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         path: Path = options["file"]
         try:
             source = open_source(path)
-            given = parse_mapping(_text(options["mapping"])) if options["mapping"] else None
+            given = parse_mapping(read_text(options["mapping"])) if options["mapping"] else None
             mapping = mapping_for(source, given)
             moment = as_of(options["as_of"])
             if options["dry_run"]:
@@ -67,10 +67,3 @@ class Command(BaseCommand):
         for row in preview.rows:
             self.stdout.write("  " + json.dumps(row, ensure_ascii=False, default=str))
         print_report(self.stdout, preview.report, as_json=False)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"The mapping file {path.name} cannot be read.") from error
