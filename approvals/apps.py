@@ -4,3 +4,13 @@ from django.apps import AppConfig
 class ApprovalsConfig(AppConfig):
     name = "approvals"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Bring messages and requests to the runtime, and to each prospect's timeline."""
+        from approvals.runtime_store import PORT
+        from approvals.timeline import events_of
+        from prospects.timeline import register_timeline
+        from salesops.runtime.ports import register
+
+        register(PORT)
+        register_timeline("approvals", events_of)

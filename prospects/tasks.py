@@ -22,7 +22,7 @@ def sweep_convergences() -> None:
     converge.sweep(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.sweep_funnel")
+@shared_task(name="prospects.tasks.sweep_funnel", queue="default")
 def sweep_funnel() -> None:
     """Let the funnel's summary cells follow what changed."""
     funnel_cells.sweep_funnel()

@@ -261,15 +261,18 @@ def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> O
         return engine.run(ids)
     except (OperationalError, InterfaceError):
         raise  # the database went away: nothing of the batch is half done, and the next worker starts it again
-    except Exception:
-        log.exception("batch_failed", prospects=len(ids), trace_id=convergence.trace_id)
+    except Exception as error:
         if len(ids) == 1:
-            return claims.give_up(convergence, ids[0])
-        outcome = Outcome()
-        middle = len(ids) // 2
-        for half in (ids[:middle], ids[middle:]):
-            outcome.add(_isolated(engine, convergence, half))
-        return outcome
+            log.exception("prospect_failed", prospect=ids[0], trace_id=convergence.trace_id)
+        else:
+            log.warning("batch_failed", error=type(error).__name__, prospects=len(ids), trace_id=convergence.trace_id)
+    if len(ids) == 1:
+        return claims.give_up(convergence, ids[0])
+    outcome = Outcome()
+    middle = len(ids) // 2
+    for half in (ids[:middle], ids[middle:]):
+        outcome.add(_isolated(engine, convergence, half))
+    return outcome
 
 
 def _count(convergence: Convergence, batch: Outcome) -> None:

@@ -87,6 +87,7 @@ class Claim(BaseModel):
     evidence_ids: Ids = ()
     source: str = ""
     kind: Literal["fact", "proof"] = "fact"
+    terms: tuple[str, ...] = ()
 
 
 class MessageProposal(Proposal):
@@ -94,9 +95,7 @@ class MessageProposal(Proposal):
 
     writes: ClassVar[Key] = Key.STRATEGIES
     resource: ClassVar[Resource] = Resource.ACTIVITY
-    identities: ClassVar[frozenset[str]] = frozenset(
-        {"evidence_ids", "claims", "why_now_evidence", "contact_id", "replaces"}
-    )
+    identities: ClassVar[frozenset[str]] = frozenset({"evidence_ids", "claims", "why_now_evidence", "contact_id"})
 
     type: Literal["message"] = "message"
     contact_id: int
@@ -110,7 +109,6 @@ class MessageProposal(Proposal):
     attachments: tuple[str, ...] = ()
     rule_version: str
     claims: tuple[Claim, ...] = ()
-    facts: tuple[dict[str, Any], ...] = ()
     evidence_ids: Ids = ()
     why_now: Annotated[str, Field(max_length=500)] = ""
     why_now_at: AwareDatetime | None = None

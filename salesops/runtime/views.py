@@ -89,7 +89,7 @@ class MessageView:
     quality_points: float
     fact_no: int
     agent: str = ""
-    facts: tuple[Mapping[str, Any], ...] = ()
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

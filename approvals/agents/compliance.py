@@ -1,0 +1,153 @@
+"""The grade and the legal and brand verdict of every draft, before anybody is asked about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date
+from typing import Any, cast
+
+from approvals.rules import compliance, quality
+from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
+from salesops.runtime.proposals import VerdictProposal
+from salesops.runtime.views import ContactView, MessageView, ProspectView
+from salesops.runtime.words import ImplementationKind, Key, Phase, Team
+
+
+def run(batch: Batch, tools: Tools) -> Answers:
+    """A verdict for every message that has none."""
+    rules = tools.memo("brand_rules", lambda: _brand_rules(tools))
+    answers = {}
+    for prospect in batch:
+        contact = prospect.contact
+        if contact is not None:
+            fresh = [m for m in prospect.messages if not m.compliance]
+            answers[prospect.id] = [_verdict(prospect, contact, m, tools, rules) for m in fresh]
+    return answers
+
+
+def _brand_rules(tools: Tools) -> tuple[compliance.BrandRule, ...]:
+    return tuple(
+        compliance.BrandRule(rf"(?<!\w){re.escape(row.phrase)}(?!\w)", cast(Any, row.verdict.upper()), row.reason)
+        for row in tools.playbook.brand_rules
+    )
+
+
+def _verdict(
+    prospect: ProspectView,
+    contact: ContactView,
+    message: MessageView,
+    tools: Tools,
+    rules: tuple[compliance.BrandRule, ...],
+) -> VerdictProposal:
+    graded = quality.grade_message(_draft(prospect, contact, message, tools))
+    judged = compliance.evaluate(_case(contact, message, tools, rules))
+    return VerdictProposal(
+        message_id=message.id,
+        grade=cast(Any, graded.grade),
+        points=graded.score,
+        quality=graded.as_dict(),
+        compliance=judged.verdict,
+        compliance_detail=judged.as_dict(),
+    )
+
+
+def _draft(prospect: ProspectView, contact: ContactView, message: MessageView, tools: Tools) -> quality.Draft:
+    client = tools.playbook.client
+    touches = int(contact.attributes.get("touches", 0))
+    return quality.Draft(
+        subject=message.subject,
+        body=message.body,
+        today=tools.now.astimezone(UTC).date(),
+        first_name=contact.first_name,
+        company_name=prospect.company.name if prospect.company else "",
+        facts=_facts(prospect, message),
+        claims=tuple(
+            quality.Claim(str(c["sentence"]), tuple(c["evidence_ids"]), str(c["source"]), c["kind"])
+            for c in message.claims
+        ),
+        touch=touches + 1,
+        attachments=len(message.attachments),
+        has_prior_thread=touches > 0,
+        suppressed=contact.suppressed,
+        sender_name=client.sender_name,
+        postal_address=client.postal_address,
+        unsubscribe_url=contact.unsubscribe_url,
+        identity_required=message.channel == "email",
+    )
+
+
+def _facts(prospect: ProspectView, message: MessageView) -> tuple[quality.Fact, ...]:
+    """The cited evidence, with the words in which the message speaks of it."""
+    company = prospect.company.name if prospect.company else ""
+    facts = []
+    for evidence in prospect.evidence:
+        if evidence.id not in message.evidence_ids:
+            continue
+        terms = [evidence.quote]
+        for claim in message.claims:
+            if evidence.id in claim["evidence_ids"]:
+                terms.extend(claim.get("terms") or [claim["sentence"]])
+        facts.append(
+            quality.Fact(
+                key=evidence.criterion,
+                terms=tuple(term for term in terms if term and term != company),
+                evidence_ids=(evidence.id,),
+                about="company",
+                observed_on=evidence.observed_at.date(),
+            )
+        )
+    return tuple(facts)
+
+
+def _case(
+    contact: ContactView, message: MessageView, tools: Tools, rules: tuple[compliance.BrandRule, ...]
+) -> compliance.Case:
+    playbook, client, known = tools.playbook, tools.playbook.client, contact.attributes
+    touches = int(known.get("touches", 0))
+    return compliance.Case(
+        channel=message.channel,
+        country=compliance.country_code(contact.country),
+        moment="draft",
+        now=tools.now,
+        sender_name=client.sender_name,
+        sender_email=client.sender_email,
+        recipient=message.recipient,
+        subject=message.subject,
+        body=message.body,
+        postal_address=client.postal_address,
+        privacy_url=client.privacy_url,
+        unsubscribe_url=contact.unsubscribe_url,
+        details_source=str(known.get("details_source", "")),
+        details_collected_on=_day(known.get("collected_on")),
+        has_prior_thread=touches > 0,
+        first_touch=touches == 0,
+        entity_type=cast(Any, contact.entity_type),
+        consent=_consent(known.get("consent")),
+        suppressed=contact.suppressed,
+        countries_allowed=tuple(compliance.country_code(name) for name in playbook.countries),
+        time_zones=(contact.time_zone,) if contact.time_zone else (),
+        guessed_address=bool(known.get("guessed_address")),
+        do_not_call=bool(known.get("do_not_call")),
+        attested=message.channel == "linkedin",
+        brand_rules=rules,
+    )
+
+
+def _day(given: object) -> date | None:
+    return date.fromisoformat(given[:10]) if isinstance(given, str) and given else None
+
+
+def _consent(given: Mapping[str, Any] | None) -> compliance.ConsentBasis | None:
+    return None if given is None else compliance.ConsentBasis(**given)
+
+
+AGENT = Agent(
+    name="compliance",
+    team=Team.LEAD_GEN,
+    phase=Phase.STRATEGY,
+    order=9,
+    reads=frozenset({Key.STRATEGIES}),
+    writes=frozenset({Key.STRATEGIES}),
+    implementations={ImplementationKind.RULES: Implementation(run)},
+)
