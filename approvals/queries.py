@@ -231,7 +231,9 @@ class OutboxPage:
 
 def outbox_page(client: Client, *, status: str = "", after: str = "", size: int = 50) -> OutboxPage:
     """Dispatches, newest first."""
-    rows = Dispatch.objects.for_client(client).select_related("prospect__company", "prospect__contact", "contact", "message")
+    rows = Dispatch.objects.for_client(client).select_related(
+        "prospect__company", "prospect__contact", "contact", "message"
+    )
     if status:
         rows = rows.filter(status=status)
     if after.isdecimal():

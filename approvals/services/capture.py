@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from django.db import close_old_connections, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from approvals.models import CapturedMail, Dispatch
 
 
 def store(mail_from: str, recipient: str, raw: bytes, message_id: str, subject: str) -> None:
-    """One receipt, with the dispatch its Message-ID belongs to. Runs in a thread of the server's own."""
-    close_old_connections()
+    """One receipt, with the dispatch its Message-ID belongs to.
+
+    Runs in short-lived threads of the server's own, so it leaves no connection behind.
+    """
     try:
         with transaction.atomic():
             dispatch = Dispatch.objects.filter(idempotency_key=message_id).first() if message_id else None
@@ -19,4 +21,4 @@ def store(mail_from: str, recipient: str, raw: bytes, message_id: str, subject: 
                 subject=subject, raw=raw, received_at=timezone.now(),
             )  # fmt: skip
     finally:
-        close_old_connections()
+        connection.close()

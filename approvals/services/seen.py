@@ -129,8 +129,7 @@ def _limit_changes(before: str, now: Present) -> list[str]:
 
 
 def new_facts(prospect_id: int, after: int) -> list[str]:
-    """What became known about the prospect after fact number `after`, in words; drafts of ours are no news. Two queries.
-    """
+    """What became known about the prospect after fact number `after`, in words; our own drafts are no news."""
     signals = Signal.objects.filter(prospect=prospect_id, fact_no__gt=after).order_by("fact_no")
     evidence = Evidence.objects.filter(prospect=prospect_id, fact_no__gt=after).order_by("fact_no")
     named = [f"new signal: {kind.replace('_', ' ')}" for kind in signals.values_list("kind", flat=True)[:NAMED_FACTS]]

@@ -255,7 +255,7 @@ def test_a_request_approved_by_a_rejection(at_work, request_):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("dossier", json.dumps({"x": 1})), ("content_hash", "0" * 64), ("facts_no", 1), ("version", 0)],
+    [("dossier", json.dumps({"x": 1})), ("content_hash", "0" * 64), ("facts_no", 10**9), ("version", 0)],
 )
 def test_a_frozen_dossier_changed(request_, column, value):
     sql = f"UPDATE approvals_approvalrequest SET {column} = %s WHERE id = %s"
@@ -274,7 +274,8 @@ def test_two_open_requests_for_one_prospect_on_one_channel(request_):
 def draft_decision(at_work, request_, **changes):
     row = Decision(
         client=at_work.client, request=request_, request_version=request_.version, kind="approve",
-        user=at_work.reviewer, at=timezone.now(), message=request_.message, content_hash=request_.content_hash, trace_id="0" * 32,
+        user=at_work.reviewer, at=timezone.now(), message=request_.message, content_hash=request_.content_hash,
+        trace_id="0" * 32,
     )  # fmt: skip
     return insert(row, **changes)
 

@@ -1,0 +1,266 @@
+"""The legal gate: one table per country, one verdict, and always what it saw."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from approvals.rules.compliance import (
+    RULE_VERSION,
+    TABLES,
+    BrandRule,
+    Case,
+    ConsentBasis,
+    call_window,
+    country_code,
+    evaluate,
+)
+from approvals.rules.compliance_tables import COMMON, EU_OPT_IN, EU_OPT_OUT
+from approvals.rules.content import with_footer
+
+NOW = datetime(2026, 11, 18, 15, 0, tzinfo=UTC)  # a Wednesday
+LINK, NOTICE, SOURCE = "https://us.example/u/t", "https://us.example/privacy", "the public list"
+BODY = with_footer("Hi Dana,\n\nWorth a look?", sender_name="Sam Doe", postal_address="1 Main St\nSpringfield",
+                   unsubscribe_url=LINK, privacy_url=NOTICE, details_source=SOURCE)  # fmt: skip
+CASE = Case(
+    channel="email", country="US", moment="draft", now=NOW, sender_name="Sam Doe", sender_email="sam@us.example",
+    recipient="dana@acme.example", subject="Your hires", body=BODY, postal_address="1 Main St\nSpringfield",
+    privacy_url=NOTICE, unsubscribe_url=LINK, details_source=SOURCE, details_collected_on=date(2026, 11, 1),
+    entity_type="company",
+)  # fmt: skip
+
+
+def basis(kind, days=10, *, relevant=True, proof=True):
+    url, snapshot = ("https://x.example", "ab") if proof else ("", "")
+    return ConsentBasis(kind, url, snapshot, NOW - timedelta(days=days), relevant)
+
+
+def verdict(**changes):
+    return evaluate(replace(CASE, **changes)).verdict
+
+
+def blocking(**changes):
+    return {finding.rule for finding in evaluate(replace(CASE, **changes)).findings if finding.verdict == "BLOCK"}
+
+
+def test_a_lawful_message_passes_and_every_rule_says_what_it_saw():
+    result = evaluate(CASE)
+    assert (result.verdict, result.rule_version, result.reasons) == ("PASS", RULE_VERSION, ())
+    assert {"us.email.address", "us.email.opt-out", "any.suppressed"} <= {item.rule for item in result.findings}
+    assert all(item.saw and item.source and item.version for item in result.findings)
+    assert result.as_dict()["rules"][0].keys() >= {"id", "verdict", "saw", "country", "channel", "version"}
+
+
+@pytest.mark.parametrize("country", ["", "XX", "IN", "CH", "BR"])
+def test_an_unknown_jurisdiction_blocks(country):
+    assert blocking(country=country) == {"any.jurisdiction"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"subject": "Re: our talk"}, "us.email.subject"),
+        ({"subject": "FW: our talk"}, "us.email.subject"),
+        ({"subject": " "}, "us.email.subject"),
+        ({"postal_address": ""}, "us.email.address"),
+        ({"body": "Hi"}, "us.email.opt-out"),
+        ({"unsubscribe_url": ""}, "us.email.opt-out"),
+        ({"sender_email": "not an address"}, "us.email.sender"),
+        ({"sender_name": "Eve"}, "us.email.sender"),
+        ({"suppressed": True}, "any.suppressed"),
+        ({"countries_allowed": ("CA",)}, "any.country"),
+        ({"recipient": "a@b.example, c@d.example"}, "any.email.address"),
+    ],
+)
+def test_united_states_email(changes, rule):
+    assert rule in blocking(**changes)
+
+
+def test_re_is_honest_when_there_is_a_thread():
+    assert verdict(subject="Re: our talk", has_prior_thread=True) == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"entity_type": "company"}, "PASS"),
+        ({"entity_type": ""}, "BLOCK"),
+        ({"entity_type": "individual"}, "BLOCK"),
+        ({"entity_type": "individual", "consent": basis("express")}, "PASS"),
+        ({"details_source": ""}, "BLOCK"),
+        ({"details_collected_on": None}, "BLOCK"),
+        ({"privacy_url": ""}, "BLOCK"),
+        ({"body": BODY.replace(NOTICE, "")}, "BLOCK"),
+        ({"body": BODY.replace(NOTICE, ""), "first_touch": False}, "PASS"),
+        ({"details_collected_on": date(2026, 9, 1)}, "REVIEW"),
+    ],
+)
+def test_united_kingdom_email(changes, expected):
+    assert verdict(**{"country": "GB", **changes}) == expected
+
+
+@pytest.mark.parametrize("country", EU_OPT_OUT)
+def test_opt_out_countries_of_the_union_pass_companies_and_review_the_unknown(country):
+    assert verdict(country=country) == "PASS"
+    assert verdict(country=country, entity_type="") == "REVIEW"
+
+
+@pytest.mark.parametrize("country", EU_OPT_IN)
+def test_opt_in_countries_block_without_consent(country):
+    assert verdict(country=country) == "BLOCK"
+    assert verdict(country=country, consent=basis("published")) == "BLOCK"
+    assert verdict(country=country, consent=basis("express")) == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("country", "consent", "expected"),
+    [
+        ("CA", None, "BLOCK"),
+        ("CA", basis("express", 5000), "PASS"),
+        ("CA", basis("purchase", 729), "PASS"),
+        ("CA", basis("purchase", 731), "BLOCK"),
+        ("CA", basis("inquiry", 180), "PASS"),
+        ("CA", basis("inquiry", 190), "BLOCK"),
+        ("CA", basis("published"), "PASS"),
+        ("CA", basis("published", relevant=False), "BLOCK"),
+        ("CA", basis("published", proof=False), "BLOCK"),
+        ("CA", basis("inferred"), "BLOCK"),
+        ("CA", basis("express", -1), "BLOCK"),
+        ("NZ", None, "BLOCK"),
+        ("NZ", basis("express"), "PASS"),
+        ("NZ", basis("express", proof=False), "BLOCK"),
+        ("NZ", basis("inferred"), "PASS"),
+        ("NZ", basis("published", relevant=False), "BLOCK"),
+        ("AU", None, "BLOCK"),
+        ("AU", basis("inferred"), "PASS"),
+        ("AU", basis("published", proof=False), "BLOCK"),
+    ],
+)
+def test_consent_by_country(country, consent, expected):
+    assert verdict(country=country, consent=consent) == expected
+
+
+def test_new_zealand_refuses_guessed_addresses_and_bare_claims_about_damp():
+    known = {"country": "NZ", "consent": basis("express")}
+    assert "nz.email.no-guess" in blocking(**known, guessed_address=True)
+    damp = BODY.replace("Worth a look?", "A drier, healthier home. Worth a look?")
+    assert "nz.claims" in blocking(**known, body=damp, claims_evidenced=False)
+    assert verdict(**known, body=damp) == "PASS"
+
+
+def test_australia_refuses_asking_for_consent():
+    asking = BODY.replace("Worth a look?", "May I e-mail you about it?")
+    assert "au.email.no-ask" in blocking(country="AU", consent=basis("express"), body=asking)
+
+
+def zoned(country, zones, *when):
+    return call_window(country, zones, datetime(*when, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("country", "zone", "when", "is_open"),
+    [
+        ("US", "America/New_York", (2026, 11, 18, 13, 0), True),  # Wednesday 8:00
+        ("US", "America/New_York", (2026, 11, 18, 12, 59), False),
+        ("US", "America/New_York", (2026, 11, 19, 1, 59), True),  # 20:59
+        ("US", "America/New_York", (2026, 11, 19, 2, 0), False),  # 21:00
+        ("US", "America/New_York", (2026, 11, 22, 17, 0), True),  # Sunday noon
+        ("AU", "Australia/Sydney", (2026, 11, 17, 22, 0), True),  # Wednesday 9:00
+        ("AU", "Australia/Sydney", (2026, 11, 21, 5, 59), True),  # Saturday 16:59
+        ("AU", "Australia/Sydney", (2026, 11, 21, 6, 0), False),  # Saturday 17:00
+        ("AU", "Australia/Sydney", (2026, 11, 22, 1, 0), False),  # Sunday noon
+        ("AU", "Australia/Sydney", (2026, 12, 25, 1, 0), False),  # Christmas Day
+        ("NZ", "Pacific/Auckland", (2026, 11, 20, 20, 0), True),  # Saturday 9:00
+        ("NZ", "Pacific/Auckland", (2026, 11, 21, 20, 0), False),  # Sunday 9:00
+        ("GB", "Europe/London", (2026, 11, 18, 17, 29), True),
+        ("GB", "Europe/London", (2026, 11, 18, 17, 30), False),
+        ("GB", "Europe/London", (2026, 11, 21, 12, 0), False),  # Saturday
+        ("FR", "Europe/Paris", (2026, 11, 11, 10, 0), False),  # Armistice Day
+    ],
+)
+def test_when_a_phone_may_ring(country, zone, when, is_open):
+    assert zoned(country, (zone,), *when).open is is_open
+
+
+def test_two_plausible_zones_must_both_be_open():
+    both = ("America/New_York", "America/Los_Angeles")
+    assert not zoned("US", both, 2026, 11, 18, 14, 0).open  # 9:00 in New York, 6:00 in Los Angeles
+    assert zoned("US", both, 2026, 11, 18, 17, 0).open
+    assert zoned("US", both, 2026, 11, 18, 14, 0).opens_at == datetime(2026, 11, 18, 16, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zones", [(), ("Nowhere/Land",), ("America/New_York", "Nowhere/Land")])
+def test_an_unknown_zone_is_never_open(zones):
+    window = zoned("US", zones, 2026, 11, 18, 17, 0)
+    assert (window.open, window.opens_at) == (False, None)
+
+
+@given(st.integers(0, 730 * 24 * 60), st.sampled_from(sorted(TABLES)))
+def test_the_next_opening_is_open(minutes, country):
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    window = call_window(country, ("Europe/London",), at)
+    assert window.opens_at is not None
+    assert call_window(country, ("Europe/London",), window.opens_at).open
+
+
+def test_calls_need_hours_and_no_do_not_call_list():
+    call = {"channel": "call", "moment": "dispatch", "time_zones": ("America/New_York",), "body": "Hi"}
+    assert verdict(**call) == "PASS"
+    assert "any.call.do-not-call" in blocking(**call, do_not_call=True)
+    assert "us.call.hours" in blocking(**{**call, "time_zones": ()})
+    night = NOW.replace(hour=6)
+    assert "us.call.hours" in blocking(**call, now=night)
+    assert verdict(**{**call, "moment": "decision"}, now=night) == "PASS"
+
+
+def test_linkedin_is_by_hand_short_and_rare():
+    note = {"channel": "linkedin", "body": "Hi Dana", "moment": "dispatch", "attested": True}
+    assert verdict(**note) == "PASS"
+    assert "any.linkedin.by-hand" in blocking(**{**note, "attested": False})
+    assert verdict(**{**note, "attested": False, "moment": "draft"}) == "PASS"
+    assert "any.linkedin.note" in blocking(**{**note, "body": "x" * 201})
+    assert "any.linkedin.limits" in blocking(**note, linkedin_today=15)
+    assert "any.linkedin.limits" in blocking(**note, linkedin_week=80)
+
+
+def test_text_messages_are_not_offered():
+    assert "any.sms.not-offered" in blocking(channel="sms")
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("BLOCK", "BLOCK"), ("REVIEW", "REVIEW")])
+def test_a_playbooks_own_rules_join_in(kind, expected):
+    rule = BrandRule(r"\blook\b", kind, "we never say look")
+    result = evaluate(replace(CASE, brand_rules=(rule,)))
+    assert result.verdict == expected
+    assert "we never say look" in result.reasons[0]
+    assert verdict(brand_rules=(BrandRule(r"\bglobex\b", kind, ""),)) == "PASS"
+    assert verdict(brand_rules=(BrandRule("(", kind, ""),)) == "BLOCK"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("US", "US"), ("us", "US"), ("United States", "US"), (" usa ", "US"), ("UK", "GB"), ("England", "GB"),
+     ("Deutschland", "DE"), ("New  Zealand", "NZ"), ("Atlantis", ""), ("", ""), ("Ü1", "")],
+)  # fmt: skip
+def test_country_names(text, code):
+    assert country_code(text) == code
+
+
+def test_every_rule_has_an_id_of_its_own_a_source_and_a_check():
+    from approvals.rules.compliance import CHECKS
+
+    rules = [*COMMON, *(rule for table in TABLES.values() for rule in table)]
+    assert len({rule.id for rule in rules}) == len(rules)
+    assert all(rule.source and rule.check in CHECKS for rule in rules)
+    assert {rule.check for rule in rules} == set(CHECKS)
+
+
+@given(st.sampled_from(["email", "call", "linkedin", "sms"]), st.sampled_from([*sorted(TABLES), "", "XX"]),
+       st.sampled_from(["draft", "decision", "dispatch"]), st.booleans())  # fmt: skip
+def test_a_suppressed_recipient_is_blocked_everywhere(channel, country, moment, suppressed):
+    result = evaluate(replace(CASE, channel=channel, country=country, moment=moment, suppressed=suppressed))
+    assert result == evaluate(replace(CASE, channel=channel, country=country, moment=moment, suppressed=suppressed))
+    if suppressed:
+        assert result.verdict == "BLOCK"
