@@ -220,6 +220,8 @@ class ApprovalsPort:
             contexts[prospect_id].requests.append(RequestView(*rest))
         for prospect_id, *touch in fetch(_TOUCHES, [ids]):
             contexts[prospect_id].touches.append(TouchView(*touch))
+
+    def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         _load_people(scope, contexts)
 
 

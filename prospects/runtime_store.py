@@ -209,6 +209,9 @@ class ProspectHost:
         loading.load_facts(contexts, scope.playbook.id)
         loading.load_twins(contexts)
 
+    def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
+        """Outreach needs nothing of prospects that research did not."""
+
     def atomic(self) -> transaction.Atomic:
         return transaction.atomic()
 

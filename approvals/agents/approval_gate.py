@@ -273,11 +273,8 @@ def _gates(
         )  # fmt: skip
         standing = qualification.Standing(items, composite, model.criteria, playbook.min_confidence)
         for gate in qualification.rule_holds(rule, standing).gates:
-            gates.append(_gate(gate.key, gate.label, gate.passed, f"{gate.actual:g}", f"{gate.needed:g}"))
-            if gate.key == "coverage":
-                gates[-1].update(have=f"{gate.actual:.0%}", need=f"{gate.needed:.0%}")
-            elif gate.key == "score":
-                gates[-1].update(have=f"{gate.actual:.0f}")
+            have, need = _shown(gate)
+            gates.append(_gate(gate.key, gate.label, gate.passed, have, need))
     points, least = message.quality_points, playbook.min_quality
     confidence = playbook.min_contact_confidence
     return [
@@ -289,6 +286,17 @@ def _gates(
             f"{confidence:.2f}",
         ),
     ]  # fmt: skip
+
+
+def _shown(gate: qualification.Gate) -> tuple[str, str]:
+    """What is there and what is needed, as a person reads it."""
+    if gate.key == "coverage":
+        return f"{gate.actual:.0%}", f"{gate.needed:.0%}"
+    if gate.key.startswith(("layer_", "category_")):
+        return ("evidenced" if gate.passed else "no evidence"), "evidenced"
+    if gate.key == "strong_negative":
+        return ("none" if gate.passed else "one"), "none"
+    return f"{gate.actual:.0f}", f"{gate.needed:.0f}"
 
 
 def _gate(key: str, label: str, passed: bool, have: str, need: str) -> dict[str, Any]:

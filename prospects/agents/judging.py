@@ -13,7 +13,6 @@ from prospects.rules.criteria import Judgement, judge_all
 from prospects.rules.facts import Facts
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import EvidenceProposal
-from salesops.runtime.validation import quotable
 from salesops.runtime.views import ProspectView, SignalView
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team
 
@@ -86,6 +85,6 @@ def _proposal(criterion: Criterion, judgement: Judgement, signals: Mapping[int, 
 def _verbatim(judgement: Judgement, signals: Mapping[int, SignalView]) -> str:
     """The quote as far as it really stands in a cited signal; a value shown with its label loses the label."""
     for quote in (judgement.quote, judgement.quote.partition(": ")[2]):
-        if quote.strip() and any(quote in text for i in judgement.signal_ids for text in quotable(signals[i])):
+        if quote.strip() and any(quote in signals[i].quotable for i in judgement.signal_ids):
             return quote
     return ""

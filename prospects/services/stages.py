@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -109,8 +110,12 @@ def _move_context(scope: Scope, context: Context, move: progress.Move, numbers: 
     )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def fire(from_stage: str, to_stage: str) -> None:
-    """Fire the model's transition on a bare instance. Raises ``IllegalMove``."""
+    """Fire the model's transition on a bare instance: stages alone decide, so once per pair is enough.
+
+    Raises ``IllegalMove``.
+    """
     prospect = Prospect(stage=from_stage)
     try:
         prospect.move_to(to_stage)

@@ -58,6 +58,7 @@ class Context:
     runs: dict[tuple[str, str], int] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     new_evidence: bool = False
+    prepared: bool = False  # what only outreach needs has been loaded
     notes: list[str] = field(default_factory=list)
     row: Any = None  # the host's own object for this prospect; nobody else looks inside
     _view: ProspectView | None = None

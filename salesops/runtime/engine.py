@@ -23,7 +23,7 @@ from salesops.runtime.ports import Finding, Host, Ledger, Port, Run, Scope
 from salesops.runtime.proposals import NoteProposal, Proposal
 from salesops.runtime.registry import Registry
 from salesops.runtime.validation import Objection, check, parse
-from salesops.runtime.words import ImplementationKind, Refused
+from salesops.runtime.words import OUTREACH_PHASES, ImplementationKind, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -122,12 +122,25 @@ class _BatchRun:
             due = [c for c in active.values() if eligible(player.agent, c, player.version)]
             if not due:
                 continue
+            if player.agent.phase in OUTREACH_PHASES:
+                self._prepare(due)
             runs = [self._open_run(player, context, cycle) for context in due]
             answers = self._execute(player, due, runs)
             for context, run in zip(due, runs, strict=True):
                 context.runs[(player.agent.name, player.version)] = run.watermark
                 self._take(player.agent, context, run, answers.get(context.id, ()))
             self.runs.extend(runs)
+
+    def _prepare(self, due: Sequence[Context]) -> None:
+        """Load what only outreach needs, for those of ``due`` that get that far for the first time."""
+        fresh = {context.id: context for context in due if not context.prepared}
+        if not fresh:
+            return
+        for port in self.engine.ports:
+            port.prepare(self.scope, fresh)
+        for context in fresh.values():
+            context.prepared = True
+            context.changed()
 
     def _open_run(self, player: _Player, context: Context, cycle: int) -> Run:
         return Run(

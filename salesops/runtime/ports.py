@@ -107,6 +107,10 @@ class Port(Protocol):
         """Fill this app's part of the contexts, in a constant number of queries."""
         ...
 
+    def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
+        """Fill what only outreach needs, for the few prospects that get that far. Called once for each."""
+        ...
+
 
 class Host(Port, Protocol):
     """The one port that owns prospects: it creates contexts, guards them, and judges where they stand."""

@@ -96,28 +96,8 @@ def _permission(agent: Agent, scope: Scope, context: Context, proposal: Proposal
     return None
 
 
-def quotable(signal: SignalView) -> Iterable[str]:
-    """Every text a quote may be taken from: the signal's words and the values it carries."""
-    yield signal.text
-    if signal.value is not None:
-        yield f"{signal.value:g}"
-    yield from _strings(signal.data)
-
-
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _strings(inner)
-    elif isinstance(value, list | tuple):
-        texts = [str(inner) for inner in value]
-        yield ", ".join(texts)
-        yield from texts
-    elif value is not None:
-        yield str(value)
-
-
 def _quoted(quote: str, signals: Iterable[SignalView]) -> bool:
-    return any(quote in text for signal in signals for text in quotable(signal))
+    return any(quote in signal.quotable for signal in signals)
 
 
 def _signal(scope: Scope, context: Context, proposal: SignalProposal) -> Objection | None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SignalView:
     """A raw observation. ``agent`` is the agent that derived it, empty when it was imported or received."""
 
@@ -24,6 +25,27 @@ class SignalView:
     dedup_key: str
     fact_no: int
     agent: str = ""
+
+    @cached_property
+    def quotable(self) -> str:
+        """Every text a quote may be taken from, one to a line: the signal's words and the values it carries."""
+        lines = [self.text] if self.text else []
+        if self.value is not None:
+            lines.append(f"{self.value:g}")
+        _collect(self.data, lines)
+        return "\n".join(lines)
+
+
+def _collect(value: Any, lines: list[str]) -> None:
+    if isinstance(value, str):
+        lines.append(value)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            _collect(inner, lines)
+    elif isinstance(value, list | tuple):
+        lines.append(", ".join(map(str, value)))
+    elif value is not None:
+        lines.append(str(value))
 
 
 @dataclass(frozen=True, slots=True)
