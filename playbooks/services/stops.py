@@ -65,9 +65,7 @@ def stop(
         trace_id=trace_id,
     )
     detail = {"level": level, "kind": kind, "target": target_id, "agent": agent}
-    audit.record(
-        client=client, event=AuditEvent.STOP_SET, subject=row, actor=actor, trace_id=trace_id, detail=detail
-    )
+    audit.record(client=client, event=AuditEvent.STOP_SET, subject=row, actor=actor, trace_id=trace_id, detail=detail)
     return row
 
 
@@ -110,4 +108,3 @@ def _check_admin(client: Client, actor: User) -> None:
     """Stopping every client is for an admin; each person may stop their own client."""
     if not Membership.objects.filter(user=actor, client=client, role=Role.ADMIN).exists():
         raise NotAllowed("Only an admin can stop or restart everything. You can stop this client.")
-

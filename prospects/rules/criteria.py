@@ -116,6 +116,13 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def _stated(found: Attribute) -> str:
+    """The fact as the beginning of a sentence."""
+    verb = "are" if isinstance(found.value, list) else "is"
+    label, value = label_of(found.name), shown(found.value)
+    return f"{label}: {value}" if isinstance(found.value, bool) else f"{label} {verb} {value}"
+
+
 def _folded(value: Any) -> tuple[str, ...]:
     """The value, or each value of a list, in the form values are compared in."""
     if isinstance(value, bool):
@@ -135,7 +142,7 @@ def _judge_in_set(params: InSet, facts: Facts) -> Judgement:
     if found is None:
         return UNKNOWN
     have = _folded(found.value)
-    seen = f"{label_of(found.name)} is {shown(found.value)}"
+    seen = _stated(found)
     if not _fold_set(params.values).isdisjoint(have):
         return _on_attribute(found, 100.0, f"{seen}, as wanted.")
     best = max((p.credit for p in params.partial if not _fold_set(p.values).isdisjoint(have)), default=None)
@@ -165,7 +172,7 @@ def _judge_in_range(params: InRange, facts: Facts) -> Judgement:
     number = _as_number(found.value) if found is not None else None
     if found is None or number is None:
         return UNKNOWN
-    seen = f"{label_of(found.name)} is {shown(found.value)}"
+    seen = _stated(found)
     low, high = params.minimum, params.maximum
     if (low is None or number >= low) and (high is None or number <= high):
         return _on_attribute(found, 100.0, f"{seen}, within {_wanted_range(params)}.")
@@ -316,7 +323,7 @@ def _judge_answer(params: Answer, facts: Facts) -> Judgement:
 def _judge_flag(params: Flag, facts: Facts) -> Judgement:
     found = facts.attribute(params.attribute) if params.attribute else None
     if found is not None and not _fold_set(params.values).isdisjoint(_folded(found.value)):
-        words = f"{label_of(found.name)} is {shown(found.value)}: this rules the prospect out."
+        words = f"{_stated(found)}: this rules the prospect out."
         return _on_attribute(found, 0.0, words, strong_negative=True)
     seen = facts.recent(params.kinds, params.within_days)
     if seen:
@@ -330,7 +337,7 @@ def _judge_flag(params: Flag, facts: Facts) -> Judgement:
             quote = _around(signal.text, match.start(), match.end())
             return _on_signals([signal], signal.kind, 0.0, words, quote=quote, negative=True)
     if found is not None:
-        return _on_attribute(found, 100.0, f"{label_of(found.name)} is {shown(found.value)}: nothing against it.")
+        return _on_attribute(found, 100.0, f"{_stated(found)}: nothing against it.")
     return UNKNOWN
 
 
