@@ -1,4 +1,4 @@
-"""Questions that only the pages ask: change tokens for polling, one dispatch with everything about it, the audit log."""
+"""Questions that only the pages ask: change tokens for polling, one dispatch with all about it, the audit log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ VERSION_SQL = """
 SELECT concat_ws('.',
   (SELECT max(id) FROM (SELECT id FROM approvals_approvalrequest WHERE client_id = %(client)s AND status = 'waiting'
      ORDER BY id DESC LIMIT 1) AS newest),
-  (SELECT max(id) FROM (SELECT id FROM approvals_decision WHERE client_id = %(client)s ORDER BY at DESC LIMIT 1) AS last),
+  (SELECT max(id) FROM (SELECT id FROM approvals_decision WHERE client_id = %(client)s
+     ORDER BY at DESC LIMIT 1) AS last),
   (SELECT count(*) FROM (SELECT 1 FROM approvals_approvalrequest WHERE client_id = %(client)s AND status = 'waiting'
      LIMIT 1000) AS waiting))
 """
@@ -58,7 +59,7 @@ class AuditFilter:
 
 
 def audit_entries(client: Client, wanted: AuditFilter) -> QuerySet[AuditEntry]:
-    """The client's audit entries, narrowed. Every condition is one an index answers or that walks the chain in order."""
+    """The client's audit entries, narrowed: each condition has an index or walks the chain in order."""
     entries = AuditEntry.objects.for_client(client).select_related("actor")
     if wanted.event:
         entries = entries.filter(event=wanted.event)

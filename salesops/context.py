@@ -78,7 +78,11 @@ class Shell:
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """The ``shell`` variable; nothing is read until a template touches it."""
-    return {"shell": SimpleLazyObject(lambda: build_shell(request)), "theme": theme_of(request), "rail": rail_of(request)}
+    return {
+        "shell": SimpleLazyObject(lambda: build_shell(request)),
+        "theme": theme_of(request),
+        "rail": rail_of(request),
+    }
 
 
 def theme_of(request: HttpRequest) -> str:

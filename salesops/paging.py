@@ -63,7 +63,7 @@ def _reversed(key: str) -> str:
 
 
 def _beyond(keys: Sequence[str], values: Sequence[Any]) -> Q:
-    """Rows that sort strictly after ``values``. The first key is bounded on its own so that the index can seek to it."""
+    """Rows that sort strictly after ``values``. The first key is bounded on its own: the index can seek to it."""
     condition = Q()
     equal = Q()
     for key, value in zip(keys, values, strict=True):

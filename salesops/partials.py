@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 def wanted_partial(request: HttpRequest, offered: str | Sequence[str]) -> str | None:
     """The offered partial that htmx's target names, or None for the whole page.
 
-    A history restore gets the whole page even though htmx asks for it: the browser has nothing left to put a fragment in.
+    A history restore gets the whole page even though htmx asks: the browser has nothing left to put a fragment in.
     """
     headers = request.headers
     if headers.get("HX-Request") != "true" or headers.get("HX-History-Restore-Request") == "true":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from approvals import queries
 from approvals.forms import DeferForm, EditForm, HandBackForm, RejectForm
 from approvals.models import ApprovalRequest, Decision
 from approvals.rules import content, diff
@@ -55,7 +54,6 @@ def decide(request: ClientRequest, pk: int) -> HttpResponse:
     verb = VERBS.get(request.POST.get("action", ""))
     if verb is None:
         return HttpResponseBadRequest("No such decision.")
-    following = queries.next_request(request.client, row)
     try:
         decided = verb(request, row, services.Seen.parse(request.POST.get("seen", "")))
     except _Invalid as invalid:
@@ -65,7 +63,7 @@ def decide(request: ClientRequest, pk: int) -> HttpResponse:
     kind = decided.decision.kind
     if kind in SAID:
         messages.success(request, f"{SAID[Decision.Kind(kind)]}.")
-    return _move_on(request, following)
+    return _move_on(request, after=row)
 
 
 def _approve(request: ClientRequest, row: ApprovalRequest, seen: services.Seen) -> services.Decided:
@@ -131,21 +129,34 @@ def _again(request: ClientRequest, pk: int, status: int, **extra: Any) -> HttpRe
     return render_desk(request, pk, status=status, part=part, **extra)
 
 
-def _move_on(request: ClientRequest, following: int | None) -> HttpResponse:
-    """To the next request: a redirect for a plain form, else the next dossier with the queue and the undo offer."""
+def _move_on(request: ClientRequest, *, after: ApprovalRequest | None = None, to: int | None = None) -> HttpResponse:
+    """To request ``to``, or the one that follows ``after`` under the same filters.
+
+    A redirect for a plain form, else the dossier with the queue and the undo offer beside it.
+    """
     query = filters_of(request).query
+    queue = queue_context(request, to)
+    following = to or _following(queue["page"].rows, after)
     url = (reverse("approvals:detail", args=[following]) if following else reverse("approvals:queue")) + query
     if request.headers.get("HX-Request") != "true":
         return redirect(url)
     context = {
         **common_context(request),
-        **queue_context(request, following),
+        **queue,
+        "selected": following,
         **dossier_context(request, following),
         "reading": following is not None,
     }
     response = render_page(request, f"{TEMPLATE}#decided", context, toasts=True)
     response.headers["HX-Replace-Url"] = url
     return response
+
+
+def _following(rows: Sequence[ApprovalRequest], after: ApprovalRequest | None) -> int | None:
+    """The row of the queue that comes after the decided one; its first when that was the last."""
+    place = (-after.priority, -after.pk) if after is not None else None
+    later = (row.pk for row in rows if place is not None and (-row.priority, -row.pk) > place)
+    return next(later, rows[0].pk if rows else None)
 
 
 @require_POST
@@ -157,11 +168,9 @@ def undo(request: ClientRequest, decision_id: int) -> HttpResponse:
         row = undo_services.undo(decision_id, actor=request.user, client=request.client)
     except Refusal as refusal:
         messages.error(request, refusal.message)
-        following = None
-    else:
-        messages.success(request, "Undone: nothing was sent, and the request waits again.")
-        following = row.pk
-    return _move_on(request, following)
+        return _move_on(request)
+    messages.success(request, "Undone: nothing was sent, and the request waits again.")
+    return _move_on(request, to=row.pk)
 
 
 @require_POST

@@ -147,7 +147,6 @@ def dossier_context(request: ClientRequest, pk: int | None, **extra: Any) -> dic
         "frozen": dossier.request.dossier,
         "shown": show(dossier.request.dossier, subject=dossier.message.subject, words=dossier.words),
         "open_for_decision": dossier.request.status == ApprovalRequest.Status.WAITING,
-        "next_id": queries.next_request(request.client, dossier.request),
         "panel": panel if panel in PANELS else "",
         "decide_url": reverse("approvals:decide", args=[pk]) + filters_of(request).query,
         "edit_form": EditForm(

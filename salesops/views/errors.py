@@ -11,21 +11,19 @@ def _page(request: HttpRequest, status: int, **words: str) -> HttpResponse:
     return HttpResponse(render_to_string("error.html", {"theme": theme, "status": status, **words}), status=status)
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 — Django's signature
     """400."""
-    return _page(
-        request, 400, title="That request made no sense", words="Go back, reload the page and try once more."
-    )
+    return _page(request, 400, title="That request made no sense", words="Go back, reload the page and try once more.")
 
 
-def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 — Django's signature
     """403."""
     return _page(
         request, 403, title="Not yours to open", words="Your role does not include this page. An admin can change that."
     )
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 — Django's signature
     """403, when a form came without its token."""
     return _page(
         request,
@@ -35,7 +33,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 — Django's signature
     """404."""
     return _page(
         request,

@@ -16,7 +16,9 @@ class EmailSignInForm(AuthenticationForm):
     """Django's form with the address lower-cased: spelling it another way buys no further attempts."""
 
     error_messages = {
-        "invalid_login": "That e-mail address and password do not fit together. Check both; the password is case-sensitive.",
+        "invalid_login": (
+            "That e-mail address and password do not fit together. Check both; the password is case-sensitive."
+        ),
         "inactive": "This account has been switched off. Ask an admin to switch it on again.",
     }
 
@@ -31,7 +33,7 @@ class EmailSignInForm(AuthenticationForm):
         return str(self.cleaned_data["username"]).strip().lower()
 
 
-def locked_out(request: HttpRequest, credentials: dict[str, Any] | None = None, *_: Any) -> HttpResponse:
+def locked_out(request: HttpRequest, *_: Any) -> HttpResponse:
     """The answer to too many wrong passwords: how long to wait, and the way to a new one."""
     minutes = round(settings.AXES_COOLOFF_TIME.total_seconds() / 60)
     return render_page(request, "registration/locked_out.html", {"minutes": minutes}, status=429)

@@ -29,7 +29,10 @@ class StopForm(forms.Form):
     scope = forms.ChoiceField(label="What to stop", error_messages={"required": "Choose what to stop."})
     kind = forms.ChoiceField(
         label="How",
-        choices=[(Stop.Kind.PAUSE, "Pause: waiting work stays and goes on later"), (Stop.Kind.CANCEL, "Cancel: waiting sends are called off")],
+        choices=[
+            (Stop.Kind.PAUSE, "Pause: waiting work stays and goes on later"),
+            (Stop.Kind.CANCEL, "Cancel: waiting sends are called off"),
+        ],
         initial=Stop.Kind.PAUSE,
         widget=forms.RadioSelect(attrs={"class": "choices"}),
     )
@@ -57,7 +60,10 @@ def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[
     found.append(("client:", f"All of {client.name}: no agent runs, nothing is sent"))
     found += [(f"playbook:{row.pk}", f"Playbook {row.name}") for row in Playbook.objects.for_client(client)]
     agents = AgentAssignment.objects.filter(version__playbook__client=client, version__status="active")
-    found += [(f"agent:{name}", f"Agent {name}") for name in agents.values_list("agent", flat=True).distinct().order_by("agent")]
+    found += [
+        (f"agent:{name}", f"Agent {name}")
+        for name in agents.values_list("agent", flat=True).distinct().order_by("agent")
+    ]
     return [*found, ("everything:", "Everything, for every client")]
 
 

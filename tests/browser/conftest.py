@@ -1,0 +1,90 @@
+"""A real Chromium against the real pages, on a real PostgreSQL, sending through a real SMTP conversation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from approvals.channels.sandbox import controller
+from approvals.services.capture import store
+from tests.browser.desk import Desk, furnish
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests. Playwright keeps an event loop in this thread, which Django must be told is fine."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+    os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+
+
+@pytest.fixture
+def desk(chromium: Browser, live_server) -> Desk:
+    """A client with a founder and a queue of drafted requests. Asked for after the server, so its rows are seen."""
+    return furnish(live_server.url)
+
+
+@pytest.fixture
+def context(chromium: Browser, desk: Desk) -> Iterator[BrowserContext]:
+    """A browser window of its own, wide, signed in to nothing."""
+    with chromium.new_context(viewport=WIDE, base_url=desk.url) as window:
+        window.set_default_timeout(8000)
+        yield window
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A tab that fails its test when a script breaks or the content policy blocks something."""
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    yield tab
+    assert complaints == []
+
+
+@pytest.fixture
+def founder(page: Page, desk: Desk) -> Page:
+    """The founder, signed in."""
+    desk.sign_in(page)
+    return page
+
+
+@pytest.fixture
+def post_office(settings, live_server) -> Iterator[None]:
+    """The sandbox's SMTP server on a port of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT = "127.0.0.1", port
+    server = controller(store, host="127.0.0.1", port=port)
+    server.start()
+    yield
+    server.stop()

@@ -1,0 +1,74 @@
+"""Numbers, money and times as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.template import Context, Template
+
+from salesops.templatetags import figures, ui
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(1234.5, "1,234"), (None, "–"), ("", "–"), ("nonsense", "–"), (float("nan"), "–"), (0, "0")]
+)
+def test_a_number_is_grouped_and_nothing_is_a_dash(value: object, words: str) -> None:
+    assert figures.num(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("310.00", "310 €"), ("0.40", "0.40 €"), ("1250.5", "1,250.50 €"), (None, "–")]
+)
+def test_money_drops_cents_only_when_there_are_none(value: object, words: str) -> None:
+    assert figures.money(value).replace("\u202f", " ") == words
+
+
+def test_a_share_becomes_per_cent() -> None:
+    assert figures.pct(0.0712, 1).replace("\u202f", " ") == "7.1 %"
+
+
+@pytest.mark.parametrize(
+    ("ago", "words"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(minutes=3), "3 min ago"),
+        (timedelta(hours=23, minutes=50), "1 d ago"),
+        (timedelta(days=9), "9 d ago"),
+        (timedelta(days=200), "5 May"),
+        (timedelta(days=400), "17 Oct 2025"),
+        (-timedelta(hours=2), "in 2 h"),
+    ],
+)
+def test_times_are_relative_until_they_are_old(ago: timedelta, words: str) -> None:
+    assert figures.relative(NOW - ago, NOW).replace("\u202f", " ") == words
+
+
+def test_a_time_carries_its_exact_form() -> None:
+    html = figures.when("2026-11-12T09:14:00+00:00")
+    assert 'datetime="2026-11-12T09:14:00+00:00"' in html
+    assert "Thu 12 Nov 2026, 09:14:00 UTC" in html
+
+
+def test_a_duration_names_its_two_largest_units() -> None:
+    assert figures.duration(2 * 86_400 + 4 * 3600 + 61).replace("\u202f", " ") == "2 d 4 h"
+
+
+def test_words_in_chips_are_escaped_and_never_stand_by_colour_alone() -> None:
+    html = ui.chip("<b>Hot</b>", "hot")
+    assert "<b>" not in html
+    assert "#flame" in html
+
+
+def test_a_score_bar_hatches_what_rests_on_no_evidence() -> None:
+    html = Template('{% load ui %}{% score_bar 80 0.75 label="Fit" %}').render(Context())
+    assert 'width="60.0%"' in html
+    assert 'x="60.0%" width="20.0%"' in html
+
+
+def test_an_unknown_score_is_called_unknown_not_zero() -> None:
+    html = Template('{% load ui %}{% score_bar None 0 label="Fit" %}').render(Context())
+    assert "unknown" in html
+    assert ">0<" not in html
