@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Receive e-mail of clients in sandbox mode and keep it for the Outbox. Stops on SIGTERM or Ctrl-C."
     requires_system_checks = []
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 — Django's signature
+    def handle(self, *_args: Any, **_options: Any) -> None:
         host, port = settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

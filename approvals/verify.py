@@ -1,0 +1,131 @@
+"""Checking that history is what it was: audit chains, and that words, decisions and dispatches still agree with them.
+
+Recomputed here in Python from the rows as they stand, so that it does not rest on anything in the database that
+somebody with the rights to switch triggers off could have changed too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.db import connection
+
+from approvals.models import Message
+from approvals.services.gate import is_intact
+from playbooks import audit
+from playbooks.events import AuditEvent
+from playbooks.models import Client
+
+CHUNK = 2000
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first row of its kind that is not what it was."""
+
+    table: str
+    row: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.table} row {self.row}: {self.reason}"
+
+
+def audit_chains() -> Iterator[Fault]:
+    """The first break of each client's chain."""
+    for client in Client.objects.order_by("pk"):
+        found = audit.verify(client)
+        if found is not None:
+            reason = f"entry {found.seq} of client {client.slug}: {found.reason}"
+            yield Fault("playbooks_auditentry", found.entry_id or 0, reason)
+
+
+def messages() -> Iterator[Fault]:
+    """Messages whose words no longer hash to what was approved."""
+    columns = (
+        "id", "channel", "recipient", "sender", "subject", "body", "attachments", "rule_version", "content_hash",
+    )  # fmt: skip
+    for message in Message.objects.order_by("pk").only(*columns).iterator(chunk_size=CHUNK):
+        if not is_intact(message):
+            yield Fault("approvals_message", message.pk, "its words do not hash to its content hash")
+
+
+# Each row must agree with the row it rests on, and with what was sealed into the audit chain when it was written.
+_DECISIONS = """
+SELECT d.id, CASE
+  WHEN m.content_hash <> d.content_hash THEN 'its content hash is not its message''s'
+  WHEN a.id IS NULL THEN 'no audit entry speaks of it'
+  ELSE 'it is not what its audit entry says' END
+FROM approvals_decision d JOIN approvals_message m ON m.id = d.message_id
+LEFT JOIN playbooks_auditentry a ON a.client_id = d.client_id AND a.event = %s
+  AND a.subject_type = 'approvals.decision' AND a.subject_id = d.id
+WHERE m.content_hash <> d.content_hash OR a.id IS NULL OR a.actor_id IS DISTINCT FROM d.user_id
+  OR a.detail->>'kind' <> d.kind OR a.detail->>'content_hash' <> d.content_hash
+  OR (a.detail->>'request')::bigint <> d.request_id OR (a.detail->>'version')::int <> d.request_version
+  OR (a.detail->>'message')::bigint <> d.message_id
+ORDER BY d.id
+"""
+_DISPATCHES = """
+SELECT s.id, 'it is not what was decided' FROM approvals_dispatch s
+JOIN approvals_decision d ON d.id = s.decision_id JOIN approvals_message m ON m.id = d.message_id
+WHERE d.kind NOT IN ('approve', 'approve_edits') OR s.message_id <> d.message_id OR s.content_hash <> d.content_hash
+  OR s.request_id <> d.request_id OR s.recipient <> m.recipient OR s.channel <> m.channel
+  OR s.contact_id <> m.contact_id OR s.prospect_id <> m.prospect_id
+ORDER BY s.id
+"""
+_SENT = """
+SELECT s.id, 'it ended without an audit entry that says so' FROM approvals_dispatch s
+WHERE s.status IN ('accepted', 'refused', 'unknown') AND NOT EXISTS (SELECT 1 FROM playbooks_auditentry a
+  WHERE a.client_id = s.client_id AND a.subject_type = 'approvals.dispatch' AND a.subject_id = s.id
+  AND a.event = 'dispatch.' || s.status AND a.detail->>'content_hash' = s.content_hash)
+ORDER BY s.id
+"""
+_REQUESTS = """
+SELECT r.id, 'it asks about other words than its message' FROM approvals_approvalrequest r
+JOIN approvals_message m ON m.id = r.message_id
+WHERE r.content_hash <> m.content_hash OR r.prospect_id <> m.prospect_id OR r.contact_id <> m.contact_id
+ORDER BY r.id
+"""
+
+
+def _rows(table: str, sql: str, *params: str) -> Iterator[Fault]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for row, reason in cursor:
+            yield Fault(table, row, reason)
+
+
+def decisions() -> Iterator[Fault]:
+    """Decisions that disagree with their message or with what was sealed about them."""
+    yield from _rows("approvals_decision", _DECISIONS, AuditEvent.DECISION_MADE.value)
+
+
+def dispatches() -> Iterator[Fault]:
+    """Dispatches that are not what was decided, or whose end was not sealed."""
+    yield from _rows("approvals_dispatch", _DISPATCHES)
+    yield from _rows("approvals_dispatch", _SENT)
+
+
+def requests() -> Iterator[Fault]:
+    """Requests that ask about other words than their message's."""
+    yield from _rows("approvals_approvalrequest", _REQUESTS)
+
+
+Check = Callable[[], Iterator[Fault]]
+HISTORY: tuple[tuple[str, Check], ...] = (
+    ("audit chains", audit_chains),
+    ("messages", messages),
+    ("requests", requests),
+    ("decisions", decisions),
+    ("dispatches", dispatches),
+)
+DECISIONS: tuple[tuple[str, Check], ...] = HISTORY[1:]
+
+
+def first_fault(checks: tuple[tuple[str, Check], ...]) -> Fault | None:
+    """The first fault any of the checks finds, in their order; None when everything holds."""
+    for _, check in checks:
+        for fault in check():
+            return fault
+    return None

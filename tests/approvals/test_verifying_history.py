@@ -1,0 +1,78 @@
+"""`verify_audit` holds on honest history and names the row after one byte was changed behind the guards' back."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from approvals import verify
+from approvals.services import dispatch
+from tests.approvals.scene import scene, soon
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def history(office):
+    at_work = scene()
+    sent = at_work.approved()
+    dispatch.sweep(at=soon())
+    sent.refresh_from_db()
+    return sent
+
+
+def behind_the_guards(sql, *params):
+    """What only a superuser with triggers off can do."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(sql, params)
+        assert cursor.rowcount == 1
+        cursor.execute("SET session_replication_role = DEFAULT")
+
+
+def test_honest_history_is_intact(history, capsys):
+    call_command("verify_audit")
+    assert capsys.readouterr().out.startswith("Intact: audit chains, messages")
+    call_command("verify_decisions")
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("playbooks_auditentry", "event = 'decision.undone' WHERE event = 'decision.made'"),
+        ("playbooks_auditentry", "actor_id = NULL WHERE event = 'decision.made'"),
+        ("playbooks_auditentry", "at = at + interval '1 microsecond' WHERE event = 'dispatch.accepted'"),
+        ("playbooks_auditentry", "detail = jsonb_set(detail, '{kind}', '\"reject\"') WHERE event = 'decision.made'"),
+        ("approvals_message", "body = replace(body, 'short', 'Short')"),
+        ("approvals_message", "recipient = 'eve' || recipient"),
+        ("approvals_decision", "kind = 'approve_edits'"),
+        ("approvals_decision", "content_hash = repeat('0', 64)"),
+        ("approvals_decision", "user_id = (SELECT max(id) + 1 FROM playbooks_user)"),
+        ("approvals_dispatch", "recipient = 'eve@x.example'"),
+        ("approvals_dispatch", "status = 'refused'"),
+        ("approvals_approvalrequest", "content_hash = repeat('0', 64)"),
+    ],
+)
+def test_one_changed_byte_is_found_and_its_row_named(history, table, change):
+    behind_the_guards(f"UPDATE {table} SET {change}")
+    with pytest.raises(CommandError) as error:
+        call_command("verify_audit")
+    assert error.value.returncode == 1
+    assert table in str(error.value)
+    fault = verify.first_fault(verify.HISTORY)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {table} WHERE id = %s", [fault.row])
+        assert cursor.fetchone()
+
+
+@pytest.mark.parametrize("event", ["decision.made", "dispatch.accepted"])
+def test_a_removed_entry_is_missed(history, event):
+    behind_the_guards("DELETE FROM playbooks_auditentry WHERE event = %s", event)
+    assert verify.first_fault(verify.HISTORY) is not None
+
+
+def test_a_decision_written_without_its_entry_is_found(history):
+    assert verify.first_fault(verify.DECISIONS) is None
+    behind_the_guards("DELETE FROM playbooks_auditentry WHERE event = 'decision.made'")
+    with pytest.raises(CommandError, match="no audit entry"):
+        call_command("verify_decisions")
