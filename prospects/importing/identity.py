@@ -62,20 +62,25 @@ class _Suffixes:
         self._extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
         rules = self._extract.tlds
         self.plain = frozenset(rule for rule in rules if "*" not in rule and "!" not in rule)
-        self.odd = frozenset(rule.rsplit(".", 1)[-1] for rule in rules if "*" in rule or "!" in rule)
+        self.odd = frozenset(rule.lstrip("*!").lstrip(".") for rule in rules if "*" in rule or "!" in rule)
 
     def registrable(self, host: str) -> str:
         """``shop.acme.co.uk`` → ``acme.co.uk``; empty when the host is a bare suffix or has none that exists."""
         labels = host.split(".")
         if len(labels) < 2 or "" in labels:
             return ""
-        if labels[-1] in self.odd:
-            found = self._extract(host)
-            return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
+        found = ""
         for start in range(len(labels)):
-            if ".".join(labels[start:]) in self.plain:
-                return ".".join(labels[start - 1 :]) if start else ""
-        return ""
+            ending = ".".join(labels[start:])
+            if ending in self.odd:
+                return self._by_odd_rule(host)
+            if not found and ending in self.plain:
+                found = ".".join(labels[start - 1 :]) if start else "-"
+        return "" if found == "-" else found
+
+    def _by_odd_rule(self, host: str) -> str:
+        found = self._extract(host)
+        return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else ""
 
 
 @lru_cache(maxsize=1)
@@ -97,7 +102,8 @@ def _first_address(text: str) -> str:
     return first.strip("<>\"'`()").rstrip(".,;")
 
 
-_LABEL = re.compile(r"^(?!-)[a-z0-9_-]{1,63}(?<!-)$")
+_NAME = re.compile(r"^(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)*(?!-)[a-z0-9_-]{1,63}(?<!-)$")
+_WWW = re.compile(r"^www\d?\.(?=[^.]+\.)")
 _RESERVED = frozenset({"example", "test", "invalid", "localhost"})  # RFC 2606: real in tests and demos, nowhere else
 
 
@@ -113,8 +119,9 @@ def host_of(url: str) -> tuple[str, str]:
             host = idna.encode(unicodedata.normalize("NFC", host), uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError):
             return "", ""
-    host = re.sub(r"^www\d?\.(?=[^.]+\.)", "", host)
-    if len(host) > 253 or not all(_LABEL.match(label) for label in host.split(".")):
+    if host.startswith("www"):
+        host = _WWW.sub("", host)
+    if len(host) > 253 or not _NAME.match(host):
         return "", ""
     return host, path
 
@@ -222,11 +229,13 @@ def name_key(name: str) -> str:
     letters or digits: what consists of legal forms only keeps them.
     """
     text = fold(name).translate(_APOSTROPHES)
-    text = re.sub(r"\((?:formerly|fka|ex|previously|dba)\b[^)]*\)|\b(?:d/b/a|f/k/a)\b.*$", " ", text)
+    if "(" in text or "/" in text:
+        text = re.sub(r"\((?:formerly|fka|ex|previously|dba)\b[^)]*\)|\b(?:d/b/a|f/k/a)\b.*$", " ", text)
     if "." in text:
         text = _DOTTED.sub(lambda found: found[0].replace(".", "").replace(" ", "") + " ", text)
     text = text.replace("&", " and ").replace("+", " and ")
-    text = re.sub(r"\b([a-z])/([a-z])\b", r"\1\2", text)
+    if "/" in text:
+        text = re.sub(r"\b([a-z])/([a-z])\b", r"\1\2", text)
     words = _WORDS.findall(text.replace("_", " "))
     stripped = _without_forms(words)
     return " ".join(stripped or words)[:300]
@@ -245,7 +254,12 @@ def _without_forms(words: list[str]) -> list[str]:
     return words[1:] if len(words) > 2 and words[0] == "the" else words
 
 
+_LAST_WORDS = frozenset(form.rsplit(" ", 1)[-1] for form in TRAILING_FORMS)
+
+
 def _drop_trailing(words: list[str]) -> list[str] | None:
+    if words[-1] not in _LAST_WORDS:
+        return None
     for length in (6, 5, 4, 3, 2, 1):
         if len(words) > length and " ".join(words[-length:]) in TRAILING_FORMS:
             kept = words[:-length]

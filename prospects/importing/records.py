@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 from prospects.importing import identity, places, values
 from prospects.importing.columns import IGNORE, KEEP, LABELS, ColumnMap, plain
@@ -48,6 +47,10 @@ _DECIMAL = re.compile(r"^-?(?:0|[1-9]\d{0,14})\.\d{1,6}$")
 _TAG_MARKS = re.compile(r"\s*[|;\n]\s*")
 
 
+#: One encoder for every row: keys in order, so that equal facts are equal text.
+as_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
 @dataclass(slots=True)
 class Note:
     """Something about one value that the person who imports should know. The row goes on without it."""
@@ -81,12 +84,13 @@ class Side:
 
 @dataclass(slots=True)
 class Record:
-    """A sound row. ``facts`` go into the profile signal; ``digest`` is equal for rows that say the same."""
+    """A sound row. ``facts_json`` goes into the profile signal; ``digest`` is equal for rows that say the same."""
 
     row: int
     company: Side | None
     contact: Side | None
     facts: dict[str, object]
+    facts_json: str
     text: str
     digest: str
     observed_at: datetime | None
@@ -175,9 +179,10 @@ class RowReader:
         for name, value in draft.kept.items():
             facts.setdefault(name, value)
         identifying = [given.get(name, "") for name in _IDENTIFYING] if contact else []
-        said = json.dumps([facts, draft.text, identifying], ensure_ascii=False, sort_keys=True)
-        digest = hashlib.blake2b(said.encode("utf-8", "replace"), digest_size=8).hexdigest()
-        return Record(draft.row, company, contact, facts, draft.text, digest, observed_at, draft.notes)
+        said = as_json(facts)
+        whole = "\x1f".join((said, draft.text, *identifying))
+        digest = hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=8).hexdigest()
+        return Record(draft.row, company, contact, facts, said, draft.text, digest, observed_at, draft.notes)
 
     def _observed_at(self, draft: _Draft) -> datetime | None:
         text = draft.given.get("observed_at", "")
@@ -355,8 +360,9 @@ def _range(
 ) -> None:
     for end, value in (("min", low), ("max", high)):
         if value is not None:
-            draft.facts[f"{name}_{end}"] = shape(value)
-            draft.sides[f"{name}_{end}"] = str(shape(value) if shape is int else Decimal(str(value)))
+            number = shape(value)
+            draft.facts[f"{name}_{end}"] = number
+            draft.sides[f"{name}_{end}"] = str(number)
 
 
 def _hiring(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
@@ -450,7 +456,7 @@ _ADDRESS = ("street_number", "street", "postcode", "birth_date")
 
 
 def _attributes(draft: _Draft) -> str:
-    return json.dumps(draft.kept, ensure_ascii=False) if draft.kept else "{}"
+    return as_json(draft.kept) if draft.kept else "{}"
 
 
 def _company(draft: _Draft) -> Side:
@@ -488,7 +494,7 @@ def _contact(draft: _Draft) -> Side:
         external_id, email_key, name, given.get("first_name", ""), given.get("last_name", ""), given.get("title", ""),
         given.get("seniority", ""), given.get("email", ""), given.get("phone", ""), given.get("linkedin_url", ""),
         country, given.get("time_zone", ""), read.get("synthetic", "f"),
-        json.dumps(kept, ensure_ascii=False) if kept else "{}",
+        as_json(kept) if kept else "{}",
     ]  # fmt: skip
     return Side(external_id, email_key, name, identity.fold(name), country, cells)
 

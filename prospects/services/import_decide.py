@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prospects.importing.records import Record, Side
+from prospects.importing.records import Record, Side, as_json
 from prospects.services.import_lookup import (
     Known,
     KnownCompany,
@@ -99,7 +99,7 @@ class Memory:
 class NewSignal:
     prospect_id: int
     record: Record
-    facts: dict[str, object]
+    facts_json: str
     key: str
 
 
@@ -189,7 +189,7 @@ class Decider:
             self._change_company(company, record.company, fill=company_seen or not newer)
         if contact is not None and record.contact is not None and not new_contact:
             self._change_contact(contact, record.contact, company, fill=not newer)
-        self._signal(prospect, record, record.facts, key)
+        self._signal(prospect, record, record.facts_json, key)
         return (CREATED if new_prospect or new_contact else UPDATED), ""
 
     def _observed(self, record: Record) -> datetime:
@@ -285,7 +285,7 @@ class Decider:
                 self._change_company(company, record.company, fill=True)
             if contact is not None and record.contact is not None:
                 self._change_contact(contact, record.contact, company, fill=True)
-            self._signal(prospect, record, gap, key)
+            self._signal(prospect, record, as_json(gap), key)
             return MERGED, f"{reason}; it added {', '.join(sorted(gap)[:5])}"
         return (MERGED if prospect.id in self.memory.touched else UNCHANGED), reason
 
@@ -313,8 +313,8 @@ class Decider:
         company_id = company.id if company is not None and contact.company_id is None else None
         self.plan.contact_changes.append(Change(contact.id, side, fill, without_key=taken, company_id=company_id))
 
-    def _signal(self, prospect: KnownProspect, record: Record, facts: dict[str, object], key: str) -> None:
-        self.plan.signals.append(NewSignal(prospect.id, record, facts, key))
+    def _signal(self, prospect: KnownProspect, record: Record, facts_json: str, key: str) -> None:
+        self.plan.signals.append(NewSignal(prospect.id, record, facts_json, key))
         self.memory.touched.add(prospect.id)
         prospect.keys[key] = self.terms.trace_id
         prospect.latest[record.who] = Profile(record.digest, self._observed(record))

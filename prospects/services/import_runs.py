@@ -8,11 +8,12 @@ after the last commit are counted. Reading happens in a second thread: Python pa
 from __future__ import annotations
 
 import csv
+import gc
 import queue
 import threading
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -191,7 +192,7 @@ class Run(Generic[ParsedT]):
         started = time.monotonic()
         errors = ErrorFile(self.source.header, error_path)
         try:
-            with closing(self._chunks()) as chunks:
+            with _no_cycle_collection(), closing(self._chunks()) as chunks:
                 for chunk in chunks:
                     self._commit(chunk, errors)
         finally:
@@ -310,6 +311,18 @@ class Run(Generic[ParsedT]):
             else:
                 chunk.parsed.append(parsed)
         return chunk
+
+
+@contextmanager
+def _no_cycle_collection() -> Iterator[None]:
+    """Rows make many objects and no cycles; looking for cycles among them costs a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _passing(error: Exception) -> bool:

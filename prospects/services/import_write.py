@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -160,7 +159,6 @@ def _signals(plan: Plan, terms: Terms, numbers: dict[int, int]) -> None:
     now, default = terms.now.isoformat(), terms.observed_at.isoformat()
     source = escape(terms.file_name[:255])
     file = terms.sha256[:12]
-    dump = json.JSONEncoder(ensure_ascii=False).encode
 
     def lines() -> Iterable[str]:
         for position, signal in enumerate(plan.signals):
@@ -168,7 +166,7 @@ def _signals(plan: Plan, terms: Terms, numbers: dict[int, int]) -> None:
             observed_at = default if record.observed_at is None else record.observed_at.isoformat()
             yield (
                 f"{terms.client_id}\t{signal.prospect_id}\tprofile\t{observed_at}\t{escape(record.text)}\t"
-                f"{escape(dump(signal.facts))}\t{source}\t{file}:row {record.row}\t{signal.key}\t{numbers[position]}\t"
+                f"{escape(signal.facts_json)}\t{source}\t{file}:row {record.row}\t{signal.key}\t{numbers[position]}\t"
                 f"{now}\t{terms.trace_id}"
             )
 
