@@ -16,20 +16,20 @@ from typing import Any
 import structlog
 from django.apps import apps
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db.models import Count, F, Sum
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
-from prospects.models import AgentRun, Convergence
+from prospects.models import AgentRun, Convergence, Diagnostic
 from prospects.runtime_store import NoActiveVersion, open_scope
 from prospects.services import claims
 from salesops.errors import Refusal
 from salesops.runtime import digest, registry
 from salesops.runtime.engine import Engine, Outcome
-from salesops.runtime.ports import Scope, registered
+from salesops.runtime.ports import registered
 from salesops.runtime.words import Depth
 
 log = structlog.get_logger(__name__)
@@ -368,5 +368,14 @@ def digest_of(convergence: Convergence) -> str:
     return digest.of_convergence((external or domain or "", agent, own) for external, domain, agent, own in runs)
 
 
-__all__ = ["BATCH", "Progress", "Report", "Scope", "Stopped", "cancel", "converge", "digest_of", "nudge", "progress",
-           "start", "stop_in_force", "sweep", "work"]  # fmt: skip
+def outcome_of(convergence: Convergence) -> Outcome:
+    """The counts of a convergence as its runs tell them, by whichever processes they were made."""
+    runs = AgentRun.objects.filter(convergence=convergence)
+    sums = runs.aggregate(n=Count("pk"), proposed=Sum("proposed"), promoted=Sum("promoted"), refused=Sum("refused"))
+    outcome = Outcome(
+        prospects=convergence.done, cycles=convergence.cycles, runs=sums["n"], proposed=sums["proposed"] or 0,
+        promoted=sums["promoted"] or 0, refused=sums["refused"] or 0,
+    )  # fmt: skip
+    found = Diagnostic.objects.filter(run__convergence=convergence).values_list("kind").annotate(n=Count("pk"))
+    outcome.refusals.update(dict(found.order_by()))
+    return outcome

@@ -1,0 +1,118 @@
+"""What approvals add to a prospect's why: messages, requests, decisions, dispatches and what came back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch, Evaluation, Message
+
+
+def messages(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
+    """Every draft with its words, grounds, grade and verdict."""
+    rows = Message.objects.filter(prospect=prospect_id, created_at__lte=until).order_by("pk")
+    return [
+        {
+            "id": m.pk,
+            "channel": m.channel,
+            "angle": m.angle,
+            "template": m.template_key,
+            "subject": m.subject,
+            "body": m.body,
+            "claims": m.claims,
+            "evidence_ids": m.evidence_ids,
+            "why_now": m.why_now,
+            "rationale": m.rationale,
+            "confidence": [m.confidence_low, m.confidence, m.confidence_high],
+            "grade": m.grade,
+            "points": m.quality_points,
+            "compliance": m.compliance,
+            "parent": m.parent_id,
+            "content_hash": m.content_hash,
+        }
+        for m in rows
+    ]
+
+
+def evaluations(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
+    """What each channel was thought to be worth."""
+    rows = Evaluation.objects.filter(prospect=prospect_id, created_at__lte=until).order_by("pk")
+    return [
+        {
+            "channel": e.channel,
+            "message": e.message_id,
+            "probability": e.probability,
+            "cost": str(e.cost),
+            "expected_value": str(e.expected_value),
+            "chosen": e.chosen,
+            "rationale": e.rationale,
+        }
+        for e in rows
+    ]
+
+
+def decisions(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
+    """Who was asked what, and what they said."""
+    asked = ApprovalRequest.objects.filter(prospect=prospect_id, created_at__lte=until).order_by("pk")
+    said = Decision.objects.filter(request__prospect=prospect_id, at__lte=until).select_related("user").order_by("pk")
+    by_request: dict[int, list[dict[str, Any]]] = {}
+    for d in said:
+        by_request.setdefault(d.request_id, []).append(
+            {
+                "id": d.pk,
+                "kind": d.kind,
+                "by": str(d.user),
+                "at": d.at.isoformat(),
+                "reason": d.reason_code,
+                "words": d.words,
+                "diff": d.diff,
+                "message": d.message_id,
+                "content_hash": d.content_hash,
+            }
+        )
+    return [
+        {
+            "request": r.pk,
+            "channel": r.channel,
+            "message": r.message_id,
+            "asked_at": r.created_at.isoformat(),
+            "status": r.status,
+            "decisions": by_request.get(r.pk, []),
+        }
+        for r in asked
+    ]
+
+
+def dispatches(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
+    """What was sent, and how far it got."""
+    rows = Dispatch.objects.filter(prospect=prospect_id, created_at__lte=until).order_by("pk")
+    return [
+        {
+            "id": d.pk,
+            "decision": d.decision_id,
+            "channel": d.channel,
+            "status": d.status,
+            "mode": d.mode,
+            "message": d.message_id,
+            "message_id": d.idempotency_key,
+            "claimed_at": d.claimed_at.isoformat() if d.claimed_at else None,
+            "finished_at": d.finished_at.isoformat() if d.finished_at else None,
+            "reason": d.reason,
+        }
+        for d in rows
+    ]
+
+
+def outcomes(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
+    """What came of it."""
+    rows = DeliveryEvent.objects.filter(dispatch__prospect=prospect_id, at__lte=until).order_by("at", "pk")
+    return [{"dispatch": e.dispatch_id, "kind": e.kind, "at": e.at.isoformat(), "detail": e.detail} for e in rows]
+
+
+SECTIONS = {
+    "messages": messages,
+    "evaluations": evaluations,
+    "decisions": decisions,
+    "dispatches": dispatches,
+    "outcomes": outcomes,
+}

@@ -1,0 +1,100 @@
+"""Print the whole why of one prospect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from playbooks.models import Client
+from prospects.explain import explain, find
+from salesops.errors import Refusal
+
+
+class Command(BaseCommand):
+    help = "Everything known about one prospect and what followed from it: evidence, scores, messages, decisions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("prospect", help="id, external id, domain or e-mail address")
+        parser.add_argument("--client", help="slug of the client, where the name alone is ambiguous")
+        parser.add_argument("--at", help="as it was known at this time (ISO 8601)")
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
+
+    def handle(self, *_: Any, prospect: str, client: str | None, at: str | None, as_json: bool, **__: Any) -> None:
+        owner = None
+        if client is not None:
+            owner = Client.objects.filter(slug=client).first()
+            if owner is None:
+                raise CommandError(f"There is no client {client!r}.")
+        try:
+            document = explain(find(prospect, client=owner), at=_moment(at))
+        except Refusal as refusal:
+            raise CommandError(refusal.message) from refusal
+        self.stdout.write(json.dumps(document, indent=2, default=str) if as_json else "\n".join(_lines(document)))
+
+
+def _moment(given: str | None) -> datetime | None:
+    if given is None:
+        return None
+    day = parse_date(given) if len(given) == 10 else None
+    at = datetime(day.year, day.month, day.day, 23, 59, 59) if day else parse_datetime(given)  # noqa: DTZ001 — aware below
+    if at is None:
+        raise CommandError(f"--at {given!r} is not a time; expected e.g. 2026-06-01 or 2026-06-01T09:00:00Z.")
+    return at if timezone.is_aware(at) else timezone.make_aware(at)
+
+
+def _lines(document: dict[str, Any]) -> Iterator[str]:
+    who = document["prospect"]
+    yield f"{who['name']} ({who['client']}/{who['playbook']} #{who['id']}), {document['stage']} at {document['at']}"
+    verdict = document["verdict"]
+    if verdict and verdict["verdict"]:
+        yield f"Verdict: {verdict['verdict']}. {verdict['reason']}"
+    yield from _section("Scores", document["scores"], _score)
+    yield from _section("Evidence", document["evidence"], _evidence)
+    yield from _section("Transitions", document["transitions"], _transition)
+    yield from _section("Messages", document.get("messages", []), _message)
+    yield from _section("Decisions", document.get("decisions", []), _decision)
+    yield from _section("Dispatches", document.get("dispatches", []), _dispatch)
+    yield from _section("Outcomes", document.get("outcomes", []), lambda o: f"{o['at']} {o['kind']}")
+    yield from _section("Diagnostics", document["diagnostics"], lambda d: f"{d['at']} {d['agent']}: {d['message']}")
+
+
+def _section(title: str, rows: list[dict[str, Any]], say: Any) -> Iterator[str]:
+    if rows:
+        yield f"\n{title}"
+        for row in rows:
+            yield f"  {say(row)}"
+
+
+def _score(row: dict[str, Any]) -> str:
+    words = f"{row['scorecard']}: {row['value']:.1f}, coverage {row['coverage']:.0%}"
+    return words + (" (provisional)" if row["provisional"] else "")
+
+
+def _evidence(row: dict[str, Any]) -> str:
+    value = "rules it out" if row["strong_negative"] else f"{row['value']:.0f}"
+    signals = ", ".join(f"#{i}" for i in row["signal_ids"])
+    head = f"{row['layer']} / {row['category']} / {row['criterion']} = {value} (confidence {row['confidence']:.2f})"
+    return f"{head}: {row['rationale']} [{row['source']}, signal {signals}, {row['observed_at'][:10]}]"
+
+
+def _transition(row: dict[str, Any]) -> str:
+    return f"{row['at']} {row['from']} → {row['to']} by {row['by']}: {row['reason']}"
+
+
+def _message(row: dict[str, Any]) -> str:
+    return f"#{row['id']} {row['channel']} {row['angle']}, grade {row['grade']}, {row['compliance']}: {row['subject']}"
+
+
+def _decision(row: dict[str, Any]) -> str:
+    said = "; ".join(f"{d['kind']} by {d['by']} at {d['at']}" for d in row["decisions"])
+    return f"request #{row['request']} ({row['channel']}, {row['status']}): {said or 'nobody has decided yet'}"
+
+
+def _dispatch(row: dict[str, Any]) -> str:
+    return f"#{row['id']} {row['channel']} {row['status']} {row['finished_at'] or ''} {row['reason']}".rstrip()

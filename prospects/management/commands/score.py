@@ -1,0 +1,36 @@
+"""Recompute scores from evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from prospects.management.common import Bar, add_playbook, find_playbook
+from prospects.services import scores
+from salesops.errors import Refusal
+
+
+class Command(BaseCommand):
+    help = "Recompute every prospect's scores from its evidence. What has not changed is not written again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_playbook(parser)
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
+
+    def handle(self, *_: Any, client: str, playbook: str, as_json: bool, **__: Any) -> None:
+        found = find_playbook(client, playbook)
+        bar = Bar(self.stderr, quiet=as_json)
+        try:
+            report = scores.rescore(client=found.client, playbook=found, actor=None, progress=bar.show)
+        except Refusal as refusal:
+            raise CommandError(refusal.message) from refusal
+        bar.end()
+        if as_json:
+            self.stdout.write(json.dumps(dataclasses.asdict(report), indent=2))
+        else:
+            self.stdout.write(
+                f"{report.prospects} prospects: {report.written} scores written, {report.changed_route} changed route."
+            )
