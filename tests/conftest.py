@@ -7,6 +7,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from salesops import engines
+from tests.stack import stack as stack
+from tests.stack import stack_data as stack_data
 
 
 def pytest_configure(config: pytest.Config) -> None:
