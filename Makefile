@@ -24,7 +24,7 @@ serve: install
 	@$(PY) manage.py serve --port $(PORT)
 
 test: install chromium
-	@$(PY) -m pytest -n auto $(TESTS)
+	@$(PY) -m pytest -n auto --dist loadgroup $(TESTS)
 
 bench: install
 	@$(PY) manage.py bench $(BENCH) $(if $(SIZE),--size $(SIZE))
