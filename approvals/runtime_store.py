@@ -213,7 +213,7 @@ class ApprovalsPort:
         for row in fetch(_MESSAGES, [ids, scope.playbook.id]):
             contexts[row[0]].add_message(_message_view(row), graded_by=_GRADER)
         for row in fetch(_EVALUATIONS, [ids]):
-            contexts[row[0]].add_evaluation(EvaluationView(*row[1:10], tuple(json.loads(row[10])), *row[11:]))
+            contexts[row[0]].add_evaluation(EvaluationView(*(*row[1:10], tuple(json.loads(row[10])), *row[11:])))
         requests = ApprovalRequest.objects.filter(prospect__in=ids).order_by("pk")
         fields = ("prospect_id", "pk", "channel", "status", "message_id", "content_hash")
         for prospect_id, *rest in requests.values_list(*fields):
@@ -226,10 +226,9 @@ class ApprovalsPort:
 
 
 def _message_view(row: tuple[Any, ...]) -> MessageView:
-    return MessageView(
-        *row[1:8], tuple(row[8]), *row[9:12], tuple(json.loads(row[12])), tuple(row[13]), *row[14:20],
-        json.loads(row[20]), row[21], json.loads(row[22]), *row[23:],
-    )  # fmt: skip
+    claims, quality, detail = tuple(json.loads(row[12])), json.loads(row[20]), json.loads(row[22])
+    values = (*row[1:8], tuple(row[8]), *row[9:12], claims, tuple(row[13]), *row[14:20], quality, row[21], detail)
+    return MessageView(*(*values, *row[23:]))
 
 
 def _load_people(scope: Scope, contexts: Mapping[int, Context]) -> None:

@@ -100,7 +100,8 @@ def fetch(query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tup
     """Rows of a query that no queryset can say."""
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def new_contexts(ids: Sequence[int], version_id: int) -> dict[int, Context]:
@@ -161,9 +162,9 @@ def load_facts(contexts: Mapping[int, Context], version_id: int) -> None:
     """Signals, evidence in force under this version and latest scores: three queries, however many prospects."""
     ids = list(contexts)
     for row in fetch(_SIGNALS, [ids]):
-        contexts[row[0]].add_signal(SignalView(*row[1:6], json.loads(row[6]), *row[7:]))
+        contexts[row[0]].add_signal(SignalView(*(*row[1:6], json.loads(row[6]), *row[7:])))
     for row in fetch(_EVIDENCE, [ids, version_id]):
-        contexts[row[0]].add_evidence(EvidenceView(*row[1:11], tuple(row[11]), *row[12:]))
+        contexts[row[0]].add_evidence(EvidenceView(*(*row[1:11], tuple(row[11]), *row[12:])))
     for prospect_id, score_id, scorecard, value, coverage, provisional, breakdown in fetch(_SCORES, [ids, version_id]):
         context = contexts[prospect_id]
         context.scores[scorecard] = ScoreView(scorecard, value, coverage, provisional, json.loads(breakdown))
