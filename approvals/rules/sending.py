@@ -88,7 +88,7 @@ def classify(stage: SmtpStage, code: int | None) -> Outcome:
     return Outcome.RETRY
 
 
-RETRY_SECONDS = (60, 300, 1800, 7200, 14400)
+RETRY_SECONDS = (15, 60, 300, 1800, 7200, 14400)
 
 
 def retry_after(attempts: int) -> int | None:

@@ -67,7 +67,7 @@ def test_only_a_positive_answer_to_the_text_counts_as_accepted(stage, code):
 
 
 def test_retries_end():
-    assert [retry_after(attempt) for attempt in range(1, 8)] == [60, 300, 1800, 7200, 14400, None, None]
+    assert [retry_after(attempt) for attempt in range(1, 9)] == [15, 60, 300, 1800, 7200, 14400, None, None]
 
 
 @pytest.mark.parametrize(
