@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 
 from playbooks.document import IDENTITY, ROWS, Document, RowShape, arrange, head_slots
-from playbooks.models import PlaybookVersion
+from playbooks.models import Client, Playbook, PlaybookVersion
 
 
 def document_of(version: PlaybookVersion) -> Document:
@@ -23,3 +23,10 @@ def child_rows(version: PlaybookVersion, shape: RowShape) -> list[dict[str, Any]
     manager: models.Manager[Any] = getattr(version, shape.related)
     order = ("position", "id") if shape.ranked else ("id",)
     return list(manager.order_by(*order).values(*(slot.at for slot in shape.slots)))
+
+
+def playbooks_with_versions(client: Client) -> list[Playbook]:
+    """The client's playbooks, versions newest first in ``shown``. Two queries."""
+    versions = PlaybookVersion.objects.select_related("activated_by").order_by("-number")
+    rows = Playbook.objects.for_client(client).prefetch_related(models.Prefetch("versions", versions, "shown"))
+    return list(rows)

@@ -6,14 +6,13 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.views import redirect_to_login
-from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from playbooks.models import Client, Membership, Role, User
+from salesops.generics import AnyModelAdmin, AnyPaginator
 from salesops.partials import render_page
 
 _COUNTED = 10_000
@@ -36,15 +35,11 @@ class SalesOpsAdminSite(admin.AdminSite):
         return render_page(request, "403.html", {"needed": [Role.ADMIN.label]}, status=403)
 
 
-class SalesOpsAdminConfig(AdminConfig):
-    default_site = "salesops.admin_site.SalesOpsAdminSite"
-
-
 def admin_client_ids(request: HttpRequest) -> frozenset[int]:
     """The clients at which this person is an admin; read once a request."""
     known: frozenset[int] | None = getattr(request, "_admin_client_ids", None)
     if known is None:
-        mine = Membership.objects.filter(user_id=request.user.pk, role=Role.ADMIN)
+        mine = Membership.objects.filter(user=admin_user(request), role=Role.ADMIN)
         known = frozenset(mine.values_list("client_id", flat=True))
         request._admin_client_ids = known  # type: ignore[attr-defined]
     return known
@@ -62,7 +57,7 @@ def admin_user(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-class CappedPaginator(Paginator[Any]):
+class CappedPaginator(AnyPaginator):
     """Counts no further than a person pages: a list of millions opens as fast as one of hundreds."""
 
     @cached_property
@@ -71,7 +66,7 @@ class CappedPaginator(Paginator[Any]):
         return rows[:_COUNTED].count() if isinstance(rows, models.QuerySet) else len(rows)
 
 
-class TenantAdmin(admin.ModelAdmin[Any]):
+class TenantAdmin(AnyModelAdmin):
     """Rows of the person's own clients, to look at. What may be changed is opened model by model.
 
     ``client_path`` is the look-up from the model to its client; rows without a client belong to superusers.
@@ -81,7 +76,7 @@ class TenantAdmin(admin.ModelAdmin[Any]):
     paginator = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
-    ordering: Any = ("-pk",)
+    ordering = ("-pk",)
     actions: Any = None
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:

@@ -27,7 +27,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "salesops.admin_config.SalesOpsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -174,6 +174,7 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(DATA_DIR / "media"))  # uploads: never served as static files
 MEDIA_URL = ""
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=200_000_000)  # larger files go through import_prospects
 
 # --- Celery: nudges only; due work is always found again in PostgreSQL ------------------------------------------------
 CELERY_BROKER_URL = URLS.celery_url
@@ -198,6 +199,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "outbox": {"task": "approvals.tasks.sweep_outbox", "schedule": 5.0, "options": {"expires": 10}},
     "stale": {"task": "approvals.tasks.recover_stale_dispatches", "schedule": 15.0, "options": {"expires": 30}},
     "requests": {"task": "approvals.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 120}},
+    "convergences": {"task": "prospects.tasks.sweep_convergences", "schedule": 30.0, "options": {"expires": 60}},
+    "funnel": {"task": "prospects.tasks.sweep_funnel", "schedule": 15.0, "options": {"expires": 30}},
+    "imports": {"task": "prospects.tasks.sweep_imports", "schedule": 30.0, "options": {"expires": 60}},
 }
 
 # --- Logs: ids and outcomes, no addresses -----------------------------------------------------------------------------
@@ -210,8 +214,8 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 # --- Sending ---------------------------------------------------------------------------------------------------------
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
-EMAIL_TIMEOUT = SMTP_TIMEOUT = 20
-SENDING_LEASE_SECONDS = 120
+EMAIL_TIMEOUT = SMTP_TIMEOUT = env.int("SMTP_TIMEOUT", default=20)
+SENDING_LEASE_SECONDS = env.int("SENDING_LEASE_SECONDS", default=120)  # well over twice the SMTP timeout
 # The sandbox's own SMTP server: every message of a client in sandbox mode is really sent, to here, and goes no further.
 SANDBOX_SMTP_HOST = "127.0.0.1"
 SANDBOX_SMTP_PORT = env.int("SANDBOX_SMTP_PORT", default=8025)

@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("u/<str:token>/", unsubscribe.page, name="unsubscribe"),
     path("", include("approvals.urls")),
     path("", include("prospects.urls")),
+    path("", include("playbooks.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -19,7 +19,7 @@ def refuse_problems(problems: Iterable[Problem]) -> None:
         words = f"{problem.detail}: {problem.words}" if problem.detail else problem.words
         errors.setdefault(problem.field, []).append(f"{words[:1].upper()}{words[1:]}.")
     if errors:
-        raise ValidationError(errors)  # type: ignore[arg-type]  # lists of words are fine; the stub wants wrapped ones
+        raise ValidationError(errors)
 
 
 class VersionRow(models.Model):

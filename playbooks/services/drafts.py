@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import models, transaction
@@ -10,12 +11,25 @@ from django.db.models import Max
 from playbooks import audit
 from playbooks.document import ROWS, Document, head_slots
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Playbook, PlaybookVersion, User
+from playbooks.models import Client, Playbook, PlaybookVersion, StageRule, User
 from playbooks.queries import document_of
 from playbooks.services.authority import require_admin
 from playbooks.services.lifecycle import lock_playbook
 from playbooks.validation import problems
 from salesops.errors import Refusal
+
+#: The rules a new playbook starts with: (from, to, what is needed).
+FIRST_RULES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("sourced", "researched", {"team": "lead_gen"}),
+    ("researched", "qualifying", {"min_categories": 1}),
+    ("qualifying", "qualified", {"min_categories": 3, "min_score": 50, "min_coverage": 0.4}),
+    ("stalled", "qualifying", {}),
+    ("nurture", "qualifying", {}),
+    ("rejected", "qualifying", {}),
+    ("qualified", "contacted", {"min_categories": 3, "team": "lead_gen"}),
+    ("contacted", "engaged", {"team": "conversion"}),
+    ("engaged", "converted", {"needs_person": True, "team": "conversion"}),
+)
 
 
 class InvalidPlaybook(Refusal):
@@ -28,6 +42,10 @@ class InvalidPlaybook(Refusal):
 
 class AnotherKind(Refusal):
     """A playbook cannot turn from companies to households or back: its prospects could not follow."""
+
+
+class Frozen(Refusal):
+    """The version has left draft."""
 
 
 class NothingToCopy(Refusal):
@@ -81,6 +99,38 @@ def load_document(document: Document, *, client: Client, actor: User | None) -> 
             model(version=draft, **row, **rank) for row, rank in zip(rows, ranks, strict=True)
         )
     return draft, True
+
+
+@transaction.atomic
+def start_playbook(*, client: Client, slug: str, name: str, kind: str, actor: User | None) -> PlaybookVersion:
+    """A new playbook with an empty first draft, moves between stages included. Raises NotAllowed."""
+    require_admin(client, actor)
+    playbook = Playbook.objects.create(client=client, slug=slug, name=name, kind=kind)
+    draft = _insert_version(playbook, {}, actor=actor, based_on=None)
+    StageRule.objects.bulk_create(
+        StageRule(version=draft, from_stage=start, to_stage=end, position=rank, **needs)
+        for rank, (start, end, needs) in enumerate(FIRST_RULES)
+    )
+    return draft
+
+
+def require_editable(version: PlaybookVersion, *, actor: User | None) -> None:
+    """Lock a version for an edit in the caller's transaction. Raises NotAllowed, Frozen."""
+    playbook = lock_playbook(version.playbook)
+    require_admin(playbook.client, actor)
+    if not PlaybookVersion.objects.get(pk=version.pk).editable:
+        raise Frozen(f"{version} has left draft meanwhile. Make a new version to change it.")
+
+
+def record_edit(
+    version: PlaybookVersion, *, actor: User | None, fields: Sequence[str], rows: Mapping[str, int]
+) -> None:
+    """Note in the audit log which fields of a draft, and how many of its rows, were changed."""
+    if not fields and not rows:
+        return
+    detail = {"number": version.number, "fields": sorted(fields), "rows": dict(rows)}
+    client = version.playbook.client
+    audit.record(client=client, event=AuditEvent.PLAYBOOK_EDITED, subject=version, actor=actor, detail=detail)
 
 
 def _insert_version(

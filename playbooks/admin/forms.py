@@ -1,0 +1,166 @@
+"""Forms for playbook drafts: every value as words, lists and numbers, with what is wrong beside its field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import yaml
+from django import forms
+from django.core.exceptions import ValidationError
+
+from playbooks.criteria import CATEGORIES, LAYERS
+from playbooks.document import ROWS
+from playbooks.models import Criterion, MessageTemplate, StageRule
+from playbooks.stages import MOVES
+from playbooks.templating import NAMES
+from playbooks.validation import Seen
+from salesops.generics import AnyModelForm
+
+_CRITERION = re.compile(r"criteria-(\d+)-key")
+_PARAMS_HELP = (
+    "One parameter a line, name: value, lists in [brackets]. "
+    "in_set: attribute, values, partial, otherwise · in_range: attribute, minimum, maximum, soft, soft_credit · "
+    "overlap: attribute, values, enough · signal: kinds, min_count, within_days, min_value · "
+    "measure: kinds or attribute, statistic, field, breakpoints, within_days, unit · "
+    "phrase: phrases, kinds, min_count, within_days · answer: question, credits · "
+    "flag: attribute with values, kinds, phrases, within_days."
+)
+
+
+class _ParamsDumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+class ParamsField(forms.CharField):
+    """Parameters as lines of ``name: value``."""
+
+    widget = forms.Textarea(attrs={"rows": 4, "cols": 60, "class": "vLargeTextField params", "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        text = yaml.dump(
+            value, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
+        )
+        return "" if not value else text.strip()
+
+    def to_python(self, value: Any) -> dict[str, Any]:  # type: ignore[override]
+        try:
+            data = yaml.safe_load(value or "{}")
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f" in line {mark.line + 1}" if mark is not None else ""
+            raise ValidationError(f"These are not lines of name: value{line}.") from error
+        if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+            raise ValidationError("Write one parameter a line as name: value, such as attribute: industry.")
+        return data
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.to_python(data) != (initial or {}))
+        except ValidationError:
+            return True
+
+
+class WordsField(forms.CharField):
+    """A list as words with commas between them."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, (list, tuple)) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        if isinstance(value, (list, tuple)):
+            return list(value)
+        return [word.strip() for word in (value or "").split(",") if word.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(data) != list(initial or [])
+
+    def validate(self, value: Any) -> None:
+        if self.required and not value:
+            raise ValidationError(self.error_messages["required"])
+
+    def run_validators(self, value: Any) -> None:
+        """The model's validators judge the list; those of text do not apply."""
+
+
+class ChoiceListField(forms.MultipleChoiceField):
+    """Several of a few words, as check boxes; kept as a list."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(choices=[(word, word.capitalize()) for word in words], required=False, **kwargs)
+
+
+def posted_criteria(form: forms.BaseForm) -> Seen | None:
+    """The criteria as they will be once this page is saved; None when the page does not carry them."""
+    data = form.data
+    if "criteria-TOTAL_FORMS" not in data:
+        return None
+    keys, layers = set(), set()
+    for name in data:
+        match = _CRITERION.fullmatch(name)
+        if match and not data.get(f"criteria-{match.group(1)}-DELETE"):
+            keys.add(str(data.get(name, "")).strip())
+            layers.add(str(data.get(f"criteria-{match.group(1)}-layer", "")))
+    return Seen(frozenset(keys), frozenset(layers))
+
+
+class VersionForm(AnyModelForm):
+    """The version's own row."""
+
+    def _post_clean(self) -> None:
+        seen = posted_criteria(self)
+        if seen is not None:
+            self.instance.criterion_layers = seen.layers
+        super()._post_clean()  # type: ignore[misc]
+
+
+class RowForm(AnyModelForm):
+    """A child row, judged together with the criteria on the same page."""
+
+    def _post_clean(self) -> None:
+        self.instance.seen = posted_criteria(self)
+        super()._post_clean()  # type: ignore[misc]
+
+
+class CriterionForm(RowForm):
+    params = ParamsField(required=False, label="Parameters", help_text=_PARAMS_HELP)
+
+    class Meta:
+        model = Criterion
+        fields: Sequence[str] = (*(slot.at for slot in ROWS["criteria"].slots), "position")
+
+
+class StageRuleForm(RowForm):
+    required_categories = ChoiceListField(CATEGORIES)
+    required_layers = ChoiceListField(LAYERS)
+
+    class Meta:
+        model = StageRule
+        fields: Sequence[str] = (*(slot.at for slot in ROWS["stage_rules"].slots), "position")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stages = list(dict.fromkeys(stage for moves in MOVES.values() for move in moves for stage in move))
+        for name in ("from_stage", "to_stage"):
+            # Read-only pages show the value without its field.
+            if name in self.fields:
+                words = [(stage, stage.replace("_", " ").capitalize()) for stage in stages]
+                self.fields[name] = forms.ChoiceField(choices=words, label=self.fields[name].label)
+
+
+class TemplateForm(RowForm):
+    requires = WordsField(required=False, help_text="Keys of the criteria whose evidence it speaks of, with commas.")
+
+    class Meta:
+        model = MessageTemplate
+        fields: Sequence[str] = (*(slot.at for slot in ROWS["templates"].slots), "position")
+        help_texts = {
+            "body": "Placeholders: " + ", ".join(f"{{{{ {name} }}}}" for name in NAMES)
+            + ", {{ fact.KEY }} and {{ month.KEY }} of a criterion. {{ name | words }} falls back on the words.",
+        }  # fmt: skip

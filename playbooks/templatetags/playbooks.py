@@ -1,0 +1,52 @@
+"""Playbook values as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django import template
+
+from playbooks.models import Criterion
+
+register = template.Library()
+
+_LONG = 12
+
+
+@register.filter
+def words(name: object) -> str:
+    """``min_score`` as ``Min score``."""
+    text = str(name).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+@register.filter
+def plainly(value: Any) -> str:
+    """Any value of a playbook as text: lists with commas, yes and no, a dash for nothing."""
+    if value is None or value == "" or value == [] or value == {}:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Decimal):
+        return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {plainly(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plainly(item) for item in value)
+    return str(value)
+
+
+@register.filter
+def asks(row: Mapping[str, Any]) -> str:
+    """What a criterion asks, in one line: its kind in words, then its parameters."""
+    params = {
+        key: [*value[:_LONG], f"… {len(value) - _LONG} more"]
+        if isinstance(value, list) and len(value) > _LONG
+        else value
+        for key, value in row["params"].items()
+    }
+    return f"{Criterion.Kind(row['kind']).label} {plainly(params)}"

@@ -1,0 +1,13 @@
+"""Addresses of the playbook pages."""
+
+from django.urls import path
+
+from playbooks import views
+
+app_name = "playbooks"
+urlpatterns = [
+    path("playbooks/", views.playbook_list, name="list"),
+    path("playbooks/versions/<int:version_id>/", views.version_page, name="version"),
+    path("playbooks/versions/<int:version_id>/diff/", views.version_diff, name="diff"),
+    path("playbooks/versions/<int:version_id>/yaml/", views.version_yaml, name="yaml"),
+]

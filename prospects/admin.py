@@ -1,0 +1,92 @@
+"""Prospects in the admin: facts, to read."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from prospects.models import (
+    AgentRun,
+    Company,
+    Contact,
+    Convergence,
+    Diagnostic,
+    Evidence,
+    ImportBatch,
+    Prospect,
+    Score,
+    Signal,
+    StageTransition,
+)
+from salesops.admin_site import FactAdmin
+
+
+@admin.register(Company)
+class CompanyAdmin(FactAdmin):
+    list_display = ("name", "domain", "industry", "country", "status", "client")
+    list_select_related = ("client",)
+    search_fields = ("=domain", "name__istartswith")
+    raw_id_fields = ("merged_into",)
+
+
+@admin.register(Contact)
+class ContactAdmin(FactAdmin):
+    list_display = ("name", "title", "email", "company", "synthetic", "client")
+    list_filter = ("synthetic",)
+    list_select_related = ("company", "client")
+    search_fields = ("=email_key", "name__istartswith")
+
+
+@admin.register(Prospect)
+class ProspectAdmin(FactAdmin):
+    list_display = ("__str__", "stage", "verdict", "route", "tier", "composite", "client")
+    list_filter = ("stage", "verdict", "route", "tier")
+    list_select_related = ("client", "company", "contact")
+    search_fields = ("=company__domain", "=contact__email_key")
+
+
+@admin.register(Signal)
+class SignalAdmin(FactAdmin):
+    list_display = ("id", "kind", "observed_at", "prospect_id", "source", "source_ref")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(FactAdmin):
+    list_display = ("id", "criterion", "category", "value", "confidence", "prospect_id", "observed_at", "source")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(Score)
+class ScoreAdmin(FactAdmin):
+    list_display = ("id", "scorecard", "value", "coverage", "prospect_id", "computed_at")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(StageTransition)
+class StageTransitionAdmin(FactAdmin):
+    list_display = ("id", "prospect_id", "pipeline", "from_stage", "to_stage", "at", "agent", "reason")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(AgentRun)
+class AgentRunAdmin(FactAdmin):
+    list_display = ("id", "agent", "implementation", "prospect_id", "status", "proposed", "promoted", "refused")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(Convergence)
+class ConvergenceAdmin(FactAdmin):
+    list_display = ("id", "playbook", "version", "depth", "status", "done", "total")
+    list_select_related = ("playbook", "version__playbook")
+
+
+@admin.register(Diagnostic)
+class DiagnosticAdmin(FactAdmin):
+    list_display = ("id", "agent", "kind", "message", "prospect_id", "at")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(ImportBatch)
+class ImportBatchAdmin(FactAdmin):
+    list_display = ("id", "file_name", "kind", "status", "processed", "created", "updated", "merged", "rejected")
+    list_filter = ("kind", "status")

@@ -1,0 +1,21 @@
+"""Django classes that type checkers know as generic and Python does not, under one name for both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.paginator import Paginator
+
+if TYPE_CHECKING:
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    AnyModelForm = forms.ModelForm[Any]
+    AnyPaginator = Paginator[Any]
+    AnyStackedInline = admin.StackedInline[Any, Any]
+    AnyTabularInline = admin.TabularInline[Any, Any]
+else:
+    AnyModelAdmin, AnyModelForm, AnyPaginator = admin.ModelAdmin, forms.ModelForm, Paginator
+    AnyStackedInline, AnyTabularInline = admin.StackedInline, admin.TabularInline
+
+__all__ = ["AnyModelAdmin", "AnyModelForm", "AnyPaginator", "AnyStackedInline", "AnyTabularInline"]
