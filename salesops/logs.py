@@ -81,13 +81,18 @@ def _wants_json() -> bool:
 
 
 def _formatter() -> logging.Formatter:
-    if _wants_json():
-        rendering: list[Any] = [structlog.processors.format_exc_info, _scrub, structlog.processors.JSONRenderer()]
-    else:
-        rendering = [_scrub, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+    renderer: Any = structlog.processors.JSONRenderer()
+    if not _wants_json():
+        plain = structlog.dev.plain_traceback  # a pretty one would print local variables: whole rows, for instance
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=plain)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _scrub,
+            renderer,
+        ],
     )
 
 
