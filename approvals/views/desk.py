@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -77,6 +78,7 @@ def detail(request: ClientRequest, pk: int) -> HttpResponse:
 @require_role()
 def opened(request: ClientRequest, pk: int) -> HttpResponse:
     """Note that this person has had the dossier before them, which approving many at once rests on."""
+    get_object_or_404(ApprovalRequest.objects.for_client(request.client).only("pk"), pk=pk)
     request_services.mark_opened(pk, actor=request.user, client=request.client)
     return HttpResponse(status=204)
 

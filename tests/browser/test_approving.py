@@ -160,7 +160,7 @@ def test_the_whole_desk_works_without_scripts(chromium: Browser, desk: Desk, pos
         page.locator("#decide [data-key=a]").click()
         let_the_window_end()
         page.goto("/outbox/")
-        expect(page.get_by_role("link", name="Birch Robotics")).to_be_visible()
+        expect(page.get_by_role("link", name="Birch Robotics")).to_have_count(2)
         page.get_by_label("Me:").click()
         page.get_by_role("button", name="Dark").click()
         assert page.locator("html").get_attribute("data-theme") == "dark"

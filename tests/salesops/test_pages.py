@@ -1,0 +1,222 @@
+"""Promises that hold for every address: no other client's rows, the right roles, a strict policy, constant queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from approvals.models import ApprovalRequest, Decision, Dispatch, Task
+from playbooks.models import Client, PlaybookVersion
+from playbooks.services import stops
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+# Addresses that no membership guards: signing in and out, health for machines, a token that is its own authority.
+OPEN = {
+    "login", "logout", "healthz", "readyz", "metrics", "preferences", "unsubscribe", "password_reset",
+    "password_reset_done", "password_reset_confirm", "password_reset_complete",
+    "password_change", "password_change_done",
+}  # fmt: skip
+
+
+def addresses(resolver: URLResolver | None = None, space: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Every named address with its arguments, the admin's left out (it has its own tests)."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            if entry.namespace != "admin":
+                yield from addresses(entry, f"{entry.namespace}:" if entry.namespace else space)
+        elif isinstance(entry, URLPattern) and entry.name:
+            yield f"{space}{entry.name}", list(entry.pattern.converters)
+
+
+GUARDED = [(name, arguments) for name, arguments in addresses() if name not in OPEN]
+
+
+def furnished(owner: Client, *, size: int = 1) -> dict[str, int]:
+    """Rows of every kind that an address can name, by the address's name."""
+    version = factories.version(owner)
+    person = factories.user(owner)
+    ids: dict[str, int] = {}
+    for number in range(size):
+        waiting = factories.request(words=factories.message(factories.qualified(version), version))
+        approved = factories.request(words=factories.message(factories.qualified(version), version))
+        decision = factories.decision(approved, person)
+        sent = factories.dispatch(decision)
+        task = Task.objects.create(client=owner, kind="call", prospect=approved.prospect, title=f"Call {number}")
+        stop = stops.stop(client=owner, actor=person, level="agent", agent=f"agent_{number}", reason="Test")
+        ids = {
+            "playbooks:version": version.pk,
+            "playbooks:diff": version.pk,
+            "playbooks:yaml": version.pk,
+            "prospects:detail": waiting.prospect_id,
+            "approvals:detail": waiting.pk,
+            "approvals:opened": waiting.pk,
+            "approvals:decide": waiting.pk,
+            "approvals:diff": waiting.pk,
+            "approvals:undo": decision.pk,
+            "approvals:outbox_detail": sent.pk,
+            "approvals:resolve_task": task.pk,
+            "lift_stop": stop.pk,
+        }
+    return ids
+
+
+@pytest.mark.parametrize(("name", "arguments"), GUARDED, ids=[name for name, _ in GUARDED])
+def test_a_visitor_is_sent_to_sign_in(client: Browser, name: str, arguments: list[str]) -> None:
+    url = reverse(name, args=[1] * len(arguments))
+    answers = [client.get(url), client.post(url)]
+    assert {answer.status_code for answer in answers} <= {302, 405}
+    assert all("/sign-in/" in answer["Location"] for answer in answers if answer.status_code == 302)
+    assert any(answer.status_code == 302 for answer in answers)
+
+
+@pytest.mark.parametrize(("name", "arguments"), [(n, a) for n, a in GUARDED if a], ids=[n for n, a in GUARDED if a])
+def test_another_clients_object_does_not_exist(client: Browser, name: str, arguments: list[str]) -> None:
+    foreign = furnished(factories.client())
+    assert name in foreign, f"say in furnished() which row {name} names"
+    client.force_login(factories.user(factories.client(), "reviewer", "leader", "admin", "operator"))
+    url = reverse(name, args=[foreign[name]])
+    before = world()
+    words = {"action": "approve", "seen": "1|x|1|qualified|-", "reason": "x", "outcome": "done", "words": "x"}
+    answers = [client.get(url).status_code, client.post(url, words).status_code]
+    assert set(answers) <= {404, 405}
+    assert 404 in answers
+    assert world() == before
+
+
+def world() -> list[object]:
+    return [
+        Decision.objects.count(),
+        sorted(Dispatch.objects.values_list("pk", "status")),
+        sorted(ApprovalRequest.objects.values_list("pk", "status", "version")),
+        sorted(Task.objects.values_list("pk", "status")),
+    ]
+
+
+def test_an_operator_reads_but_does_not_decide(client: Browser) -> None:
+    owner = factories.client()
+    mine = furnished(owner)
+    client.force_login(factories.user(owner, "operator"))
+    page = client.get(reverse("approvals:detail", args=[mine["approvals:detail"]]))
+    assert page.status_code == 200
+    assert 'id="decide"' not in page.content.decode()
+    for name in ("approvals:decide", "approvals:undo", "approvals:resolve_task"):
+        answer = client.post(reverse(name, args=[mine[name]]), {"action": "approve"})
+        assert answer.status_code == 403
+        assert "Not in your role" in answer.content.decode()
+
+
+@pytest.mark.parametrize("url", ["/sign-in/", "/approvals/", "/nothing-here/", "/healthz"])
+def test_nothing_inline_is_allowed_anywhere(client: Browser, url: str) -> None:
+    client.force_login(factories.user(factories.client()))
+    answer = client.get(url)
+    policy = answer["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert "camera=()" in answer["Permissions-Policy"]
+
+
+def test_what_a_signed_in_person_sees_is_kept_by_no_shared_cache(client: Browser) -> None:
+    client.force_login(factories.user(factories.client()))
+    answer = client.get(reverse("approvals:queue"))
+    assert "private" in answer["Cache-Control"]
+    assert "HX-Target" in answer["Vary"]
+
+
+def test_pages_carry_no_inline_script_style_or_handler(client: Browser) -> None:
+    owner = factories.client()
+    mine = furnished(owner)
+    client.force_login(factories.user(owner, "reviewer", "leader", "admin"))
+    plain = [reverse(name) for name, arguments in GUARDED if not arguments and "csv" not in name]
+    own = [reverse(name, args=[mine[name]]) for name, arguments in GUARDED if name in mine]
+    for url in [*plain, *own]:
+        answer = client.get(url)
+        if answer.streaming or not answer.get("Content-Type", "").startswith("text/html"):
+            continue
+        page = answer.content.decode()
+        assert " style=" not in page, url
+        assert "<style" not in page, url
+        assert "<script>" not in page, url
+        assert not [word for word in ("onclick=", "onload=", "onsubmit=", "onchange=") if word in page], url
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        lambda ids: reverse("approvals:queue"),
+        lambda ids: reverse("approvals:detail", args=[ids["approvals:detail"]]),
+        lambda ids: reverse("approvals:outbox"),
+        lambda ids: reverse("approvals:outbox_detail", args=[ids["approvals:outbox_detail"]]),
+        lambda ids: reverse("approvals:tasks"),
+        lambda ids: reverse("approvals:audit"),
+        lambda ids: reverse("stops"),
+        lambda ids: reverse("prospects:list"),
+        lambda ids: reverse("prospects:funnel"),
+    ],
+    ids=["queue", "dossier", "outbox", "dispatch", "tasks", "audit", "stops", "prospects", "funnel"],
+)
+def test_a_page_asks_as_many_questions_of_many_rows_as_of_few(
+    client: Browser, address: Callable[[dict[str, int]], str]
+) -> None:
+    counts = []
+    for size in (1, 8):
+        owner = factories.client()
+        ids = furnished(owner, size=size)
+        client.force_login(factories.user(owner))
+        client.get(address(ids))
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            assert client.get(address(ids)).status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+    assert counts[0] <= 30
+
+
+def test_the_shell_costs_one_query_and_only_when_it_is_drawn(client: Browser) -> None:
+    owner = factories.client()
+    client.force_login(factories.user(owner))
+    with CaptureQueriesContext(connection) as whole:
+        client.get(reverse("stops"))
+    with CaptureQueriesContext(connection) as fragment:
+        client.get(reverse("stops"), headers={"HX-Request": "true", "HX-Target": "dialog"})
+    shell = [row for row in whole if "AS waiting" in row["sql"]]
+    assert len(shell) == 1
+    assert not [row for row in fragment if "AS waiting" in row["sql"]]
+
+
+def test_polling_answers_nothing_while_nothing_moved(client: Browser) -> None:
+    owner = factories.client()
+    furnished(owner)
+    client.force_login(factories.user(owner))
+    version = client.get(reverse("approvals:queue")).context["version"]
+    url = reverse("approvals:changes")
+    assert client.get(url, {"v": version}).status_code == 204
+    factories.request(factories.version(owner))
+    moved = client.get(url, {"v": version})
+    assert moved.status_code == 200
+    assert 'hx-swap-oob="true"' in moved.content.decode()
+
+
+def test_words_of_a_prospect_are_never_markup(client: Browser) -> None:
+    ruling: PlaybookVersion = factories.version()
+    owner = ruling.playbook.client
+    company = factories.company(owner, name="<script>alert(1)</script>")
+    who = factories.qualified(ruling, company=company, contact=factories.contact(owner, company))
+    row = factories.request(
+        words=factories.message(who, ruling, subject="<img src=x>"),
+        dossier={"why_now": {"text": "<b>now</b>"}, "risks": [{"level": "caution", "text": "<i>x</i>"}]},
+    )
+    client.force_login(factories.user(owner))
+    page = client.get(reverse("approvals:detail", args=[row.pk])).content.decode()
+    for markup in ("<script>alert", "<img src=x>", "<b>now", "<i>x"):
+        assert markup not in page
