@@ -22,7 +22,7 @@ from approvals.models import Dispatch
 from approvals.rules.sending import Outcome, SmtpStage
 from approvals.services import checks, settle
 from approvals.services.checks import Due, Obstacle
-from approvals.services.suppress import unsubscribe_url
+from approvals.services.suppress import link_in
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, PlaybookVersion
@@ -170,7 +170,7 @@ def _hand_over(dispatch: Dispatch) -> email.HandOff:
             subject=message.subject,
             body=message.body,
             sent_at=timezone.now(),
-            unsubscribe_url=unsubscribe_url(dispatch.client_id, dispatch.contact_id),
+            unsubscribe_url=link_in(message.body, dispatch.client_id, dispatch.contact_id),
             references=_thread(dispatch),
         )
     )

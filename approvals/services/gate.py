@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date
 from approvals.models import ConsentBasis, Dispatch, Message
 from approvals.rules import compliance, quality
 from approvals.rules.content import Content, content_hash, sender_address
-from approvals.services.suppress import suppressed, unsubscribe_url
+from approvals.services.suppress import link_in, suppressed
 from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
 from prospects.models import Contact, Evidence, Prospect
 
@@ -89,7 +89,7 @@ def compliance_of(
         body=message.body,
         postal_address=client.postal_address,
         privacy_url=client.privacy_url,
-        unsubscribe_url=unsubscribe_url(client.pk, contact.pk),
+        unsubscribe_url=link_in(message.body, client.pk, contact.pk),
         details_source=person.details_source,
         details_collected_on=person.details_collected_on,
         has_prior_thread=person.touches > 0,
@@ -165,7 +165,7 @@ def quality_of(
         suppressed=person.suppressed,
         sender_name=client.sender_name,
         postal_address=client.postal_address,
-        unsubscribe_url=unsubscribe_url(client.pk, person.contact.pk),
+        unsubscribe_url=link_in(body, client.pk, person.contact.pk),
         identity_required=message.channel == Channel.EMAIL,
     )
     return quality.grade_message(draft)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from prospects.models import Contact
 from salesops.logs import current_trace_id
 
 Scope = Suppression.Scope
+_LINK = re.compile(r"(https?://[^\s<>]+/u/([A-Za-z0-9_-]{43})/)")
 
 
 def _secrets(purpose: str = "suppression") -> Iterator[bytes]:
@@ -138,6 +140,14 @@ def unsubscribe_url(client_id: int, contact_id: int) -> str:
     """The link that stops all mail of this client to this contact. The same pair always has the same link."""
     token = tokens.token(next(_secrets("unsubscribe")), client_id, contact_id)
     return f"{settings.PUBLIC_URL.rstrip('/')}{reverse('unsubscribe', args=[token])}"
+
+
+def link_in(body: str, client_id: int, contact_id: int) -> str:
+    """The link in these words that unsubscribes this contact, or "". Its host is the one we had when it was written."""
+    for url, token in _LINK.findall(body):
+        if tokens.read(_secrets("unsubscribe"), token) == (client_id, contact_id):
+            return str(url)
+    return ""
 
 
 def contact_of_token(token: str) -> Contact | None:

@@ -25,7 +25,7 @@ from tests.approvals.post_office import free_port
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 SENDS = int(os.environ.get("CHAOS_SENDS", "200" if ROUNDS > 1 else "40"))
-APPROVING_SECONDS = SENDS * 0.15
+APPROVING_SECONDS = max(15.0, SENDS * 0.2)
 SETTLE_SECONDS = 240
 
 pytestmark = pytest.mark.chaos

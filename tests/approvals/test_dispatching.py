@@ -48,6 +48,14 @@ def test_an_approved_message_goes_out_once_exactly_as_approved(at_work, office):
     assert (after.status, after.mode, after.attempts) == ("accepted", "sandbox", 1)
 
 
+def test_a_move_to_another_address_of_ours_does_not_void_what_was_approved(at_work, office, settings):
+    sent = at_work.approved()
+    settings.PUBLIC_URL = "https://new.example"
+    dispatch.sweep(at=soon())
+    [mail] = office.mail
+    assert mail["List-Unsubscribe"].strip("<>") in words(mail)
+
+
 def test_what_went_out_becomes_an_event_a_signal_a_stage_and_an_audit_entry(at_work, office):
     sent = at_work.approved()
     dispatch.sweep(at=soon())
