@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from prospects.services import converge, funnel_cells
+from prospects.services import converge, funnel_cells, import_uploads
 
 
 @shared_task(name="prospects.tasks.converge_batch")
@@ -26,3 +26,15 @@ def sweep_convergences() -> None:
 def sweep_funnel() -> None:
     """Let the funnel's summary cells follow what changed."""
     funnel_cells.sweep_funnel()
+
+
+@shared_task(name="prospects.tasks.run_import", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def run_import(batch_id: int) -> None:
+    """Import an uploaded file; a second delivery finds the first at work and leaves."""
+    import_uploads.run_stored(batch_id)
+
+
+@shared_task(name="prospects.tasks.sweep_imports", queue="default")
+def sweep_imports() -> None:
+    """Find imports that nobody is working on."""
+    import_uploads.sweep(at=timezone.now())

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from prospects.views import funnel, prospects
+from prospects.views import funnel, imports, prospects
 
 app_name = "prospects"
 
 urlpatterns = [
     path("prospects/", prospects.prospect_list, name="list"),
     path("prospects/export.csv", prospects.prospect_csv, name="export"),
+    path("prospects/import/", imports.import_list, name="imports"),
+    path("prospects/import/<int:pk>/", imports.import_page, name="import"),
+    path("prospects/import/<int:pk>/mapping/", imports.import_mapping, name="import_mapping"),
+    path("prospects/import/<int:pk>/start/", imports.import_start, name="import_start"),
+    path("prospects/import/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
+    path("prospects/import/<int:pk>/rejected.csv", imports.import_errors, name="import_errors"),
     path("prospects/<int:pk>/", prospects.prospect_page, name="detail"),
     path("funnel/", funnel.funnel_page, name="funnel"),
     path("funnel/stages.csv", funnel.funnel_csv, name="funnel_csv"),

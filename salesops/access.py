@@ -9,14 +9,15 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from playbooks.models import Client, Role, User
 from salesops.partials import render_page
 
 P = ParamSpec("P")
-View = Callable[Concatenate["ClientRequest", P], HttpResponse]
-AnyView = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate["ClientRequest", P], HttpResponseBase]
+AnyView = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 class ClientRequest(HttpRequest):
@@ -38,7 +39,7 @@ def require_role(*roles: Role) -> Callable[[View[P]], AnyView[P]]:
 
     def decorate(view: View[P]) -> AnyView[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             if getattr(request, "client", None) is None:

@@ -7,6 +7,7 @@ in the transaction that made the change.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -122,15 +123,13 @@ def _recount_days(cursor: Any, playbook: Playbook, zone: str, days: list[date]) 
 
 
 def _arguments(playbook: Playbook, zone: str) -> dict[str, Any]:
-    pairs = [(stage, later) for stage in stages.PROSPECT_STAGES for later in onward_stages(stage)]
     return {
         "client": playbook.client_id,
         "playbook": playbook.pk,
         "zone": zone,
         "lost": list(stages.LOST),
         "edges": list(DURATION_EDGES),
-        "onward_from": [stage for stage, _ in pairs],
-        "onward_to": [later for _, later in pairs],
+        "onward": json.dumps({stage: onward_stages(stage) for stage in stages.PROSPECT_STAGES}),
     }
 
 
@@ -162,53 +161,52 @@ _MOVED_ON_DAYS = sql.SQL("""
      AND t.at < (wanted.day + 1)::timestamp AT TIME ZONE %(zone)s
 """)
 
-# One statement: moves → first stays per stage → their outcomes → cells. A birth is the move with seq 0.
+# One statement: moves → first stays per stage → their outcomes → cells. A birth is the move with seq 0, and seq has no
+# gaps, so it is also the place in the path. Windows and arrays only: a self-join of a CTE would be planned blindly.
 _COUNT = sql.SQL("""
-    WITH scope AS ({scope}), people AS MATERIALIZED (
-        SELECT id, created_at, segment, source, route, tier FROM prospects_prospect
-        WHERE id IN (SELECT id FROM scope) AND playbook_id = %(playbook)s
-    ), moves AS (
-        SELECT id, 0 AS seq, 'sourced'::text AS stage, created_at AS at, NULL::bigint AS version FROM people
+    WITH scope AS ({scope}), moves AS (
+        SELECT id, 0 AS seq, 'sourced'::text AS stage, created_at AS at, NULL::bigint AS version,
+            created_at AS came_in, segment, source, route, tier
+        FROM prospects_prospect WHERE id IN (SELECT id FROM scope) AND playbook_id = %(playbook)s
         UNION ALL
-        SELECT t.prospect_id, t.seq, t.to_stage, t.at, t.playbook_version_id
-        FROM prospects_stagetransition t JOIN people ON people.id = t.prospect_id WHERE t.pipeline = 'prospect'
-    ), stays AS MATERIALIZED (
-        SELECT id, seq, stage, at,
-            coalesce(version, lead(version) OVER life) AS version,
-            lead(at) OVER life AS left_at,
+        SELECT p.id, t.seq, t.to_stage, t.at, t.playbook_version_id, p.created_at, segment, source, route, tier
+        FROM prospects_prospect p JOIN prospects_stagetransition t ON t.prospect_id = p.id AND t.pipeline = 'prospect'
+        WHERE p.id IN (SELECT id FROM scope) AND p.playbook_id = %(playbook)s
+    ), stays AS (
+        SELECT *, lead(at) OVER life AS left_at,
+            coalesce(version, lead(version) OVER life) AS entry_version,
             row_number() OVER (PARTITION BY id, stage ORDER BY seq) AS visit,
-            last_value(stage) OVER whole AS now_stage,
-            last_value(at) OVER whole AS now_since
+            array_agg(stage) OVER whole AS path, array_agg(at) OVER whole AS times,
+            nth_value(version, 2) OVER whole AS first_version
         FROM moves
         WINDOW life AS (PARTITION BY id ORDER BY seq),
             whole AS (PARTITION BY id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-    ), exits AS (
-        SELECT id, stage, max(left_at) AS last_left_at FROM stays GROUP BY id, stage
-    ), onward AS (
-        SELECT a.id, a.stage, min(b.at) AS at
-        FROM stays a JOIN stays b ON b.id = a.id AND b.seq > a.seq
-        JOIN unnest(%(onward_from)s::text[], %(onward_to)s::text[]) AS later(stage, next)
-          ON later.stage = a.stage AND later.next = b.stage
-        WHERE a.visit = 1 GROUP BY a.id, a.stage
+    ), looked_ahead AS (
+        SELECT s.*, path[cardinality(path)] AS now_stage, times[cardinality(times)] AS now_since,
+            ahead.onward_at, ahead.last_left_at
+        FROM stays s CROSS JOIN LATERAL (
+            SELECT min(step.at) FILTER (WHERE (%(onward)s::jsonb -> s.stage) ? step.stage AND n > s.seq + 1)
+                    AS onward_at,
+                max(step.at) FILTER (WHERE n > 1 AND s.path[n - 1] = s.stage) AS last_left_at
+            FROM unnest(s.path, s.times) WITH ORDINALITY AS step(stage, at, n)
+        ) AS ahead WHERE s.visit = 1
     ), outcomes AS (
-        SELECT s.id, s.stage, s.at, s.left_at, s.version,
-            CASE WHEN o.at IS NOT NULL THEN 'on' WHEN s.now_stage = s.stage THEN 'open'
-                 WHEN s.now_stage = ANY(%(lost)s) THEN 'lost' ELSE 'aside' END AS outcome,
-            CASE WHEN o.at IS NOT NULL THEN o.at WHEN s.now_stage = s.stage THEN NULL
-                 WHEN s.now_stage = ANY(%(lost)s) THEN s.now_since ELSE e.last_left_at END AS outcome_at
-        FROM stays s JOIN exits e USING (id, stage) LEFT JOIN onward o USING (id, stage) WHERE s.visit = 1
+        SELECT *,
+            CASE WHEN onward_at IS NOT NULL THEN 'on' WHEN now_stage = stage THEN 'open'
+                 WHEN now_stage = ANY(%(lost)s) THEN 'lost' ELSE 'aside' END AS outcome,
+            CASE WHEN onward_at IS NOT NULL THEN onward_at WHEN now_stage = stage THEN NULL
+                 WHEN now_stage = ANY(%(lost)s) THEN now_since ELSE last_left_at END AS outcome_at
+        FROM looked_ahead
     ), units AS MATERIALIZED (
-        SELECT u.id, u.stage, u.outcome, p.segment, p.source, p.route, p.tier,
-            coalesce(u.version::text, '') AS version,
-            (u.at AT TIME ZONE %(zone)s)::date AS entered_day,
-            (u.outcome_at AT TIME ZONE %(zone)s)::date AS outcome_day,
-            (p.created_at AT TIME ZONE %(zone)s)::date AS came_day,
-            floor(extract(epoch FROM u.at))::bigint AS entered,
-            extract(epoch FROM greatest(u.left_at, CASE WHEN u.left_at IS NOT NULL THEN u.at END) - u.at) AS stay,
-            extract(epoch FROM greatest(u.outcome_at, CASE WHEN u.outcome_at IS NOT NULL THEN u.at END) - u.at) AS wait
-        FROM outcomes u JOIN people p ON p.id = u.id
-    ), born AS (
-        SELECT id, version FROM units WHERE stage = 'sourced'
+        SELECT stage, outcome, segment, source, route, tier,
+            coalesce(entry_version::text, '') AS version, coalesce(first_version::text, '') AS first_version,
+            (at AT TIME ZONE %(zone)s)::date AS entered_day,
+            (outcome_at AT TIME ZONE %(zone)s)::date AS outcome_day,
+            (came_in AT TIME ZONE %(zone)s)::date AS came_day,
+            floor(extract(epoch FROM at))::bigint AS entered,
+            extract(epoch FROM greatest(left_at, CASE WHEN left_at IS NOT NULL THEN at END) - at) AS stay,
+            extract(epoch FROM greatest(outcome_at, CASE WHEN outcome_at IS NOT NULL THEN at END) - at) AS wait
+        FROM outcomes
     ), filed AS (
         SELECT 'entered' AS basis, entered_day AS day, stage, outcome, version, segment, source, route, tier,
             coalesce(width_bucket(stay, %(edges)s::numeric[]), -1) AS stay_bucket,
@@ -221,8 +219,8 @@ _COUNT = sql.SQL("""
             entered, floor(wait)::bigint
         FROM units WHERE outcome_day IS NOT NULL
         UNION ALL
-        SELECT 'reached', came_day, stage, '', born.version, segment, source, route, tier, -1, -1, entered, 0
-        FROM units JOIN born USING (id)
+        SELECT 'reached', came_day, stage, '', first_version, segment, source, route, tier, -1, -1, 0, 0
+        FROM units
     )
     INSERT INTO prospects_funnelcell (client_id, playbook_id, grain, value, basis, day, stage, outcome,
         segment, source, route, tier, version, stay_bucket, outcome_bucket, n, entered_sum, stay_sum)

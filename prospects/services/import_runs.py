@@ -43,7 +43,7 @@ EXAMPLES = 3
 MAX_LISTED = 100
 COUNTS = ("created", "updated", "merged", "unchanged", "rejected")
 _CLIENT_LOCK = 0x1A90
-_BATCH_LOCK = 0x1A91
+BATCH_LOCK = 0x1A91
 
 ParsedT = TypeVar("ParsedT")
 
@@ -338,7 +338,7 @@ def run_batch(batch: ImportBatch, source: SourceFile, importer: Importer[ParsedT
     resumed by the next run of the same file).
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_BATCH_LOCK, batch.pk])
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [BATCH_LOCK, batch.pk])
         if not cursor.fetchone()[0]:
             raise AlreadyRunning(f"{batch.file_name} is being imported right now.")
     try:
@@ -346,7 +346,7 @@ def run_batch(batch: ImportBatch, source: SourceFile, importer: Importer[ParsedT
         return _run_locked(batch, source, importer)
     finally:
         with suppress(Exception), connection.cursor() as cursor:  # a dead connection has let go of it anyway
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_BATCH_LOCK, batch.pk])
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [BATCH_LOCK, batch.pk])
 
 
 def _run_locked(batch: ImportBatch, source: SourceFile, importer: Importer[ParsedT]) -> Report:
