@@ -49,7 +49,7 @@ def test_an_approved_message_goes_out_once_exactly_as_approved(at_work, office):
 
 
 def test_a_move_to_another_address_of_ours_does_not_void_what_was_approved(at_work, office, settings):
-    sent = at_work.approved()
+    at_work.approved()
     settings.PUBLIC_URL = "https://new.example"
     dispatch.sweep(at=soon())
     [mail] = office.mail
