@@ -279,8 +279,10 @@ class ProspectHost:
             place.reason = judged.reason[:500]
             place.missing = [*judged.missing, *context.notes]
             place.next_action = _next_action(context, place.missing)[:200]
-            place.converged_no = max(context.facts_no, context.newest_no)
-            place.version_id = scope.playbook.id
+            if scope.depth is not Depth.EARLY:
+                # A first verdict is not the whole work: an early convergence leaves everybody due.
+                place.converged_no = max(context.facts_no, context.newest_no)
+                place.version_id = scope.playbook.id
             counts[judged.verdict] += 1
         return counts
 

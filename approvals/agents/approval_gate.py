@@ -18,7 +18,7 @@ from prospects.rules.scoring import Composite, EvidenceItem, IcpModel
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import RequestProposal, moment
 from salesops.runtime.views import EvaluationView, EvidenceView, MessageView, PlaybookView, ProspectView
-from salesops.runtime.words import ImplementationKind, Key, Phase, Team
+from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 SCHEMA = 1
 _CARD = "icp"
@@ -310,4 +310,5 @@ AGENT = Agent(
     reads=frozenset({Key.EVALUATIONS}),
     writes=frozenset({Key.PROPOSALS}),
     implementations={ImplementationKind.RULES: Implementation(run)},
+    depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

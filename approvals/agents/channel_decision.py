@@ -16,7 +16,7 @@ from typing import Any
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import EvaluationProposal
 from salesops.runtime.views import ChannelPolicyView, ContactView, MessageView, PlaybookView, ProspectView
-from salesops.runtime.words import ImplementationKind, Key, Phase, Team
+from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 NOTHING = "none"
 _LABELS = {"email": "E-mail", "call": "Call", "linkedin": "LinkedIn", "sms": "SMS"}
@@ -203,4 +203,5 @@ AGENT = Agent(
     reads=frozenset({Key.STRATEGIES, Key.CONSTRAINTS}),
     writes=frozenset({Key.EVALUATIONS}),
     implementations={ImplementationKind.RULES: Implementation(run)},
+    depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

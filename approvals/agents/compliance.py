@@ -11,7 +11,7 @@ from approvals.rules import compliance, quality
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import VerdictProposal
 from salesops.runtime.views import ContactView, MessageView, ProspectView
-from salesops.runtime.words import ImplementationKind, Key, Phase, Team
+from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 
 def run(batch: Batch, tools: Tools) -> Answers:
@@ -150,4 +150,5 @@ AGENT = Agent(
     reads=frozenset({Key.STRATEGIES}),
     writes=frozenset({Key.STRATEGIES}),
     implementations={ImplementationKind.RULES: Implementation(run)},
+    depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

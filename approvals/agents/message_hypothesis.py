@@ -20,7 +20,7 @@ from prospects.rules.wording import FactWords, fact_words, template_values
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal, Proposal
 from salesops.runtime.views import ContactView, EvidenceView, PropositionView, ProspectView, TemplateView
-from salesops.runtime.words import ImplementationKind, Key, Phase, Refused, Team
+from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Refused, Team
 
 FIRST_ROUND = 3
 _CARD = "icp"
@@ -252,4 +252,5 @@ AGENT = Agent(
     reads=frozenset({Key.HYPOTHESES, Key.SIGNALS, Key.STRATEGIES}),
     writes=frozenset({Key.STRATEGIES}),
     implementations={ImplementationKind.RULES: Implementation(run)},
+    depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,11 +17,13 @@ from django.utils import timezone
 from prospects.models import Convergence, Diagnostic
 from prospects.runtime_loading import fetch
 from salesops.runtime.engine import Outcome
+from salesops.runtime.words import Depth
 
 _SPACE = 0x5A1E5 << 40  # keeps our keys apart from every other advisory lock
 _DUE = """
 p.playbook_id = %(playbook)s AND p.id > %(after)s AND p.id <= %(up_to)s
 AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s)
+AND (NOT %(early)s OR p.verdict = '')
 AND NOT EXISTS (
     SELECT 1 FROM playbooks_stop s WHERE s.level = 'prospect' AND s.target_id = p.id AND s.client_id = p.client_id
     AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until > now()))
@@ -37,9 +40,19 @@ class Claim:
     exhausted: bool
 
 
-def extent(playbook_id: int, version_id: int, limit: int | None) -> tuple[int, int]:
-    """The highest prospect id a new convergence covers, and how many due prospects lie up to it."""
-    given = {"playbook": playbook_id, "version": version_id, "after": 0, "up_to": _FOREVER, "limit": limit}
+def extent(playbook_id: int, version_id: int, depth: str, limit: int | None) -> tuple[int, int]:
+    """The highest prospect id a new convergence covers, and how many due prospects lie up to it.
+
+    An early convergence takes those nobody has judged yet, and leaves them due for the whole one.
+    """
+    given = {
+        "playbook": playbook_id,
+        "version": version_id,
+        "early": depth == Depth.EARLY,
+        "after": 0,
+        "up_to": _FOREVER,
+        "limit": limit,
+    }
     ((up_to, total),) = fetch(
         f"SELECT coalesce(max(id), 0), count(*) FROM (SELECT p.id FROM prospects_prospect p WHERE {_DUE}"  # noqa: S608
         " ORDER BY p.id LIMIT %(limit)s) due",
@@ -54,10 +67,11 @@ def remaining(convergence: Convergence) -> bool:
     return bool(rows)
 
 
-def _given(convergence: Convergence, after: int) -> dict[str, int]:
+def _given(convergence: Convergence, after: int) -> dict[str, Any]:
     return {
         "playbook": convergence.playbook_id,
         "version": convergence.version_id,
+        "early": convergence.depth == Depth.EARLY,
         "after": after,
         "up_to": convergence.up_to_id,
     }

@@ -184,7 +184,7 @@ def _create(
     seed: int,
     clock: datetime,
 ) -> Convergence:
-    up_to, total = claims.extent(playbook.pk, version.pk, limit)
+    up_to, total = claims.extent(playbook.pk, version.pk, depth, limit)
     convergence = Convergence.objects.create(
         client=client, playbook=playbook, version=version, depth=depth, seed=seed, clock=clock, limit=limit,
         up_to_id=up_to, total=total, created_by=actor, heartbeat_at=timezone.now(),

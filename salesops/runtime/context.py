@@ -142,3 +142,8 @@ class Context:
             "evidence": {e.id: f"{e.scorecard}.{e.criterion}" for e in self.evidence.values()},
             "message": {m.id: f"{m.channel}.{m.template_key}" for m in self.messages},
         }
+
+    def literals(self) -> Mapping[str, str]:
+        """Texts that only this installation writes so, and what stands for them where runs are compared."""
+        link = self.contact.unsubscribe_url if self.contact is not None else ""
+        return {link: "{unsubscribe}"} if link else {}

@@ -21,11 +21,12 @@ _TABLES = {
 _ROW_BOUND = {"id", "evidence_ids", "signal_ids", "facts_no", "content_hash", "evidence_id", "message_id"}
 
 
-def canonical(proposal: Proposal, names: Names) -> bytes:
-    """The proposal as bytes without this database's ids. Key order is that of the type, so it never varies."""
-    if not proposal.identities:
-        return proposal.model_dump_json().encode()
-    parts = [proposal.model_dump_json(exclude=set(proposal.identities))]
+def canonical(proposal: Proposal, names: Names, literals: Mapping[str, str]) -> bytes:
+    """The proposal as bytes without this database's ids. Key order is that of the type, so it never varies.
+
+    ``literals`` are texts of this installation alone (a signed link), with what stands for them.
+    """
+    parts = [proposal.model_dump_json(exclude=set(proposal.identities) or None)]
     for name in sorted(proposal.identities):
         value = getattr(proposal, name)
         if name in _TABLES:
@@ -34,7 +35,10 @@ def canonical(proposal: Proposal, names: Names) -> bytes:
             parts.extend(f"{c.kind}:{c.sentence}={_named(c.evidence_ids, names.get('evidence', {}))}" for c in value)
         elif name == "dossier":
             parts.append(json.dumps(_without_rows(value), sort_keys=True, default=str))
-    return "\n".join(parts).encode()
+    text = "\n".join(parts)
+    for literal, stand_in in literals.items():
+        text = text.replace(literal, stand_in)
+    return text.encode()
 
 
 def _named(ids: int | Sequence[int] | None, names: Mapping[int, str]) -> str:

@@ -176,14 +176,14 @@ class _BatchRun:
         """Validate and promote one prospect's proposals."""
         kept: list[str] = []
         canonical: list[bytes] = []
-        names = context.stable_names() if raw else {}
+        names, literals = (context.stable_names(), context.literals()) if raw else ({}, {})
         for item in raw:
             proposal = parse(item)
             if isinstance(proposal, Objection):
                 self._refuse(agent, run, proposal)
                 continue
             kept.append(proposal.model_dump_json())
-            canonical.append(digest.canonical(proposal, names))
+            canonical.append(digest.canonical(proposal, names, literals))
             if isinstance(proposal, NoteProposal):
                 self._find(agent, run, Objection(proposal.kind, proposal.message, proposal.detail))
                 continue
