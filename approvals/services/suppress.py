@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.encoding import force_bytes
 
 from approvals.models import ApprovalRequest, DeliveryEvent, Dispatch, Suppression
 from approvals.rules import unsubscribe as tokens
@@ -28,7 +29,7 @@ _LINK = re.compile(r"(https?://[^\s<>]+/u/([A-Za-z0-9_-]{43})/)")
 def _secrets(purpose: str = "suppression") -> Iterator[bytes]:
     """A key for this purpose from the present secret, then from each earlier one."""
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        yield hashlib.sha256(f"salesops.{purpose}:{secret}".encode()).digest()
+        yield hashlib.sha256(f"salesops.{purpose}:".encode() + force_bytes(secret)).digest()
 
 
 def key_hash(scope: str, key: str) -> str:

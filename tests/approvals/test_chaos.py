@@ -35,7 +35,7 @@ pytestmark = pytest.mark.chaos
 
 @pytest.fixture
 def surroundings() -> Iterator[dict[str, str]]:
-    """A data folder and ports of its own, engines set as in production, and claims that run out soon enough to watch."""
+    """Data and ports of its own, engines set as in production, and claims that run out soon enough to watch."""
     hidden = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
     kept = {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PYTEST")}
     data = Path(tempfile.mkdtemp(prefix="salesops-chaos-"))
