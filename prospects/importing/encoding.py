@@ -38,7 +38,7 @@ _MULTI_BYTE = frozenset(
     {"shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "gb2312", "big5", "cp950", "euc_kr", "cp949"}
 )
 _ASCII = bytes(range(128))
-_CONTROL = bytes(set(range(32)) - {9, 10, 12, 13, 26}) + b"\x7f"
+_CONTROL = bytes(set(range(1, 32)) - {9, 10, 12, 13, 26}) + b"\x7f"
 _MAGIC = (
     (b"PK\x03\x04", "This is an Excel workbook or a zip archive. Save the sheet as CSV and import that."),
     (b"\xd0\xcf\x11\xe0", "This is an old Excel workbook. Save the sheet as CSV and import that."),
