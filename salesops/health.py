@@ -124,5 +124,8 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 def readyz(_request: HttpRequest) -> JsonResponse:
     """Answer 200 when everything needed works, else 503; the JSON names what does not."""
     report = readiness()
-    ready = all(check["ok"] for check in report.values())
+    failing = sorted(name for name, check in report.items() if not check["ok"])
+    if failing:
+        log.warning("not_ready", failing=failing)
+    ready = not failing
     return JsonResponse({"ready": ready, "checks": report}, status=200 if ready else 503)

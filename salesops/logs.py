@@ -97,12 +97,13 @@ def _formatter() -> logging.Formatter:
 
 
 class _NotHealth(logging.Filter):
-    """Leaves out the health pages that went well: something asks for them every few seconds."""
+    """Leaves out requests for the health pages, one every few seconds; what is wrong they log themselves."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = record.msg
-        asked = event.get("request") if isinstance(event, dict) else None
-        return asked not in {"GET /healthz", "GET /readyz"} or record.levelno > logging.INFO
+        if isinstance(event, dict):
+            return event.get("request") not in {"GET /healthz", "GET /readyz"}
+        return not (record.name == "django.request" and record.getMessage().endswith(": /readyz"))
 
 
 def config() -> dict[str, Any]:

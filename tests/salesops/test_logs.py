@@ -69,10 +69,12 @@ def test_the_trace_id_is_made_once_and_then_stays() -> None:
     structlog.contextvars.clear_contextvars()
 
 
-def test_health_pages_that_went_well_are_not_logged() -> None:
-    keep = logs._NotHealth().filter
-    record = logging.LogRecord("x", logging.INFO, "", 0, {"request": "GET /healthz"}, None, None)
-    assert not keep(record)
-    record.levelno = logging.ERROR
-    assert keep(record)
-    assert keep(logging.LogRecord("x", logging.INFO, "", 0, {"request": "GET /funnel/"}, None, None))
+def test_requests_for_the_health_pages_are_not_logged() -> None:
+    def kept(logger: str, message: object, *args: object) -> bool:
+        return logs._NotHealth().filter(logging.LogRecord(logger, logging.INFO, "", 0, message, args, None))
+
+    assert not kept("django_structlog", {"request": "GET /healthz"})
+    assert not kept("django.request", "%s: %s", "Service Unavailable", "/readyz")
+    assert kept("salesops.health", {"event": "not_ready"})
+    assert kept("django_structlog", {"request": "GET /funnel/"})
+    assert kept("django.request", "%s: %s", "Internal Server Error", "/funnel/")
