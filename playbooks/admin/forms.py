@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.db import models
 
 from playbooks.criteria import CATEGORIES, LAYERS
 from playbooks.document import ROWS
@@ -65,8 +68,23 @@ class ParamsField(forms.CharField):
             return True
 
 
+class LinesField(forms.CharField):
+    """Text of several lines, kept as written: browsers send CR LF, playbooks hold LF."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{**kwargs, "strip": False})
+
+    def to_python(self, value: Any) -> str | None:
+        text = super().to_python(value)
+        return text.replace("\r\n", "\n").replace("\r", "\n") if text else text
+
+
 class WordsField(forms.CharField):
     """A list as words with commas between them."""
+
+    def __init__(self, *, base_field: Any = None, **kwargs: Any) -> None:
+        del base_field  # of array columns, whose items are words
+        super().__init__(**kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, (list, tuple)) else value
@@ -85,6 +103,15 @@ class WordsField(forms.CharField):
 
     def run_validators(self, value: Any) -> None:
         """The model's validators judge the list; those of text do not apply."""
+
+
+#: For ``formfield_overrides``: how the admin shows columns of long text and of words.
+#: (A column's callable default would make Django compare with a hidden copy instead of the stored value.)
+PLAIN_FIELDS: dict[Any, Any] = {
+    models.TextField: {"form_class": LinesField, "widget": AdminTextareaWidget},
+    ArrayField: {"form_class": WordsField, "widget": AdminTextInputWidget, "max_length": None,
+                 "show_hidden_initial": False},
+}  # fmt: skip
 
 
 class ChoiceListField(forms.MultipleChoiceField):

@@ -128,6 +128,7 @@ class UserAdmin(TenantAdmin):
 @admin.register(Client)
 class ClientAdmin(TenantAdmin):
     client_path = "pk"
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     list_display = ("name", "slug", "sandbox", "sender_email", "time_zone")
     ordering = ("name",)
     readonly_fields = ("slug", "sandbox", "created_at")

@@ -96,6 +96,7 @@ class DraftRows:
     """Mixin for inlines: rows can be changed while their version is a draft."""
 
     extra = 0
+    formfield_overrides = forms.PLAIN_FIELDS
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
@@ -170,15 +171,22 @@ def _section_columns(section: str) -> tuple[str, ...]:
     return tuple(slot.at for slot in SECTIONS[section] if slot.name != "change_note")
 
 
+_FIELDSETS: Any = (
+    ("Version", {"fields": (("playbook", "number", "status"), ("created_by", "activated_at"), "change_note")}),
+    *((_section_title(name), {"fields": _section_columns(name)}) for name in SECTIONS),
+)
+
+
 @admin.register(PlaybookVersion)
 class PlaybookVersionAdmin(TenantAdmin):
     client_path = "playbook__client"
     form = forms.VersionForm
+    formfield_overrides = forms.PLAIN_FIELDS
     list_display = ("playbook", "client", "number", "status", "activated_at", "change_note")
     list_display_links = ("playbook", "number")
     list_filter = ("status",)
     list_select_related = ("playbook__client",)
-    ordering = ("playbook", "-number")
+    ordering = ("playbook", "-number")  # type: ignore[assignment]
     readonly_fields = ("playbook", "number", "status", "created_by", "created_at", "activated_at", "activated_by")
     change_form_template = "admin/playbooks/version_form.html"
     inlines = (
@@ -191,10 +199,7 @@ class PlaybookVersionAdmin(TenantAdmin):
         AgentAssignmentInline,
         BrandRuleInline,
     )
-    fieldsets: Any = (
-        ("Version", {"fields": (("playbook", "number", "status"), ("created_by", "activated_at"), "change_note")}),
-        *((_section_title(name), {"fields": _section_columns(name)}) for name in SECTIONS),
-    )
+    fieldsets = _FIELDSETS
 
     @admin.display(ordering="playbook__client__name")
     def client(self, version: PlaybookVersion) -> str:
@@ -251,14 +256,15 @@ class PlaybookVersionAdmin(TenantAdmin):
 class PlaybookAdmin(TenantAdmin):
     list_display = ("name", "client", "kind", "slug", "ruling", "versions")
     list_select_related = ("client",)
-    ordering = ("client", "name")
+    ordering = ("client", "name")  # type: ignore[assignment]
     fields = ("client", "name", "slug", "kind")
     search_fields = ("name", "slug")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         active = PlaybookVersion.objects.active().filter(playbook=OuterRef("pk"))
-        rows: QuerySet[Any] = super().get_queryset(request)
-        return rows.annotate(ruling_number=Subquery(active.values("number")[:1]))
+        number = Subquery(active.values("number")[:1])
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(ruling_number=number)
+        return rows
 
     @admin.display(description="Rules today")
     def ruling(self, playbook: Any) -> str:

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from playbooks.models import (
+    AgentPermission,
+    AuditEntry,
+    Client,
+    Membership,
+    Playbook,
+    PlaybookVersion,
+    Role,
+    Stop,
+    User,
+)
+from playbooks.queries import document_of
+from playbooks.services import drafts, lifecycle
+from playbooks.shipped import contacts
+from playbooks.yaml_io import parse
+from salesops.admin_site import FactAdmin
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+DEMO = parse((contacts.HERE / "demo.yaml").read_text())
+# Enough of it to be a playbook; the admin's page grows with every row.
+DEMO.rows |= {"criteria": DEMO.rows["criteria"][:9], "templates": DEMO.rows["templates"][:1], "sequences": []}
+
+
+@pytest.fixture
+def draft() -> PlaybookVersion:
+    return drafts.load_document(DEMO, client=factories.client(slug="demo"), actor=None)[0]
+
+
+@pytest.fixture
+def boss(draft: PlaybookVersion) -> User:
+    return factories.user(draft.playbook.client, Role.ADMIN, is_staff=True)
+
+
+@pytest.fixture
+def browser(boss: User) -> Browser:
+    return signed_in(boss)
+
+
+def signed_in(user: User) -> Browser:
+    browser = Browser()
+    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return browser
+
+
+def change_url(version: PlaybookVersion) -> str:
+    return reverse("admin:playbooks_playbookversion_change", args=[version.pk])
+
+
+def posted(browser: Browser, url: str) -> dict[str, Any]:
+    """What a browser would post back if the person changed nothing."""
+    page = browser.get(url)
+    inlines = page.context["inline_admin_formsets"]
+    forms = [page.context["adminform"].form, *(form for inline in inlines for form in inline.formset.forms)]
+    data: dict[str, Any] = {}
+    for form in forms:
+        for bound in form:
+            value = bound.value()
+            if value is None or value is False:
+                continue
+            prepared = bound.field.prepare_value(value) if hasattr(bound.field, "prepare_value") else value
+            sent = prepared if isinstance(prepared, (list, str)) else str(prepared)
+            data[bound.html_name] = sent.replace("\n", "\r\n") if isinstance(sent, str) else sent
+            if value is True:
+                data[bound.html_name] = "on"
+    for inline in inlines:
+        for bound in inline.formset.management_form:
+            data[bound.html_name] = bound.value()
+    return data
+
+
+def problems(page: Any) -> str:
+    return re.sub(r"\s+", " ", " ".join(re.findall(r'<ul class="errorlist.*?</ul>', page.content.decode(), re.DOTALL)))
+
+
+def test_saving_a_draft_unchanged_changes_nothing(browser: Browser, draft: PlaybookVersion) -> None:
+    answer = browser.post(change_url(draft), posted(browser, change_url(draft)))
+    assert answer.status_code == 302, problems(answer)
+    assert document_of(PlaybookVersion.objects.get(pk=draft.pk)) == DEMO
+    assert not AuditEntry.objects.filter(event="playbook.edited").exists()
+
+
+def test_a_draft_is_edited_with_its_rows_and_the_edit_is_in_the_audit_log(
+    browser: Browser, draft: PlaybookVersion, boss: User
+) -> None:
+    data = posted(browser, change_url(draft)) | {
+        "hot_threshold": "72",
+        "icp_industries": "B2B, Education",
+        "criteria-1-params": "attribute: employees\nminimum: 5\nmaximum: 50",
+    }
+    assert browser.post(change_url(draft), data).status_code == 302
+    saved = PlaybookVersion.objects.get(pk=draft.pk)
+    assert (saved.hot_threshold, saved.icp_industries) == (72.0, ["B2B", "Education"])
+    assert saved.criteria.get(key="size").params == {"attribute": "employees", "minimum": 5, "maximum": 50}
+    entry = AuditEntry.objects.get(event="playbook.edited")
+    assert (entry.actor, entry.detail["rows"]) == (boss, {"criteria": 1})
+    assert entry.detail["fields"] == ["hot_threshold", "icp_industries"]
+
+
+WRONG = (
+    ({"weight_firmographic": "34"}, "they sum to 99"),
+    ({"hot_threshold": "10"}, "hot above warm"),
+    ({"icp_industries": "", "icp_employees_min": "", "icp_employees_max": ""}, "an empty customer profile"),
+    ({"emails_per_day": "0"}, "a daily limit above 0"),
+    ({"countries": "America"}, "two-letter country codes"),
+    ({"criteria-1-params": "attribute: employees\nminimum: many"}, "minimum: expected a number"),
+    ({"criteria-1-params": "attribute: [employees"}, "not lines of name: value"),
+    ({"criteria-1-params": "just words"}, "write one parameter a line"),
+    ({"criteria-1-key": "industry"}, "please correct the duplicate data"),
+    ({"stage_rules-0-to_stage": "converted"}, "no prospect can move from sourced to converted"),
+    ({"templates-0-body": "Hi {{ firstname }}"}, "{{ firstname }} is no placeholder"),
+    ({"templates-0-requires": "nothing"}, "this playbook has no criterion"),
+    ({"criteria-7-key": "hiring_now_2"}, "this playbook has no criterion"),
+    ({"criteria-7-DELETE": "on"}, "this playbook has no criterion"),
+)
+
+
+def test_what_is_wrong_is_said_beside_the_field(browser: Browser, draft: PlaybookVersion) -> None:
+    data = posted(browser, change_url(draft))
+    for change, words in WRONG:
+        answer = browser.post(change_url(draft), data | change)
+        assert answer.status_code == 200, change
+        assert words in unescape(problems(answer)).lower(), (change, problems(answer))
+    assert not AuditEntry.objects.filter(event="playbook.edited").exists()
+
+
+def test_a_frozen_version_is_read_only(browser: Browser, draft: PlaybookVersion) -> None:
+    data = posted(browser, change_url(draft))
+    lifecycle.submit(draft, actor=None)
+    page = browser.get(change_url(draft)).content.decode()
+    assert 'name="hot_threshold"' not in page
+    assert 'name="_save"' not in page
+    assert browser.post(change_url(draft), data | {"hot_threshold": "90"}).status_code == 403
+    assert PlaybookVersion.objects.get(pk=draft.pk).hot_threshold == 70
+
+
+def test_every_step_asks_first_and_then_goes_through_its_service(
+    browser: Browser, draft: PlaybookVersion, boss: User
+) -> None:
+    for name, status in (("submit", "in_review"), ("approve", "approved"), ("activate", "active")):
+        url = reverse("admin:playbooks_playbookversion_step", args=[draft.pk, name])
+        assert url in browser.get(change_url(draft)).content.decode()
+        assert b"<form" in browser.get(url).content
+        assert PlaybookVersion.objects.get(pk=draft.pk).status != status
+        assert browser.post(url).status_code == 302
+        assert PlaybookVersion.objects.get(pk=draft.pk).status == status
+    browser.post(reverse("admin:playbooks_playbookversion_step", args=[draft.pk, "new-version"]))
+    assert draft.playbook.versions.count() == 2
+    assert set(AuditEntry.objects.exclude(event="playbook.drafted").values_list("actor", flat=True)) == {boss.pk}
+
+
+def test_a_refused_step_says_why(browser: Browser, draft: PlaybookVersion) -> None:
+    url = reverse("admin:playbooks_playbookversion_step", args=[draft.pk, "activate"])
+    page = browser.post(url, follow=True)
+    assert "cannot be told to activate" in page.content.decode()
+
+
+def test_another_clients_rows_do_not_exist_here(browser: Browser, draft: PlaybookVersion) -> None:
+    other = factories.version(factories.client(name="Somebody Else"))
+    stranger = factories.user(other.playbook.client)
+    for url in (
+        change_url(other),
+        reverse("admin:playbooks_playbook_change", args=[other.playbook_id]),
+        reverse("admin:playbooks_client_change", args=[other.playbook.client_id]),
+        reverse("admin:playbooks_user_change", args=[stranger.pk]),
+    ):
+        answer = browser.get(url)
+        assert answer.status_code == 302, url  # Django's admin: not found, back to the index
+        assert answer["Location"] == reverse("admin:index")
+    step = reverse("admin:playbooks_playbookversion_step", args=[other.pk, "retire"])
+    assert browser.post(step).status_code == 404
+    for model in ("playbookversion", "playbook", "client", "user", "auditentry", "agentpermission"):
+        page = browser.get(reverse(f"admin:playbooks_{model}_changelist")).content.decode()
+        assert "Somebody Else" not in page
+
+
+@pytest.mark.parametrize("staff", [True, False])
+def test_only_staff_with_the_admin_role_get_in(draft: PlaybookVersion, staff: bool) -> None:
+    roles = (Role.REVIEWER, Role.LEADER, Role.OPERATOR) if staff else (Role.ADMIN,)
+    person = factories.user(draft.playbook.client, *roles, is_staff=staff)
+    answer = signed_in(person).get(reverse("admin:index"), follow=True)
+    assert answer.status_code == 403
+
+
+def test_a_visitor_is_sent_to_our_own_sign_in() -> None:
+    answer = Browser().get(reverse("admin:index"), follow=True)
+    assert answer.request["PATH_INFO"] == reverse("login")
+
+
+def test_facts_are_never_editable_by_anybody(draft: PlaybookVersion) -> None:
+    root = User.objects.create_superuser("root@team.example", "a long password")
+    browser = signed_in(root)
+    for model, model_admin in admin.site._registry.items():
+        if isinstance(model_admin, FactAdmin):
+            name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+            assert browser.get(reverse(f"{name}_changelist")).status_code == 200, model
+            assert browser.get(reverse(f"{name}_add")).status_code == 403, model
+            assert browser.post(reverse(f"{name}_changelist"), {"action": "delete_selected"}).status_code in (
+                200,
+                302,
+                403,
+            )
+    entry = AuditEntry.objects.first()
+    assert entry is not None
+    page = browser.get(reverse("admin:playbooks_auditentry_change", args=[entry.pk]))
+    assert b'name="_save"' not in page.content
+    assert (
+        browser.post(reverse("admin:playbooks_auditentry_change", args=[entry.pk]), {"event": "x"}).status_code == 403
+    )
+    assert browser.post(reverse("admin:playbooks_auditentry_delete", args=[entry.pk])).status_code == 403
+
+
+def test_admin_pages_carry_no_inline_script_or_style(browser: Browser, draft: PlaybookVersion) -> None:
+    urls = [reverse("admin:index"), change_url(draft), reverse("admin:playbooks_agentpermission_changelist")]
+    urls += [reverse("admin:playbooks_user_add"), reverse("admin:playbooks_stop_add")]
+    for url in urls:
+        page = browser.get(url)
+        html = page.content.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")[^>]*>", html), url
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=", html), url
+        assert "script-src 'self'" in page["Content-Security-Policy"]
+
+
+def test_opening_a_version_costs_the_same_for_any_number_of_rows(browser: Browser, draft: PlaybookVersion) -> None:
+    with CaptureQueriesContext(connection) as few:
+        browser.get(change_url(draft))
+    draft.brand_rules.bulk_create(draft.brand_rules.model(version=draft, phrase=f"phrase {n}") for n in range(30))
+    with CaptureQueriesContext(connection) as many:
+        browser.get(change_url(draft))
+    assert len(many) == len(few)
+
+
+def test_the_permission_matrix_changes_cells_over_the_default(browser: Browser, draft: PlaybookVersion) -> None:
+    url = reverse("admin:playbooks_agentpermission_changelist")
+    assert "Inherited (write)" in browser.get(url).content.decode()
+    browser.post(url, {"lead_gen:contact": "none", "conversion:deal_value": ""})
+    cell = AgentPermission.objects.get()
+    assert (cell.client, cell.team, cell.resource, cell.access) == (
+        draft.playbook.client, "lead_gen", "contact", "none",
+    )  # fmt: skip
+    assert AuditEntry.objects.filter(event="permission.changed").count() == 1
+    browser.post(url, {"lead_gen:contact": "none"})
+    assert AuditEntry.objects.filter(event="permission.changed").count() == 1
+    browser.post(url, {})
+    assert not AgentPermission.objects.exists()
+
+
+def test_a_client_admin_cannot_change_the_default_for_all(browser: Browser, draft: PlaybookVersion) -> None:
+    browser.post(reverse("admin:playbooks_agentpermission_changelist") + "?client=all", {"lead_gen:contact": "none"})
+    assert not AgentPermission.objects.filter(client__isnull=True).exists()
+
+
+def test_people_are_added_with_roles_at_the_admins_own_clients(
+    browser: Browser, draft: PlaybookVersion, boss: User
+) -> None:
+    client = draft.playbook.client
+    data = {"email": "new@team.example", "name": "New", "is_active": "on", "new_password": "a-long-first-word"}
+    refused = browser.post(reverse("admin:playbooks_user_add"), data)
+    assert "at least one role" in refused.content.decode()
+    roles = {f"roles_{client.pk}": ["reviewer", "leader"]}
+    assert browser.post(reverse("admin:playbooks_user_add"), data | roles).status_code == 302
+    person = User.objects.get(email="new@team.example")
+    assert person.check_password("a-long-first-word")
+    assert set(person.memberships.values_list("role", flat=True)) == {"reviewer", "leader"}
+    url = reverse("admin:playbooks_user_change", args=[person.pk])
+    browser.post(url, data | {"new_password": "", f"roles_{client.pk}": ["operator"]})
+    assert list(person.memberships.values_list("role", flat=True)) == ["operator"]
+    person.refresh_from_db()
+    assert person.check_password("a-long-first-word")
+    assert AuditEntry.objects.filter(event="role.changed", actor=boss).count() == 2
+
+
+def test_a_person_who_works_elsewhere_too_is_not_this_admins_to_change(
+    browser: Browser, draft: PlaybookVersion
+) -> None:
+    shared = factories.user(draft.playbook.client, Role.REVIEWER)
+    Membership.objects.create(user=shared, client=factories.client(), role=Role.ADMIN)
+    url = reverse("admin:playbooks_user_change", args=[shared.pk])
+    assert b"new_password" not in browser.get(url).content
+    assert browser.post(url, {"email": shared.email, "new_password": "another-long-word"}).status_code == 403
+
+
+def test_the_last_admin_stays(browser: Browser, draft: PlaybookVersion, boss: User) -> None:
+    url = reverse("admin:playbooks_user_change", args=[boss.pk])
+    data = {"email": boss.email, "name": boss.name, "is_active": "on", "is_staff": "on"}
+    answer = browser.post(url, data | {f"roles_{draft.playbook.client_id}": ["reviewer"]})
+    assert answer.status_code == 409
+    assert boss.memberships.get().role == Role.ADMIN
+
+
+def test_a_stop_is_set_and_lifted_through_its_service(browser: Browser, draft: PlaybookVersion) -> None:
+    client = draft.playbook.client
+    data = {"client": client.pk, "level": "playbook", "playbook": draft.playbook_id, "kind": "pause", "agent": "",
+            "reason": "Wrong words went out", "until_0": "", "until_1": ""}  # fmt: skip
+    answer = browser.post(reverse("admin:playbooks_stop_add"), data)
+    assert answer.status_code == 302, problems(answer)
+    stop = Stop.objects.get()
+    assert (stop.target_id, stop.client) == (draft.playbook_id, client)
+    browser.post(reverse("admin:playbooks_stop_lift", args=[stop.pk]), {"reason": "Words are right now"})
+    stop.refresh_from_db()
+    assert stop.lift_reason == "Words are right now"
+    assert AuditEntry.objects.filter(event__startswith="stop.").count() == 2
+
+
+def test_a_new_playbook_starts_with_a_draft_that_has_its_stage_rules(browser: Browser, draft: PlaybookVersion) -> None:
+    data = {"client": draft.playbook.client_id, "name": "Second", "slug": "second", "kind": "b2b"}
+    answer = browser.post(reverse("admin:playbooks_playbook_add"), data)
+    version = PlaybookVersion.objects.get(playbook__slug="second")
+    assert answer["Location"] == change_url(version)
+    assert version.stage_rules.count() == 9
+    with pytest.raises(lifecycle.NotReady):
+        lifecycle.submit(version, actor=None)
+
+
+def test_sender_details_change_with_an_entry_and_the_sandbox_does_not(browser: Browser, draft: PlaybookVersion) -> None:
+    client = draft.playbook.client
+    data = {"name": client.name, "sender_name": "New Name", "sender_email": client.sender_email, "sandbox": "",
+            "postal_address": client.postal_address, "privacy_url": "", "time_zone": "UTC"}  # fmt: skip
+    browser.post(reverse("admin:playbooks_client_change", args=[client.pk]), data)
+    saved = Client.objects.get(pk=client.pk)
+    assert (saved.sender_name, saved.sandbox) == ("New Name", True)
+    assert AuditEntry.objects.get(event="client.changed").detail == {"fields": ["sender_name"]}
+    assert Playbook.objects.filter(client=client).exists()
