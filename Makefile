@@ -1,6 +1,6 @@
 # Two commands to know: `make demo` runs the product, `make test` tests it. Both start from nothing but Python.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench check lock format install chromium
+.PHONY: help demo serve test chaos bench check lock format install chromium
 
 PORT ?= 8000
 BENCH ?=
@@ -12,6 +12,7 @@ CODE := salesops playbooks prospects approvals manage.py
 help:
 	@echo "make demo    the product with a demo in it, on http://127.0.0.1:8000 (PORT=…)"
 	@echo "make test    all tests (TESTS='tests/prospects -k funnel' for some)"
+	@echo "make chaos   ten rounds of kill -9 while approved messages go out"
 	@echo "make bench   measurements (BENCH=name for one, SIZE=100000 for scale)"
 	@echo "make check   lint, format, types, import contracts, missing migrations"
 	@echo "make format  put the code into shape"
@@ -25,6 +26,10 @@ serve: install
 
 test: install chromium
 	@$(PY) -m pytest -n auto --dist loadgroup $(TESTS)
+
+# Ten rounds of 200 approved sends under kill -9; the ordinary suite runs one short round.
+chaos: install
+	@CHAOS_ROUNDS=10 $(PY) -m pytest -s tests/approvals/test_chaos.py
 
 bench: install
 	@$(PY) manage.py bench $(BENCH) $(if $(SIZE),--size $(SIZE))

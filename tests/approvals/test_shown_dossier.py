@@ -50,3 +50,30 @@ def test_evidence_that_is_not_in_the_dossier_is_not_cited() -> None:
 def test_an_empty_dossier_still_draws() -> None:
     shown = show({}, subject="", words="")
     assert (shown.layers, shown.words, shown.gates, shown.why_now) == ([], [], [], None)
+
+
+def test_what_makes_the_case_comes_before_checks_that_merely_passed() -> None:
+    rows = [
+        {"id": 1, "category": "risk"},
+        {"id": 2, "category": "fit"},
+        {"id": 3, "category": "timing"},
+        {"id": 4, "category": "risk", "strong_negative": True},
+    ]
+    shown = show({"why": [{"layer": "firmographic", "evidence": rows}]}, subject="", words="")
+    assert [row["id"] for row in shown.layers[0]["evidence"]] == [4, 3, 2, 1]
+
+
+def test_words_approved_in_the_playbook_are_told_from_evidence() -> None:
+    shown = show(dossier(("Two founders sent 180 notes.", [])), subject="", words="Two founders sent 180 notes.")
+    assert shown.words[0].approved
+
+
+def test_a_gate_says_what_it_measured_against_what_it_asks() -> None:
+    gates = [
+        {"label": "Composite", "passed": True, "have": "81", "need": "50"},
+        {"label": "Coverage", "passed": False, "have": "32%", "need": "40%"},
+        {"label": "Need", "passed": False, "have": "", "need": "evidenced"},
+        {"label": "Compliance", "passed": True, "have": "PASS", "need": "PASS"},
+    ]
+    shown = show({"gates": gates}, subject="", words="")
+    assert [gate["numbers"] for gate in shown.gates] == ["81 ≥ 50", "32% < 40%", "nothing, needs evidenced", "PASS"]
