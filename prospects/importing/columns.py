@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -135,6 +136,9 @@ _SIGNAL_NAMES: dict[str, str] = {
     "new": "new, new value, after, to, current, current value, is",
 }
 _SUFFIX = re.compile(r" (usd|eur|gbp|in usd|in eur|us|eu|fy\d*|\d{4})$|^(\d{4}|fy\d{2,4}|latest|total|approx|est) ")
+_COMPANY_WORD = re.compile(
+    r"\b(?:company|organi[sz]ation|account|employer|firm|firma|business|unternehmen|entreprise|societe|empresa|azienda)\b"
+)
 _PERSONAL = frozenset({"first_name", "last_name", "contact_name", "email", "title", "birth_date", "postcode"})
 
 
@@ -262,16 +266,15 @@ def _settle_people(header: Sequence[str], guesses: list[tuple[str, float, str]])
     """In a list of people ``id`` and ``name`` are the person's; with a company column they stay apart."""
     targets = [target for target, _, _ in guesses]
     people = sum(target in _PERSONAL for target in targets) >= 2
-    companies = any(t in ("domain", "website", "industry", "employees", "revenue") for t in targets) or any(
-        t == "name" and plain(name) != "name" for t, name in zip(targets, header, strict=True)
-    )
+    employer = any(t == "name" and _COMPANY_WORD.search(plain(n)) for t, n in zip(targets, header, strict=True))
+    companies = employer or any(t in ("domain", "website", "industry", "employees", "revenue") for t in targets)
     settled = list(guesses)
     for position, (name, (target, confidence, why)) in enumerate(zip(header, guesses, strict=True)):
-        if not people:
-            break
-        if target == "name" and plain(name) == "name":
-            settled[position] = ("contact_name", 0.8, "a list of people: the name is the person's")
-        elif target == "external_id" and not companies:
+        if target == "name" and plain(name) == "name" and (people or employer):
+            settled[position] = ("contact_name", 0.8, "beside a company: the name is the person's")
+        elif not people:
+            continue
+        elif target == "external_id" and not _COMPANY_WORD.search(plain(name)):
             settled[position] = ("contact_external_id", 0.8, "a list of people: the id is the person's")
         elif target == "country" and not companies:
             settled[position] = ("contact_country", confidence, why)
@@ -289,11 +292,11 @@ def override(base: ColumnMap, given: Mapping[str, object], header: Sequence[str]
     ``given`` is either ``{column: target, …}`` or ``{"columns": {…}, "zero_is_missing": […], "day_first": bool,
     "missing": […], "defaults": {…}}``. Raises :class:`UnreadableFile` naming what does not fit.
     """
-    named = given.get("columns", None)
-    rules = given if isinstance(named, Mapping) else {"columns": given}
-    columns = rules["columns"]
-    if not isinstance(columns, Mapping):
+    named = given.get("columns")
+    if isinstance(named, list):
         raise UnreadableFile("The mapping has to be a list of `column: field` lines.")
+    rules: Mapping[str, object] = given if isinstance(named, Mapping) else {"columns": given}
+    columns = named if isinstance(named, Mapping) else given
     chosen = _chosen(columns, header, targets)
     taken = {target for target in chosen.values() if target not in (KEEP, IGNORE)}
     merged = {c: (KEEP if t in taken and c not in chosen else t) for c, t in base.targets.items()} | chosen
@@ -312,7 +315,7 @@ def override(base: ColumnMap, given: Mapping[str, object], header: Sequence[str]
     )
 
 
-def _chosen(columns: Mapping[object, object], header: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
+def _chosen(columns: Mapping[Any, Any], header: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
     """Accepts ``column: field`` and, where that is what was meant, ``field: column``."""
     by_plain = {plain(name): name for name in header}
     chosen: dict[str, str] = {}

@@ -177,12 +177,13 @@ class Decider:
         if written_under is not None:
             if written_under == self.terms.trace_id:
                 self.memory.touched.add(prospect.id)
+            prospect.facts = {**record.facts, **prospect.facts}
             return UNCHANGED, ""
         if seen:
             return self._merge(record, company, contact, prospect, key, how)
         latest = prospect.latest.get(record.who)
         if latest is not None and latest.digest == record.digest:
-            prospect.facts = prospect.facts or record.facts
+            prospect.facts = {**record.facts, **prospect.facts}
             return UNCHANGED, ""
         newer = latest is None or self._observed(record) >= latest.observed_at
         if company is not None and record.company is not None and not new_company:

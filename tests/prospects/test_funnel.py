@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from prospects import stages
 from prospects.drilldown import FunnelSlice, in_slice, read_slice
-from prospects.funnel import COHORT, NONE, PERIOD, FunnelFilters, read_filters, read_funnel
+from prospects.funnel import read_funnel
+from prospects.funnel_filters import COHORT, NONE, PERIOD, FunnelFilters, read_filters
 from prospects.models import Basis, Outcome, Prospect
 from prospects.rules.statistics import Z_95
 from prospects.services.funnel_cells import rebuild_funnel, sweep_funnel
@@ -140,8 +141,19 @@ def test_nothing_counted_yet_is_an_empty_funnel(playbook):
         {"period": "days", "first": date(2026, 9, 3), "last": date(2026, 9, 30), "route": "hot"},
         {"period": "all", "segment": NONE, "tier": "TIER_1"},
         {"period": "all", "version": "first"},
+        {"period": "days", "first": date(2026, 8, 30), "last": date(2026, 10, 3)},
+        {"period": "days", "first": date(2026, 9, 2), "last": date(2026, 9, 20), "source": "file", "version": "first"},
     ],
-    ids=["all time", "some days", "window", "one dimension", "two dimensions", "version"],
+    ids=[
+        "all time",
+        "some days",
+        "window",
+        "one dimension",
+        "two dimensions",
+        "version",
+        "a month and days around it",
+        "two dimensions, some days",
+    ],
 )
 def test_every_number_leads_to_exactly_the_prospects_it_counts(playbook, version, mode, narrow):
     if mode == PERIOD and "within" in narrow:
