@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Sum
 from django.db.models.functions import Greatest
 from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
 
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -338,7 +339,7 @@ def nudge(convergence: Convergence, *, workers: int | None = None) -> None:
     from prospects.tasks import converge_batch  # tasks import this module
 
     wanted = workers or max(1, min(PARALLEL, -(-convergence.total // BATCH)))
-    with suppress(ConnectionError):
+    with suppress(BrokerError, ConnectionError):
         for _ in range(wanted):
             converge_batch.delay(convergence.pk, 0)
 
