@@ -280,7 +280,7 @@ def _gates(
     return [
         *gates,
         _gate("quality", "Message quality", points >= least, f"{message.grade} ({points:.0f})", f"{least:g}"),
-        _gate("compliance", "Compliance", message.compliance == "PASS", message.compliance, "PASS"),
+        _gate("compliance", "Compliance", message.compliance == "PASS", message.compliance, ""),
         _gate(
             "confidence", "Confidence to contact", message.confidence >= confidence, f"{message.confidence:.2f}",
             f"{confidence:.2f}",
@@ -289,13 +289,13 @@ def _gates(
 
 
 def _shown(gate: qualification.Gate) -> tuple[str, str]:
-    """What is there and what is needed, as a person reads it."""
+    """What is there and what is needed, as a person reads it; nothing is needed beside a plain yes."""
     if gate.key == "coverage":
         return f"{gate.actual:.0%}", f"{gate.needed:.0%}"
     if gate.key.startswith(("layer_", "category_")):
-        return ("evidenced" if gate.passed else "no evidence"), "evidenced"
+        return ("evidenced" if gate.passed else "no evidence"), ""
     if gate.key == "strong_negative":
-        return ("none" if gate.passed else "one"), "none"
+        return ("none" if gate.passed else "found"), ""
     return f"{gate.actual:.0f}", f"{gate.needed:.0f}"
 
 
