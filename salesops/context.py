@@ -23,7 +23,7 @@ ENTRIES = (
     ("approvals:tasks", "Tasks", "tasks", "tasks"),
     ("approvals:inbox", "Inbox", "inbox", ""),
     ("approvals:outbox", "Outbox", "outbox", ""),
-    ("playbooks:agents", "Agents", "agents", ""),
+    ("agents", "Agents", "agents", ""),
     ("playbooks:list", "Playbooks", "playbooks", ""),
     ("approvals:audit", "Audit", "audit", ""),
 )

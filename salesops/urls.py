@@ -9,7 +9,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from approvals import unsubscribe
 from salesops.health import healthz, readyz
-from salesops.views import session, stops
+from salesops.views import agents, session, stops
 from salesops.views.sign_in import EmailSignInForm
 
 SIGN_IN = auth.LoginView.as_view(authentication_form=EmailSignInForm, redirect_authenticated_user=True)
@@ -28,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("password/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("client/", session.switch_client, name="switch_client"),
     path("preferences/", session.preferences, name="preferences"),
+    path("agents/", agents.agents, name="agents"),
     path("stops/", stops.stops_page, name="stops"),
     path("stops/<int:pk>/lift/", stops.lift_stop, name="lift_stop"),
     path("u/<str:token>/", unsubscribe.page, name="unsubscribe"),

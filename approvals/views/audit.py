@@ -16,6 +16,7 @@ from salesops.paging import keyset_page
 from salesops.partials import render_page
 
 WORDS = dict(AuditEvent.choices)
+LONGEST = 40
 
 
 class AuditSearch(forms.Form):
@@ -66,5 +67,11 @@ def _row(entry: AuditEntry) -> dict[str, object]:
         "entry": entry,
         "words": WORDS.get(entry.event, entry.event),
         "subject": f"{entry.subject_type}:{entry.subject_id}",
-        "detail": json.dumps(entry.detail, ensure_ascii=False, sort_keys=True) if entry.detail else "",
+        "detail": " · ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in entry.detail.items()),
     }
+
+
+def _short(value: object) -> str:
+    """A value of the detail in a few characters: hashes by their head, lists and objects as JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:12]}…"

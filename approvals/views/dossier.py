@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 
+READING_ORDER = {"timing": 0, "need": 1, "fit": 2, "commitment": 3, "risk": 4}
+
+
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of text; ``refs`` are the numbers of the evidence it rests on, empty for plain text."""
+    """A stretch of text; ``refs`` are the numbers of the evidence it rests on, empty for plain text.
+
+    ``approved``: it claims something that rests on words approved in the playbook rather than on evidence.
+    """
 
     text: str
     refs: tuple[int, ...] = ()
+    approved: bool = False
 
 
 @dataclass
@@ -31,10 +38,14 @@ def show(dossier: dict[str, Any], *, subject: str, words: str) -> Shown:
     layers, numbers = _numbered(dossier.get("why") or [])
     sentences = (dossier.get("message") or {}).get("sentences") or []
     claims = [
-        Piece(str(sentence.get("text", "")).strip(), _refs(sentence.get("evidence_ids"), numbers))
+        Piece(
+            text=str(sentence.get("text", "")).strip(),
+            refs=_refs(sentence.get("evidence_ids"), numbers),
+            approved=not sentence.get("evidence_ids"),
+        )
         for sentence in sentences
     ]
-    claims = [claim for claim in claims if claim.text and claim.refs]
+    claims = [claim for claim in claims if claim.text and (claim.refs or claim.approved)]
     in_subject, rest = _split(subject, claims)
     in_words, unplaced = _split(words, rest)
     why_now = dossier.get("why_now")
@@ -48,16 +59,26 @@ def _numbered(why: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[int
     layers = []
     for layer in why:
         rows = []
-        for row in layer.get("evidence") or []:
+        for row in sorted(layer.get("evidence") or [], key=_weightiest):
             numbers.setdefault(row["id"], len(numbers) + 1)
             rows.append({**row, "no": numbers[row["id"]]})
         layers.append({**layer, "evidence": rows})
     return layers, numbers
 
 
+def _weightiest(row: dict[str, Any]) -> tuple[bool, int]:
+    """What speaks against comes first, then what makes the case; checks that merely passed come last."""
+    category = str(row.get("category", ""))
+    return not row.get("strong_negative"), READING_ORDER.get(category, len(READING_ORDER))
+
+
 def _gate(gate: dict[str, Any]) -> dict[str, Any]:
-    have, need = gate.get("have"), gate.get("need")
-    numbers = f"{have} of {need}" if have and need else str(have or "")
+    """The gate with what it measured against what it asks for: "81 ≥ 50"; words stand alone while they agree."""
+    have, need = str(gate.get("have") or ""), str(gate.get("need") or "")
+    if have[:1].isdigit() and need[:1].isdigit():
+        numbers = f"{have} {'≥' if gate.get('passed') else '<'} {need}"
+    else:
+        numbers = have if gate.get("passed") or not need else f"{have or 'nothing'}, needs {need}"
     return {**gate, "numbers": numbers}
 
 

@@ -13,10 +13,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.models import ApprovalRequest
-from playbooks.models import AgentAssignment, Client, Playbook, Stop
+from playbooks.models import Client, Playbook, Stop
 from playbooks.services import stops
 from prospects.models import Prospect
 from salesops.access import ClientRequest, require_role
+from salesops.agent_numbers import agent_names
 from salesops.errors import Refusal
 from salesops.partials import render_page
 
@@ -59,11 +60,7 @@ def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[
         found += [(f"prospect:{prospect}", f"Only {row}")] if row else []
     found.append(("client:", f"All of {client.name}: no agent runs, nothing is sent"))
     found += [(f"playbook:{row.pk}", f"Playbook {row.name}") for row in Playbook.objects.for_client(client)]
-    agents = AgentAssignment.objects.filter(version__playbook__client=client, version__status="active")
-    found += [
-        (f"agent:{name}", f"Agent {name}")
-        for name in agents.values_list("agent", flat=True).distinct().order_by("agent")
-    ]
+    found += [(f"agent:{name}", f"Agent {name.replace('_', ' ')}") for name in agent_names()]
     return [*found, ("everything:", "Everything, for every client")]
 
 
@@ -72,7 +69,8 @@ def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[
 def stops_page(request: ClientRequest) -> HttpResponse:
     """What is stopped now; the form to stop more. The same content opens as a dialog from the shell."""
     here = {"prospect": request.GET.get("prospect", ""), "request": request.GET.get("request", "")}
-    form = StopForm(request.POST or None, client=request.client, **here)
+    scope = {"scope": f"agent:{request.GET['agent']}"} if request.GET.get("agent") in agent_names() else None
+    form = StopForm(request.POST or None, initial=scope, client=request.client, **here)
     if request.method == "POST" and form.is_valid():
         try:
             _stop(request, form.cleaned_data)

@@ -91,3 +91,13 @@ def test_the_dialog_is_a_fragment_of_the_page(client: Browser) -> None:
     fragment = client.get(reverse("stops"), headers={"HX-Request": "true", "HX-Target": "dialog"})
     assert fragment.content.decode().lstrip().startswith('<div class="stack">')
     assert "HX-Target" in fragment["Vary"]
+
+
+def test_the_agents_page_leads_to_a_stop_for_that_agent(client: Browser) -> None:
+    client.force_login(factories.user(factories.client()))
+    page = client.get(reverse("agents")).content.decode()
+    assert f"{reverse('stops')}?agent=approval_gate" in page
+    assert "No agent has run" in page
+    form = client.get(f"{reverse('stops')}?agent=approval_gate").context["form"]
+    assert form["scope"].value() == "agent:approval_gate"
+    assert client.get(f"{reverse('stops')}?agent=nobody").context["form"]["scope"].value() is None
