@@ -1,4 +1,4 @@
-"""The SQL twin of :func:`approvals.rules.content.content_hash`, so that PostgreSQL can check what it is asked to store."""
+"""The SQL twin of :func:`approvals.rules.content.content_hash`: PostgreSQL checks what it is asked to store."""
 
 #: Installed by a migration. Netstrings (``<bytes>:<utf8>,``) leave no two different contents with one canonical form.
 NETSTRING_SQL = """

@@ -152,7 +152,7 @@ def dossier(client: Client, request_id: int) -> Dossier:
     if request is None:
         raise Http404
     now = seen_state.present(request)
-    message = seen_state.words_on_the_table([request])[request.pk]
+    message = now.message
     words, footer = split_footer(message.body)
     return Dossier(
         request=request,

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 
-@shared_task(soft_time_limit=240, time_limit=300)
+@shared_task
 def sweep_outbox() -> int:
     """Send what is approved and due."""
     from approvals.services import dispatch  # the services nudge these tasks, so the import waits until one runs

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -73,7 +74,7 @@ class _Case:
     client: Client
     at: datetime
 
-    @property
+    @cached_property
     def first(self) -> Decision | None:
         """The first of two approvals, while it is the last thing that was said."""
         last = self.request.decisions.order_by("-request_version").first()
@@ -151,8 +152,7 @@ def _deciding(request_id: int, *, seen: Seen, actor: User, client: Client) -> It
         changes = seen_state.changes(request, seen, present)
         if changes:
             raise StaleDecision(changes)
-        message = seen_state.words_on_the_table([request])[request.pk]
-        yield _Case(request, present, message, actor, client, at)
+        yield _Case(request, present, present.message, actor, client, at)
 
 
 def locked(request_id: int, client: Client) -> ApprovalRequest:

@@ -30,6 +30,7 @@ from salesops.logs import bind_trace
 
 log = structlog.get_logger(__name__)
 Status = Dispatch.Status
+SWEEP_SECONDS = 60  # a slow mail server must not push a sweep into its time limit while it is sending
 BY_HAND = (Channel.CALL, Channel.LINKEDIN)
 RELATED = (
     "client", "contact__company", "message", "prospect__company", "request__playbook_version", "decision",
@@ -56,7 +57,7 @@ def sweep(*, at: datetime, limit: int = 50) -> SweepResult:
     """Send up to `limit` due dispatches, one claim at a time: a crash leaves at most one in doubt per worker."""
     result = SweepResult(queued=queue_due(limit=limit * 4))
     started = time.monotonic()
-    for _ in range(limit):
+    while result.claimed + result.held_back < limit and time.monotonic() - started < SWEEP_SECONDS:
         claim = claim_next(at=at + timedelta(seconds=time.monotonic() - started))
         if claim is None:
             break

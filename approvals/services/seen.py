@@ -39,9 +39,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Present:
-    """How things stand now for one request."""
+    """How things stand now for one request; `message` is the one it is about now."""
 
     seen: Seen
+    message: Message
     version: PlaybookVersion | None
     stops: tuple[Stop, ...]
 
@@ -86,7 +87,7 @@ def _present(
         stage=request.prospect.stage,
         limits=limits,
     )
-    return Present(seen, version, holding)
+    return Present(seen, message, version, holding)
 
 
 def holds(stop: Stop, prospect: Prospect, request: ApprovalRequest) -> bool:
