@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 SENDS = int(os.environ.get("CHAOS_SENDS", "200" if ROUNDS > 1 else "40"))
 APPROVING_SECONDS = max(15.0, SENDS * 0.2)
+KILLING_SECONDS = 3 * APPROVING_SECONDS  # approving takes longer the more is broken; at some time it must end
 SETTLE_SECONDS = 240
 
 pytestmark = pytest.mark.chaos
@@ -121,10 +122,11 @@ def _command(process: psutil.Process) -> str:
 def kill_at_random(
     serve: psutil.Process, data: str, while_running: subprocess.Popen[str], dice: random.Random
 ) -> list[str]:
-    """Every second or so, kill -9 one of them, until the people are done approving."""
+    """Every second or two, kill -9 one of them, until the people are done approving."""
     killed: list[str] = []
-    while while_running.poll() is None:
-        time.sleep(dice.uniform(0.4, 1.6))
+    until = time.monotonic() + KILLING_SECONDS
+    while while_running.poll() is None and time.monotonic() < until:
+        time.sleep(dice.uniform(0.5, 3))
         found = victims(serve, data)
         # Everybody's turn comes before anybody's second.
         kind = dice.choice([kind for kind in found if kind not in killed] or list(found))
