@@ -124,8 +124,8 @@ def decision_is_current() -> Guard:
             " OR words.contact_id <> asked.contact_id OR words.channel <> asked.channel THEN "
             + refuse("% is about other words than its message")
             + " END IF;"
-            # Other words than the request's are an edit of them, by somebody, and the decision says so; a later decision
-            # may take up the words of an earlier first approval.
+            # Other words than the request's are an edit of them, by somebody, and the decision says so; a later
+            # decision may take up the words of an earlier first approval.
             " IF NEW.message_id <> asked.message_id AND NOT EXISTS (SELECT 1 FROM approvals_decision d"
             " WHERE d.request_id = NEW.request_id AND d.kind = 'first_approve' AND d.message_id = NEW.message_id)"
             " AND (NEW.kind NOT IN ('approve_edits', 'first_approve') OR words.edited_by_id IS NULL"
