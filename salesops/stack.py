@@ -29,7 +29,6 @@ def programs(port: int) -> tuple[Program, list[Program]]:
     environment = os.environ | {
         "PORT": str(port),
         "SANDBOX_SMTP_PORT": str(mail_port),
-        "PUBLIC_URL": os.environ.get("PUBLIC_URL") or f"http://{HOST}:{port}",
         "PYTHONUNBUFFERED": "1",
     }
     environment.setdefault("PYTHONWARNINGS", ",".join(_KNOWN_WARNINGS))

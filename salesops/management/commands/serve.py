@@ -34,6 +34,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, port: int, demo: bool, **_options: Any) -> None:
         with _only_one(), _terminate_as_interrupt():
             _require_free(port)
+            _answer_at(port)
             self.stdout.write(f"Data is kept in {engines.data_dir()}{_elsewhere()}")
             engines.ensure()
             try:
@@ -109,6 +110,12 @@ def _elsewhere() -> str:
     if not settings.URLS.embedded or engines.data_dir() in home.parents:
         return ""
     return f"; the databases in {home}, because PostgreSQL does not run as root and its user cannot enter the former"
+
+
+def _answer_at(port: int) -> None:
+    """Let links in messages lead here, in this process (which may draft the demo's) and in those it starts."""
+    if not os.environ.get("PUBLIC_URL"):
+        settings.PUBLIC_URL = os.environ["PUBLIC_URL"] = f"http://{HOST}:{port}"
 
 
 def _require_free(port: int) -> None:
