@@ -13,7 +13,6 @@ help:
 	@echo "make demo    the product with a demo in it, on http://127.0.0.1:8000 (PORT=…)"
 	@echo "make test    all tests (TESTS='tests/prospects -k funnel' for some)"
 	@echo "make chaos   ten rounds of kill -9 while approved messages go out"
-	@echo "make chaos   kill -9 of everything at random while messages go out (ROUNDS=10)"
 	@echo "make bench   measurements (BENCH=name for one, SIZE=100000 for scale)"
 	@echo "make check   lint, format, types, import contracts, missing migrations"
 	@echo "make format  put the code into shape"
@@ -31,9 +30,6 @@ test: install chromium
 # Ten rounds of 200 approved sends under kill -9; the ordinary suite runs one short round.
 chaos: install
 	@CHAOS_ROUNDS=10 $(PY) -m pytest -s tests/approvals/test_chaos.py
-
-chaos: install
-	@CHAOS_ROUNDS=$(or $(ROUNDS),10) $(PY) -m pytest -m chaos
 
 bench: install
 	@$(PY) manage.py bench $(BENCH) $(if $(SIZE),--size $(SIZE))
