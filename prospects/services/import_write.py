@@ -49,7 +49,7 @@ def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str]) -> None
     names = ", ".join(columns)
     with connection.cursor() as cursor:
         statement = f"COPY {table} ({names}) FROM STDIN (FORMAT text, NULL '{NULL}')"
-        with cursor.copy(statement) as copy:
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:
             block: list[str] = []
             for line in lines:
                 block.append(line)
