@@ -77,7 +77,8 @@ class Supervisor:
     def catch_signals(self) -> None:
         """Turn Ctrl-C, SIGTERM and a closed terminal into an ordered stop; a second one into a quick stop."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
+                signal.signal(number, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._signals += 1

@@ -142,7 +142,10 @@ def prepare() -> Account:
 def _make(folder: Path, uid: int, gid: int, mode: int, *, insist: bool = True) -> None:
     """Create ``folder``; if it exists already and ``insist``, require that nobody else made it."""
     try:
-        folder.mkdir(parents=True)
+        for part in reversed([part for part in folder.parents if not part.exists()]):
+            part.mkdir(mode=0o711, exist_ok=True)
+            part.chmod(0o711)  # whatever the umask: strangers pass through to what is theirs, and see nothing
+        folder.mkdir()
     except FileExistsError:
         found = folder.lstat()
         if insist and (found.st_uid not in {uid, os.geteuid()} or not stat.S_ISDIR(found.st_mode)):

@@ -1,5 +1,6 @@
 """The bundled PostgreSQL: its command lines, when it is ready, and what a crash leaves behind."""
 
+import os
 import shutil
 import signal
 from importlib.metadata import version
@@ -96,6 +97,8 @@ def binaries(owner: Account) -> Path:
         libraries = package.with_name(f"{_PACKAGE}.libs")  # found by the programs relative to themselves
         if libraries.exists():
             shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        for path in (draft, *draft.rglob("*")):
+            os.chown(path, owner.uid, owner.gid, follow_symlinks=False)  # modes were copied, too strict ones included
         draft.rename(copy)
     return copy / _PACKAGE / _INSTALL / "bin"
 
