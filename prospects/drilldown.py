@@ -16,9 +16,9 @@ from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Val
 
 from playbooks.models import Client, StageRule
 from prospects import stages
+from prospects.funnel_sql import onward_stages
 from prospects.models import Basis, Outcome, Prospect, Stage, StageTransition
 from prospects.rules.statistics import WINDOWS
-from prospects.services.funnel_cells import onward_stages
 
 _LOG = StageTransition.objects.filter(pipeline=StageRule.Pipeline.PROSPECT)
 

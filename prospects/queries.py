@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 
 from playbooks.models import Client, Playbook, Route, Tier
 from prospects.drilldown import FunnelSlice, in_slice, read_slice
-from prospects.funnel import NONE
+from prospects.funnel_filters import NONE
 from prospects.models import Company, Contact, Prospect, Stage
 
 RANKING = ("-priority", "-id")

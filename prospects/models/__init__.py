@@ -1,6 +1,6 @@
 from prospects.models.accounts import Company, Contact, ImportBatch
 from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
-from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome
+from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
 from prospects.models.prospect import Prospect, Stage, Verdict
 from prospects.models.runs import AgentRun, Convergence
 
@@ -21,6 +21,7 @@ __all__ = [
     "Prospect",
     "Score",
     "Signal",
+    "Span",
     "Stage",
     "StageTransition",
     "Verdict",

@@ -34,7 +34,7 @@ class Outcome(models.TextChoices):
 
 
 class Grain(models.TextChoices):
-    """Which dimension a cell is split by. ``each`` keeps all of them; the others answer the usual questions cheaply."""
+    """What a cell is split by. A pair with the segment holds counts alone, for the table of segments."""
 
     ALL = "all", "Not split"
     SEGMENT = "segment", "By segment"
@@ -42,7 +42,17 @@ class Grain(models.TextChoices):
     ROUTE = "route", "By route"
     TIER = "tier", "By tier"
     VERSION = "version", "By playbook version"
-    EACH = "each", "By everything"
+    SEGMENT_SOURCE = "segment+source", "By segment and source"
+    SEGMENT_ROUTE = "segment+route", "By segment and route"
+    SEGMENT_TIER = "segment+tier", "By segment and tier"
+    SEGMENT_VERSION = "segment+version", "By segment and playbook version"
+
+
+class Span(models.TextChoices):
+    """How long a cell's time is. Months are sums of days, so that a long period reads few rows."""
+
+    DAY = "day", "One day"
+    MONTH = "month", "One month, filed under its first day"
 
 
 class FunnelCell(models.Model):
@@ -50,23 +60,20 @@ class FunnelCell(models.Model):
 
     A prospect counts once per stage: at its first entry. Days are calendar days in the client's time zone. Durations
     are numbers of the buckets of ``prospects.rules.statistics.DURATION_EDGES``; -1 means *not ended*. ``value`` is the
-    dimension's value at a single-dimension grain (the version's id as text); the named dimension columns are filled
-    at grain ``each`` alone.
+    value of the grain's dimension (a version's id as text), in a pair that of the dimension beside the segment;
+    ``segment`` is filled in pairs alone, which have no outcome and no durations.
     """
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_index=False)
     playbook = models.ForeignKey(Playbook, on_delete=models.CASCADE, related_name="+", db_index=False)
-    grain = models.CharField(max_length=8, choices=Grain.choices)
+    grain = models.CharField(max_length=16, choices=Grain.choices)
     value = models.CharField(max_length=120, blank=True)
+    segment = models.CharField(max_length=120, blank=True)
     basis = models.CharField(max_length=8, choices=Basis.choices)
+    span = models.CharField(max_length=5, choices=Span.choices)
     day = models.DateField()
     stage = models.CharField(max_length=24)
     outcome = models.CharField(max_length=8, choices=Outcome.choices, blank=True)
-    segment = models.CharField(max_length=120, blank=True)
-    source = models.CharField(max_length=120, blank=True)
-    route = models.CharField(max_length=8, blank=True)
-    tier = models.CharField(max_length=8, blank=True)
-    version = models.CharField(max_length=20, blank=True, help_text="Id of the playbook version, as text.")
     stay_bucket = models.SmallIntegerField(help_text="Length of the first stay in the stage.")
     outcome_bucket = models.SmallIntegerField(help_text="Time from the first entry to the outcome.")
     n = models.PositiveIntegerField()
@@ -77,8 +84,8 @@ class FunnelCell(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["playbook", "grain", "basis", "value", "day"], name="funnel_cell_read"),
-            models.Index(fields=["playbook", "day"], name="funnel_cell_rebuild"),
+            models.Index(fields=["playbook", "grain", "basis", "span", "value", "day"], name="funnel_cell_read"),
+            models.Index(fields=["playbook", "span", "day"], name="funnel_cell_rebuild"),
         ]
 
     def __str__(self) -> str:

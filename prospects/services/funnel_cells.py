@@ -7,7 +7,6 @@ in the transaction that made the change.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,9 +16,8 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from playbooks.models import Playbook
-from prospects import stages
-from prospects.models import FunnelMark
-from prospects.rules.statistics import DURATION_EDGES
+from prospects.funnel_sql import FILED, filed_arguments
+from prospects.models import FunnelMark, Span
 
 _LOCK_CLASS = 7_010
 _NUDGE_SECONDS = 5
@@ -33,17 +31,6 @@ class Swept:
     playbook_id: int
     days: int
     as_of: datetime
-
-
-def onward_stages(stage: str) -> tuple[str, ...]:
-    """The stages whose entry, after ``stage``, means that a prospect moved on.
-
-    On the main line: any later stage of it (stages may be skipped). From a side track or an exit: back into qualifying
-    or anything after it.
-    """
-    if stage in stages.MAIN_LINE:
-        return stages.MAIN_LINE[stages.MAIN_LINE.index(stage) + 1 :]
-    return stages.MAIN_LINE[stages.MAIN_LINE.index(stages.QUALIFYING) :]
 
 
 def sweep_funnel() -> list[Swept]:
@@ -111,26 +98,31 @@ def _take_changes(cursor: Any, playbook: Playbook, zone: str) -> list[date]:
 def _recount_all(cursor: Any, playbook: Playbook, zone: str) -> list[date]:
     cursor.execute("DELETE FROM prospects_funnelcell WHERE playbook_id = %s", [playbook.pk])
     everyone = sql.SQL("SELECT id FROM prospects_prospect WHERE playbook_id = %(playbook)s")
-    cursor.execute(_COUNT.format(scope=everyone, wanted=sql.SQL("true")), _arguments(playbook, zone))
+    cursor.execute(
+        _COUNT_DAYS.format(filed=FILED.format(scope=everyone), wanted=sql.SQL("true")), _arguments(playbook, zone)
+    )
     cursor.execute("SELECT DISTINCT day FROM prospects_funnelcell WHERE playbook_id = %s", [playbook.pk])
-    return [row[0] for row in cursor.fetchall()]
+    days = [row[0] for row in cursor.fetchall()]
+    cursor.execute(_COUNT_MONTHS, {"playbook": playbook.pk, "months": _months(days)})
+    return days
 
 
 def _recount_days(cursor: Any, playbook: Playbook, zone: str, days: list[date]) -> None:
-    cursor.execute("DELETE FROM prospects_funnelcell WHERE playbook_id = %s AND day = ANY(%s)", [playbook.pk, days])
-    counted = _COUNT.format(scope=_MOVED_ON_DAYS, wanted=sql.SQL("day = ANY(%(days)s)"))
+    months = _months(days)
+    drop = "DELETE FROM prospects_funnelcell WHERE playbook_id = %s AND span = %s AND day = ANY(%s)"
+    cursor.execute(drop, [playbook.pk, Span.DAY, days])
+    cursor.execute(drop, [playbook.pk, Span.MONTH, months])
+    counted = _COUNT_DAYS.format(filed=FILED.format(scope=_MOVED_ON_DAYS), wanted=sql.SQL("day = ANY(%(days)s)"))
     cursor.execute(counted, {**_arguments(playbook, zone), "days": days})
+    cursor.execute(_COUNT_MONTHS, {"playbook": playbook.pk, "months": months})
+
+
+def _months(days: list[date]) -> list[date]:
+    return sorted({day.replace(day=1) for day in days})
 
 
 def _arguments(playbook: Playbook, zone: str) -> dict[str, Any]:
-    return {
-        "client": playbook.client_id,
-        "playbook": playbook.pk,
-        "zone": zone,
-        "lost": list(stages.LOST),
-        "edges": list(DURATION_EDGES),
-        "onward": json.dumps({stage: onward_stages(stage) for stage in stages.PROSPECT_STAGES}),
-    }
+    return {**filed_arguments(playbook_id=playbook.pk, zone=zone), "client": playbook.client_id}
 
 
 _TAKE_CHANGES = """
@@ -161,84 +153,37 @@ _MOVED_ON_DAYS = sql.SQL("""
      AND t.at < (wanted.day + 1)::timestamp AT TIME ZONE %(zone)s
 """)
 
-# One statement: moves → first stays per stage → their outcomes → cells. A birth is the move with seq 0, and seq has no
-# gaps, so it is also the place in the path. Windows and arrays only: a self-join of a CTE would be planned blindly.
-_COUNT = sql.SQL("""
-    WITH scope AS ({scope}), moves AS (
-        SELECT id, 0 AS seq, 'sourced'::text AS stage, created_at AS at, NULL::bigint AS version,
-            created_at AS came_in, segment, source, route, tier
-        FROM prospects_prospect WHERE id IN (SELECT id FROM scope) AND playbook_id = %(playbook)s
-        UNION ALL
-        SELECT p.id, t.seq, t.to_stage, t.at, t.playbook_version_id, p.created_at, segment, source, route, tier
-        FROM prospects_prospect p JOIN prospects_stagetransition t ON t.prospect_id = p.id AND t.pipeline = 'prospect'
-        WHERE p.id IN (SELECT id FROM scope) AND p.playbook_id = %(playbook)s
-    ), stays AS (
-        SELECT *, lead(at) OVER life AS left_at,
-            coalesce(version, lead(version) OVER life) AS entry_version,
-            row_number() OVER (PARTITION BY id, stage ORDER BY seq) AS visit,
-            array_agg(stage) OVER whole AS path, array_agg(at) OVER whole AS times,
-            nth_value(version, 2) OVER whole AS first_version
-        FROM moves
-        WINDOW life AS (PARTITION BY id ORDER BY seq),
-            whole AS (PARTITION BY id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
-    ), looked_ahead AS (
-        SELECT s.*, path[cardinality(path)] AS now_stage, times[cardinality(times)] AS now_since,
-            ahead.onward_at, ahead.last_left_at
-        FROM stays s CROSS JOIN LATERAL (
-            SELECT min(step.at) FILTER (WHERE (%(onward)s::jsonb -> s.stage) ? step.stage AND n > s.seq + 1)
-                    AS onward_at,
-                max(step.at) FILTER (WHERE n > 1 AND s.path[n - 1] = s.stage) AS last_left_at
-            FROM unnest(s.path, s.times) WITH ORDINALITY AS step(stage, at, n)
-        ) AS ahead WHERE s.visit = 1
-    ), outcomes AS (
-        SELECT *,
-            CASE WHEN onward_at IS NOT NULL THEN 'on' WHEN now_stage = stage THEN 'open'
-                 WHEN now_stage = ANY(%(lost)s) THEN 'lost' ELSE 'aside' END AS outcome,
-            CASE WHEN onward_at IS NOT NULL THEN onward_at WHEN now_stage = stage THEN NULL
-                 WHEN now_stage = ANY(%(lost)s) THEN now_since ELSE last_left_at END AS outcome_at
-        FROM looked_ahead
-    ), units AS MATERIALIZED (
-        SELECT stage, outcome, segment, source, route, tier,
-            coalesce(entry_version::text, '') AS version, coalesce(first_version::text, '') AS first_version,
-            (at AT TIME ZONE %(zone)s)::date AS entered_day,
-            (outcome_at AT TIME ZONE %(zone)s)::date AS outcome_day,
-            (came_in AT TIME ZONE %(zone)s)::date AS came_day,
-            floor(extract(epoch FROM at))::bigint AS entered,
-            extract(epoch FROM greatest(left_at, CASE WHEN left_at IS NOT NULL THEN at END) - at) AS stay,
-            extract(epoch FROM greatest(outcome_at, CASE WHEN outcome_at IS NOT NULL THEN at END) - at) AS wait
-        FROM outcomes
-    ), filed AS (
-        SELECT 'entered' AS basis, entered_day AS day, stage, outcome, version, segment, source, route, tier,
-            coalesce(width_bucket(stay, %(edges)s::numeric[]), -1) AS stay_bucket,
-            coalesce(width_bucket(wait, %(edges)s::numeric[]), -1) AS outcome_bucket,
-            entered, floor(coalesce(stay, 0))::bigint AS stay
-        FROM units
-        UNION ALL
-        SELECT 'left', outcome_day, stage, outcome, version, segment, source, route, tier,
-            width_bucket(wait, %(edges)s::numeric[]), width_bucket(wait, %(edges)s::numeric[]),
-            entered, floor(wait)::bigint
-        FROM units WHERE outcome_day IS NOT NULL
-        UNION ALL
-        SELECT 'reached', came_day, stage, '', first_version, segment, source, route, tier, -1, -1, 0, 0
-        FROM units
-    )
-    INSERT INTO prospects_funnelcell (client_id, playbook_id, grain, value, basis, day, stage, outcome,
-        segment, source, route, tier, version, stay_bucket, outcome_bucket, n, entered_sum, stay_sum)
+#: Detailed cells of one dimension each, then counts of segments by one other dimension each.
+_COUNT_DAYS = sql.SQL("""
+    {filed}
+    INSERT INTO prospects_funnelcell (client_id, playbook_id, grain, value, segment, basis, span, day, stage, outcome,
+        stay_bucket, outcome_bucket, n, entered_sum, stay_sum)
     SELECT %(client)s, %(playbook)s,
-        CASE GROUPING(segment, source, route, tier, version) WHEN 0 THEN 'each' WHEN 31 THEN 'all'
-            WHEN 15 THEN 'segment' WHEN 23 THEN 'source' WHEN 27 THEN 'route' WHEN 29 THEN 'tier'
-            ELSE 'version' END,
-        CASE GROUPING(segment, source, route, tier, version) WHEN 15 THEN segment WHEN 23 THEN source
-            WHEN 27 THEN route WHEN 29 THEN tier WHEN 30 THEN version ELSE '' END,
-        basis, day, stage, outcome,
-        CASE GROUPING(segment, source, route, tier, version) WHEN 0 THEN segment ELSE '' END,
-        CASE GROUPING(segment, source, route, tier, version) WHEN 0 THEN source ELSE '' END,
-        CASE GROUPING(segment, source, route, tier, version) WHEN 0 THEN route ELSE '' END,
-        CASE GROUPING(segment, source, route, tier, version) WHEN 0 THEN tier ELSE '' END,
-        CASE GROUPING(segment, source, route, tier, version) WHEN 0 THEN version ELSE '' END,
-        stay_bucket, outcome_bucket, count(*), sum(entered), sum(stay)
+        CASE GROUPING(segment, source, route, tier, version) WHEN 31 THEN 'all' WHEN 15 THEN 'segment'
+            WHEN 23 THEN 'source' WHEN 27 THEN 'route' WHEN 29 THEN 'tier' ELSE 'version' END,
+        CASE GROUPING(segment, source, route, tier, version) WHEN 31 THEN '' WHEN 15 THEN segment
+            WHEN 23 THEN source WHEN 27 THEN route WHEN 29 THEN tier ELSE version END,
+        '', basis, 'day', day, stage, outcome, stay_bucket, outcome_bucket, count(*), sum(entered), sum(stay)
     FROM filed WHERE {wanted}
     GROUP BY basis, day, stage, outcome, stay_bucket, outcome_bucket,
-        GROUPING SETS ((), (segment), (source), (route), (tier), (version),
-            (segment, source, route, tier, version))
+        GROUPING SETS ((), (segment), (source), (route), (tier), (version))
+    UNION ALL
+    SELECT %(client)s, %(playbook)s,
+        CASE GROUPING(source, route, tier, version) WHEN 7 THEN 'segment+source' WHEN 11 THEN 'segment+route'
+            WHEN 13 THEN 'segment+tier' ELSE 'segment+version' END,
+        CASE GROUPING(source, route, tier, version) WHEN 7 THEN source WHEN 11 THEN route WHEN 13 THEN tier
+            ELSE version END,
+        segment, basis, 'day', day, stage, '', -1, -1, count(*), 0, 0
+    FROM filed WHERE basis <> 'left' AND {wanted}
+    GROUP BY basis, day, stage, segment, GROUPING SETS ((source), (route), (tier), (version))
 """)
+
+_COUNT_MONTHS = """
+    INSERT INTO prospects_funnelcell (client_id, playbook_id, grain, value, segment, basis, span, day, stage, outcome,
+        stay_bucket, outcome_bucket, n, entered_sum, stay_sum)
+    SELECT client_id, playbook_id, grain, value, segment, basis, 'month', date_trunc('month', day)::date, stage,
+        outcome, stay_bucket, outcome_bucket, sum(n), sum(entered_sum), sum(stay_sum)
+    FROM unnest(%(months)s::date[]) AS wanted(month) JOIN prospects_funnelcell c
+      ON c.playbook_id = %(playbook)s AND c.span = 'day' AND c.day >= month AND c.day < month + interval '1 month'
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+"""

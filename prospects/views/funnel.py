@@ -11,7 +11,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from playbooks.models import Route, Tier
-from prospects.funnel import COHORT, NONE, PERIOD, PERIODS, Funnel, FunnelFilters, read_filters, read_funnel
+from prospects.funnel import Funnel, read_funnel
+from prospects.funnel_filters import COHORT, NONE, PERIOD, PERIODS, FunnelFilters, read_filters
 from prospects.rules.statistics import WINDOWS, Proportion
 from prospects.stages import MAIN_LINE
 from prospects.views.choosing import Chosen, chosen_playbook

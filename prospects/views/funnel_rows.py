@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from prospects.drilldown import FunnelSlice
-from prospects.funnel import NONE, PERIOD, Funnel, FunnelFilters, SegmentRow, StageRow
+from prospects.funnel import Funnel, SegmentRow, StageRow
+from prospects.funnel_filters import NONE, PERIOD, FunnelFilters
 from prospects.models import Basis, Outcome
 from prospects.rules.statistics import Proportion, WaitingTime
 from prospects.stages import CONTACTED, CONVERTED, ENGAGED, MAIN_LINE, QUALIFIED, SOURCED
