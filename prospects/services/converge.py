@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 PARALLEL = 4  # nudges sent at once; more only wait in the queue
-SILENT_AFTER = timedelta(seconds=60)
+SILENT_AFTER = timedelta(seconds=20)  # a needless nudge finds everything held and ends
 _OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
 
 
@@ -335,7 +335,7 @@ def progress(convergence: Convergence) -> Progress:
 
 
 def nudge(convergence: Convergence, *, workers: int | None = None) -> None:
-    """Wake workers through Celery. Losing these messages costs a minute: the sweep sends them again."""
+    """Wake workers through Celery. Losing these messages costs seconds: the sweep sends them again."""
     from prospects.tasks import converge_batch  # tasks import this module
 
     wanted = workers or max(1, min(PARALLEL, -(-convergence.total // BATCH)))
@@ -345,7 +345,7 @@ def nudge(convergence: Convergence, *, workers: int | None = None) -> None:
 
 
 def sweep(*, at: datetime) -> int:
-    """Nudge open convergences that nobody has worked on for a minute; how many."""
+    """Nudge open convergences that nobody has worked on for a while; how many."""
     with transaction.atomic():
         silent = list(
             Convergence.objects.filter(status__in=_OPEN, heartbeat_at__lt=at - SILENT_AFTER)
