@@ -176,6 +176,8 @@ def _criterion(row: Row, _: Seen) -> Iterator[Complaint]:
         yield "category", f"expected one of {', '.join(CATEGORIES)}, got {row.get('category')!r}", ""
     if not _within(row.get("weight"), 0):
         yield "weight", f"expected a number of at least 0, got {row.get('weight')}", ""
+    elif row.get("kind") == "flag" and row["weight"] > 0:
+        yield "weight", "a flag rules out and adds nothing to a score; expected 0", ""
     half_life = row.get("half_life_days")
     if half_life is not None and half_life <= 0:
         yield "half_life_days", f"expected more than 0 days or nothing, got {half_life:g}", ""

@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from playbooks.criteria import CATEGORIES, LAYERS
+from playbooks.describe import PARAMS, in_order
 from playbooks.document import ROWS
 from playbooks.models import Criterion, MessageTemplate, StageRule
 from playbooks.stages import MOVES
@@ -22,14 +23,6 @@ from playbooks.validation import Seen
 from salesops.generics import AnyModelForm
 
 _CRITERION = re.compile(r"criteria-(\d+)-key")
-_PARAMS_HELP = (
-    "One parameter a line, name: value, lists in [brackets]. "
-    "in_set: attribute, values, partial, otherwise · in_range: attribute, minimum, maximum, soft, soft_credit · "
-    "overlap: attribute, values, enough · signal: kinds, min_count, within_days, min_value · "
-    "measure: kinds or attribute, statistic, field, breakpoints, within_days, unit · "
-    "phrase: phrases, kinds, min_count, within_days · answer: question, credits · "
-    "flag: attribute with values, kinds, phrases, within_days."
-)
 
 
 class _ParamsDumper(yaml.SafeDumper):
@@ -156,11 +149,19 @@ class RowForm(AnyModelForm):
 
 
 class CriterionForm(RowForm):
-    params = ParamsField(required=False, label="Parameters", help_text=_PARAMS_HELP)
+    params = ParamsField(required=False, label="Parameters")
 
     class Meta:
         model = Criterion
         fields: Sequence[str] = (*(slot.at for slot in ROWS["criteria"].slots), "position")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "params" in self.fields:
+            kind = self.instance.kind
+            explained = PARAMS[kind] if kind in PARAMS else " · ".join(f"{k}: {v}" for k, v in PARAMS.items())
+            self.fields["params"].help_text = f"One a line, name: value, lists in [brackets]. {explained}."
+            self.initial["params"] = in_order(kind, self.instance.params or {})
 
 
 class StageRuleForm(RowForm):

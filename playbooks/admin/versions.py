@@ -121,11 +121,13 @@ class CriterionInline(DraftRows, AnyStackedInline):
 
 
 class ValuePropositionInline(DraftRows, AnyTabularInline):
+    classes = ("collapse",)
     model = ValueProposition
     form = forms.RowForm
 
 
 class StageRuleInline(DraftRows, AnyStackedInline):
+    classes = ("collapse",)
     model = StageRule
     form = forms.StageRuleForm
     fieldsets = (
@@ -136,11 +138,13 @@ class StageRuleInline(DraftRows, AnyStackedInline):
 
 
 class ChannelPolicyInline(DraftRows, AnyTabularInline):
+    classes = ("collapse",)
     model = ChannelPolicy
     form = forms.RowForm
 
 
 class MessageTemplateInline(DraftRows, AnyStackedInline):
+    classes = ("collapse",)
     model = MessageTemplate
     form = forms.TemplateForm
     fieldsets = (
@@ -149,16 +153,19 @@ class MessageTemplateInline(DraftRows, AnyStackedInline):
 
 
 class SequenceStepInline(DraftRows, AnyTabularInline):
+    classes = ("collapse",)
     model = SequenceStep
     form = forms.RowForm
 
 
 class AgentAssignmentInline(DraftRows, AnyTabularInline):
+    classes = ("collapse",)
     model = AgentAssignment
     form = forms.RowForm
 
 
 class BrandRuleInline(DraftRows, AnyTabularInline):
+    classes = ("collapse",)
     model = BrandRule
     form = forms.RowForm
 

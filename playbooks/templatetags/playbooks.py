@@ -8,11 +8,9 @@ from typing import Any
 
 from django import template
 
-from playbooks.models import Criterion
+from playbooks.describe import describe
 
 register = template.Library()
-
-_LONG = 12
 
 
 @register.filter
@@ -42,11 +40,5 @@ def plainly(value: Any) -> str:
 
 @register.filter
 def asks(row: Mapping[str, Any]) -> str:
-    """What a criterion asks, in one line: its kind in words, then its parameters."""
-    params = {
-        key: [*value[:_LONG], f"… {len(value) - _LONG} more"]
-        if isinstance(value, list) and len(value) > _LONG
-        else value
-        for key, value in row["params"].items()
-    }
-    return f"{Criterion.Kind(row['kind']).label} {plainly(params)}"
+    """What a criterion asks, in one sentence."""
+    return describe(row["kind"], row["params"])

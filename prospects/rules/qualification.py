@@ -132,7 +132,9 @@ def _place(
 
 def rule_holds(rule: Rule, standing: Standing) -> RuleCheck:
     """Check every condition of a stage rule. No gate is skipped, so a person sees all that is missing at once."""
-    counted = accepted(standing.items.values(), standing.min_confidence)
+    flags = {criterion.key for criterion in standing.criteria if criterion.kind == "flag"}
+    speaking = (item for key, item in standing.items.items() if key not in flags)
+    counted = accepted(speaking, standing.min_confidence)
     placed = independent_categories(counted, rule.required_categories)
     gates = [
         *_category_gates(rule, standing, placed, counted),

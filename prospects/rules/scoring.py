@@ -7,6 +7,9 @@
 A criterion without evidence is *unknown* (it leaves the sum and lowers coverage) or *zero* (it stays in the sum at 0;
 coverage, the share that has evidence, drops all the same). Values and scores are 0–100, weights any number ≥ 0,
 coverage 0–1. Nothing is rounded here.
+
+A flag rules out or says nothing: it never adds to a score, whatever weight it was given, and a flag that is not raised
+is no evidence in favour of anybody. Its judgement is kept only so that a lowered flag supersedes the raised one.
 """
 
 from __future__ import annotations
@@ -96,7 +99,7 @@ class Scorecard:
             _Prepared(
                 criterion=c,
                 key=c.key,
-                weight=float(c.weight),
+                weight=0.0 if c.kind == "flag" else float(c.weight),
                 decay_per_second=1.0 / (c.half_life_days * SECONDS_PER_DAY) if c.half_life_days else None,
                 zero_when_missing=c.missing == "zero",
             )
@@ -132,7 +135,7 @@ def score(card: Scorecard, by_key: Mapping[str, EvidenceItem], now: datetime) ->
         item = by_key.get(prepared.key)
         fresh = 1.0
         if item is not None:
-            has_evidence = True
+            has_evidence = has_evidence or prepared.weight > 0
             if prepared.decay_per_second is not None:
                 age = (now - item.observed_at).total_seconds()
                 if age > 0:

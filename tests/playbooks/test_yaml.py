@@ -55,6 +55,7 @@ def test_the_demo_round_trips_exactly() -> None:
         (["criteria", 1, "params", "minimum"], "three", "criteria[1].params.minimum: expected a number, got 'three'"),
         (["criteria", 1, "kind"], "guess", "criteria[1].kind: expected one of in_set"),
         (["criteria", 1, "key"], "industry", "criteria[1].key: icp → industry is already said in row 1"),
+        (["criteria", 5, "weight"], 5, "criteria[5].weight: a flag rules out"),
         (["criteria", 0, "layer"], None, "criteria[0].layer: is missing"),
         (["stage_rules", 0, "to"], "qualfied", "expected a stage of the pipeline"),
         (["stage_rules", 0, "to"], "converted", "no prospect can move from sourced to converted"),

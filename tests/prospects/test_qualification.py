@@ -89,6 +89,15 @@ def test_a_derived_signal_does_not_make_a_second_fact() -> None:
     assert len(independent_categories([original, derived])) == 1
 
 
+def test_a_flag_that_is_not_raised_speaks_for_nobody() -> None:
+    flag = criterion("flag", {"attribute": "status", "values": ["Closed"]}, key="gone", category="risk", weight=0)
+    model = IcpModel([*CRITERIA, flag], WEIGHTS)
+    clear = item("gone", 100, id=9, category="risk", fact_ref="status")
+    check = rule_holds(QUALIFY, standing(evidence("fit"), evidence("timing"), clear, model=model))
+    assert not check.holds
+    assert "2 independent categories are evidenced" in check.missing[0]
+
+
 def test_a_strong_negative_rejects_with_its_rationale() -> None:
     flag = evidence("risk", 0, strong_negative=True, rationale="Status is Inactive.", id=8)
     verdict = qualify(standing(evidence("fit"), evidence("timing"), evidence("need"), flag), QUALIFY, 40)

@@ -91,6 +91,14 @@ def test_a_strong_negative_is_cold_whatever_the_sum() -> None:
     assert whole.strong_negative is not None
 
 
+def test_a_flag_never_adds_to_a_score() -> None:
+    flag = criterion("flag", {"attribute": "status", "values": ["Closed"]}, key="flag", weight=50)
+    card = Scorecard("icp", [asked("a", 10), flag])
+    result = score(card, {"a": item("a", 40), "flag": item("flag", 100)}, NOW)
+    assert (result.value, result.coverage) == (pytest.approx(40), pytest.approx(1))
+    assert not score(card, {"flag": item("flag", 100)}, NOW).has_evidence
+
+
 @pytest.mark.parametrize(
     ("value", "where"), [(70.0, "hot"), (69.999, "warm"), (40.0, "warm"), (39.9, "cold"), (0.0, "cold"), (None, "")]
 )

@@ -1,0 +1,131 @@
+"""What a criterion asks, in one sentence a founder understands. Pure: no Django."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from playbooks.criteria import (
+    Answer,
+    Flag,
+    InRange,
+    InSet,
+    Measure,
+    Overlap,
+    ParamsError,
+    Phrase,
+    SignalSeen,
+    parse_params,
+)
+
+_SHOWN = 8
+#: The parameters of each kind, for the person who writes them.
+PARAMS: Mapping[str, str] = {
+    "in_set": "attribute, values; optional: partial (values and credit 0–1), otherwise (credit 0–1)",
+    "in_range": "attribute, minimum and/or maximum; optional: soft (share outside), soft_credit (0–1)",
+    "overlap": "attribute, values; optional: enough (how many count as all)",
+    "signal": "kinds (a list, or name: credit 0–1); optional: min_count, within_days, min_value",
+    "measure": "kinds or attribute, breakpoints [[number, points], …]; optional: statistic, field, within_days, unit",
+    "phrase": "phrases (a trailing * matches any ending); optional: kinds, min_count, within_days",
+    "answer": "question, credits (answer: points 0–100)",
+    "flag": "attribute with values, or kinds, or phrases; optional: within_days",
+}
+
+
+def describe(kind: str, params: Mapping[str, Any]) -> str:
+    """The question in words; parameters that do not fit their kind are shown as they are."""
+    try:
+        typed = parse_params(kind, params)
+    except ParamsError:
+        return "; ".join(f"{key}: {value}" for key, value in params.items())
+    return _WORDS[type(typed)](typed)
+
+
+def in_order(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters in the order they are explained in; a stored mapping has none of its own."""
+    order = {name: rank for rank, name in enumerate(_ORDER.get(kind, ()))}
+    return dict(sorted(params.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+
+
+def _any_of(values: Iterable[str]) -> str:
+    listed = [value.replace("_", " ") for value in values]
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return ", ".join(listed[:_SHOWN]) + more
+
+
+def _named(attribute: str) -> str:
+    return attribute.replace("_", " ").capitalize()
+
+
+def _within(days: float | None) -> str:
+    return f" in the last {days:g} days" if days else ""
+
+
+def _in_set(p: InSet) -> str:
+    partial = "".join(f"; {part.credit:.0%} for {_any_of(part.values)}" for part in p.partial)
+    return f"{_named(p.attribute)} is one of {_any_of(p.values)}{partial}."
+
+
+def _in_range(p: InRange) -> str:
+    if p.minimum is None:
+        span = f"at most {p.maximum:g}"
+    else:
+        span = f"at least {p.minimum:g}" if p.maximum is None else f"{p.minimum:g} to {p.maximum:g}"
+    soft = f"; {p.soft_credit:.0%} up to {p.soft:.0%} outside" if p.soft and p.soft_credit else ""
+    return f"{_named(p.attribute)} is {span}{soft}."
+
+
+def _overlap(p: Overlap) -> str:
+    return f"{_named(p.attribute)} include {p.enough} of {_any_of(p.values)}."
+
+
+def _signal(p: SignalSeen) -> str:
+    kinds = [kind if credit == 1 else f"{kind} ({credit:.0%})" for kind, credit in p.kinds]
+    times = f", {p.min_count} times" if p.min_count > 1 else ""
+    value = f", value at least {p.min_value:g}" if p.min_value is not None else ""
+    return f"Seen: {_any_of(kinds)}{times}{value}{_within(p.within_days)}."
+
+
+def _measure(p: Measure) -> str:
+    unit = f" {p.unit}" if p.unit else ""
+    what = _named(p.attribute) if p.attribute else f"{_named(p.statistic)} of {_any_of(p.kinds)}"
+    points = ", ".join(f"{x:g}{unit} is worth {y:g}" for x, y in p.breakpoints)
+    return f"{what}{_within(p.within_days)}: {points}."
+
+
+def _phrase(p: Phrase) -> str:
+    where = f" in {_any_of(p.kinds)}" if p.kinds else ""
+    return f"Somebody said “{'”, “'.join(p.phrases[:_SHOWN])}”{where}{_within(p.within_days)}."
+
+
+def _answer(p: Answer) -> str:
+    points = ", ".join(f"{answer} is worth {value:g}" for answer, value in p.credits)
+    return f"Answer to “{p.question.replace('_', ' ')}”: {points}."
+
+
+def _flag(p: Flag) -> str:
+    parts = []
+    if p.attribute:
+        parts.append(f"{_named(p.attribute).lower()} is {_any_of(p.values)}")
+    if p.kinds:
+        parts.append(f"seen: {_any_of(p.kinds)}")
+    if p.phrases:
+        parts.append(f"said: “{'”, “'.join(p.phrases[:_SHOWN])}”")
+    return f"Rules the prospect out when {' or '.join(parts)}{_within(p.within_days)}."
+
+
+_WORDS: dict[type[Any], Callable[[Any], str]] = {
+    InSet: _in_set,
+    InRange: _in_range,
+    Overlap: _overlap,
+    SignalSeen: _signal,
+    Measure: _measure,
+    Phrase: _phrase,
+    Answer: _answer,
+    Flag: _flag,
+}
+_ORDER: dict[str, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(shape))
+    for kind, shape in zip(PARAMS, (InSet, InRange, Overlap, SignalSeen, Measure, Phrase, Answer, Flag), strict=True)
+}
