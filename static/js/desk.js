@@ -1,0 +1,169 @@
+// The desk's keyboard, the next dossier fetched ahead, undo countdowns, and sentences lit with their evidence.
+const $ = (selector, from = document) => from.querySelector(selector);
+const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+const KEEP = 45000;
+const ahead = new Map();
+
+// --- moving through the queue ---
+const links = () => $$("#queue .queue-rows a");
+const current = () => $("#dossier")?.dataset.request ?? "";
+
+function mark(id) {
+  for (const link of links()) {
+    if (link.id === `open-${id}`) {
+      link.setAttribute("aria-current", "true");
+      link.scrollIntoView({ block: "nearest" });
+    } else link.removeAttribute("aria-current");
+  }
+}
+
+function step(by) {
+  const all = links();
+  const at = all.findIndex((link) => link.id === `open-${current()}`);
+  const link = all[Math.min(all.length - 1, Math.max(0, at + by))];
+  if (link && link.id !== `open-${current()}`) open(link);
+}
+
+function open(link) {
+  const stored = ahead.get(link.href);
+  if (stored && Date.now() - stored.at < KEEP) {
+    ahead.delete(link.href);
+    htmx.swap("#dossier", stored.html, { swapStyle: "outerHTML" });
+    history.replaceState(history.state, "", link.href);
+    arrived();
+  } else htmx.trigger(link, "click");
+}
+
+async function fetchAhead() {
+  const all = links();
+  const at = all.findIndex((link) => link.id === `open-${current()}`);
+  const link = all[at + 1];
+  if (!link || ahead.has(link.href)) return;
+  const headers = { "HX-Request": "true", "HX-Target": "dossier" };
+  const answer = await fetch(link.href, { headers, credentials: "same-origin" });
+  if (answer.ok) ahead.set(link.href, { html: await answer.text(), at: Date.now() });
+}
+
+function arrived() {
+  const id = current();
+  mark(id);
+  $(".desk")?.classList.toggle("reading", Boolean(id) && (matchMedia("(min-width: 1200px)").matches || location.pathname.includes(id)));
+  window.scrollTo(0, 0);
+  $("#refusal")?.focus();
+  if (!id) return;
+  note(id);
+  setTimeout(() => fetchAhead().catch(() => {}), 150);
+}
+
+// Having had a dossier open is what approving several at once rests on. A GET never writes, so this is said apart.
+function note(id) {
+  const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+  fetch(`/approvals/${id}/opened/`, { method: "POST", headers: { "X-CSRFToken": token }, credentials: "same-origin" }).catch(() => {});
+}
+
+// --- panels ---
+function panel(name) {
+  for (const form of $$(".panel-form")) form.hidden = form.id !== `panel-${name}`;
+  const form = name && $(`#panel-${name}`);
+  if (form) (form.querySelector("textarea, input:not([type=hidden]):checked, input:not([type=hidden])") ?? form).focus();
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-panel]");
+  if (opener) {
+    event.preventDefault();
+    panel(opener.dataset.panel);
+  }
+  if (event.target.closest("[data-panel-close]")) panel("");
+  if (event.target.closest("[data-keys]")) $("#keys").showModal();
+  const link = event.target.closest("#queue .queue-rows a");
+  if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && ahead.has(link.href)) {
+    event.preventDefault();
+    event.stopPropagation();
+    open(link);
+  }
+}, true);
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  if (event.target.matches("[data-pick]")) bulk();
+});
+
+function bulk() {
+  const button = $("[data-bulk-button]");
+  const picked = $$("[data-pick]:checked").length;
+  if (!button) return;
+  button.hidden = picked === 0;
+  button.textContent = picked ? `Approve ${picked} selected` : "Approve selected";
+}
+
+// --- keys ---
+const typing = (node) => node.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && $(".panel-form:not([hidden])")) {
+    panel("");
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || $("dialog[open]")) return;
+  const act = {
+    j: () => step(1),
+    k: () => step(-1),
+    u: () => $$("#undo form button").at(-1)?.click(),
+    x: () => $(`#row-${current()} [data-pick]`)?.click(),
+    "?": () => $("#keys").showModal(),
+  }[event.key] ?? (() => $(`#decide [data-key="${CSS.escape(event.key)}"]`)?.click());
+  if (event.key.length === 1) act();
+  if ("jkuxaerdb?".includes(event.key) && event.key.length === 1) event.preventDefault();
+});
+
+// --- what htmx brings ---
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches("[data-decide]")) {
+    ahead.clear();
+    $(`#row-${current()}`)?.classList.add("leaving");
+  }
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.elt.matches("[data-decide]") && !event.detail.successful) $(".leaving")?.classList.remove("leaving");
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target.id === "dossier" || event.detail.elt.id === "dossier") arrived();
+  for (const hidden of $$("[data-hide]")) hidden.hidden = true;
+  for (const keys of $$("[data-keys]")) keys.hidden = false;
+  mark(current());
+  bulk();
+  tick();
+});
+
+// --- undo countdown ---
+function tick() {
+  for (const form of $$("[data-undo]")) {
+    const left = Math.ceil((new Date(form.dataset.until) - Date.now()) / 1000);
+    if (left <= 0) form.remove();
+    else form.querySelector("[data-left]").textContent = `${left} s`;
+  }
+}
+setInterval(tick, 1000);
+
+// --- a sentence and the evidence under it light each other ---
+function light(event, on) {
+  const claim = event.target.closest?.("[data-rests-on]");
+  const row = event.target.closest?.("[data-evidence]");
+  if (claim) for (const no of claim.dataset.restsOn.split(" ")) for (const row of $$(`[data-evidence="${no}"]`)) row.classList.toggle("lit", on);
+  if (row) for (const other of $$("[data-rests-on]")) if (other.dataset.restsOn.split(" ").includes(row.dataset.evidence)) other.classList.toggle("lit", on);
+}
+document.addEventListener("pointerover", (event) => light(event, true));
+document.addEventListener("pointerout", (event) => light(event, false));
+document.addEventListener("focusin", (event) => light(event, true));
+document.addEventListener("focusout", (event) => light(event, false));
+
+for (const hidden of $$("[data-hide]")) hidden.hidden = true;
+for (const keys of $$("[data-keys]")) keys.hidden = false;
+bulk();
+tick();
+if (current()) {
+  mark(current());
+  note(current());
+  setTimeout(() => fetchAhead().catch(() => {}), 300);
+}
