@@ -6,8 +6,11 @@ class ProspectsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Bring prospects to the runtime."""
+        """Bring prospects to the runtime, and their own facts to the timeline."""
+        from prospects.own_timeline import own_events
         from prospects.runtime_store import HOST
+        from prospects.timeline import register_timeline
         from salesops.runtime.ports import register_host
 
         register_host(HOST)
+        register_timeline("prospects", own_events)

@@ -71,7 +71,9 @@ def no_truncate() -> Guard:
 
 def no_delete() -> Guard:
     """Refuse DELETE of rows whose history others point at."""
-    return Guard(name="no_delete", when=pgtrigger.Before, operation=pgtrigger.Delete, func=refuse("% cannot be deleted"))
+    return Guard(
+        name="no_delete", when=pgtrigger.Before, operation=pgtrigger.Delete, func=refuse("% cannot be deleted")
+    )
 
 
 def fact_guards() -> list[Guard]:

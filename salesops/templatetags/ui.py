@@ -115,9 +115,7 @@ def grade_chip(grade: str | None) -> SafeString:
     if not grade:
         return SafeString("")
     tone = "done" if grade in ("A", "B+") else "caution" if grade in ("B", "C") else "danger"
-    return format_html(
-        '<span class="chip {}"><span class="visually-hidden">Quality </span>{}</span>', tone, grade
-    )
+    return format_html('<span class="chip {}"><span class="visually-hidden">Quality </span>{}</span>', tone, grade)
 
 
 @register.simple_tag

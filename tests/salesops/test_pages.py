@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from approvals.models import ApprovalRequest, Decision, Dispatch, Task
 from playbooks.models import Client, PlaybookVersion
 from playbooks.services import stops
+from prospects.models import ImportBatch
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,7 @@ def addresses(resolver: URLResolver | None = None, space: str = "") -> Iterator[
             yield f"{space}{entry.name}", list(entry.pattern.converters)
 
 
+IMPORT_PAGES = tuple(f"prospects:import{rest}" for rest in ("", "_mapping", "_start", "_cancel", "_errors"))
 GUARDED = [(name, arguments) for name, arguments in addresses() if name not in OPEN]
 
 
@@ -49,7 +51,11 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, int]:
         sent = factories.dispatch(decision)
         task = Task.objects.create(client=owner, kind="call", prospect=approved.prospect, title=f"Call {number}")
         stop = stops.stop(client=owner, actor=person, level="agent", agent=f"agent_{number}", reason="Test")
+        batch = ImportBatch.objects.create(
+            client=owner, playbook=version.playbook, kind="prospects", file_name="companies.csv", sha256="0" * 64
+        )
         ids = {
+            **dict.fromkeys(IMPORT_PAGES, batch.pk),
             "playbooks:version": version.pk,
             "playbooks:diff": version.pk,
             "playbooks:yaml": version.pk,
