@@ -10,7 +10,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Decision, Dispatch, Message
@@ -269,6 +269,15 @@ def decision(about: ApprovalRequest, by: User, kind: str = "approve", **fields: 
         "trace_id": about.trace_id,
     }
     return Decision.objects.create(client=about.client, request=about, user=by, kind=kind, **{**defaults, **fields})
+
+
+def end_undo_windows(*, seconds_left: float = -1) -> None:
+    """Bring the end of every undo window near, as waiting would. PostgreSQL lets nobody do this with its guards on."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        end = timezone.now() + timedelta(seconds=seconds_left)
+        cursor.execute("UPDATE approvals_dispatch SET not_before = %s WHERE status = 'undo_hold'", [end])
+        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 def dispatch(by: Decision, **fields: Any) -> Dispatch:

@@ -116,6 +116,10 @@ def decision_is_current() -> Guard:
             "SELECT * INTO asked FROM approvals_approvalrequest WHERE id = NEW.request_id FOR UPDATE;"
             " IF asked.client_id <> NEW.client_id OR asked.status <> 'waiting' OR asked.version <> NEW.request_version"
             " THEN " + refuse("% is not about a waiting request as it stands") + " END IF;"
+            " IF NOT EXISTS (SELECT 1 FROM playbooks_membership b WHERE b.user_id = NEW.user_id"
+            " AND b.client_id = NEW.client_id AND b.role IN ('reviewer', 'leader', 'admin')) THEN "
+            + refuse("% is by somebody who may not decide here")
+            + " END IF;"
             " IF asked.created_by_id = NEW.user_id AND NEW.kind LIKE '%approve%' THEN "
             + refuse("% is by the maker of its request")
             + " END IF;"
@@ -173,7 +177,7 @@ def dispatch_moves() -> Guard:
             " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at) IS DISTINCT FROM"
             " (NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
             " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at)"
-            " OR NEW.attempts < OLD.attempts THEN "
+            " OR NEW.attempts < OLD.attempts OR (OLD.status = 'undo_hold' AND NEW.not_before < OLD.not_before) THEN "
             + refuse("% keeps what was approved")
             + " END IF; IF OLD.status <> NEW.status"
             f" AND (OLD.status, NEW.status) NOT IN ({_pairs(DISPATCH_MOVES)}) THEN "

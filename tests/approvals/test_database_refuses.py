@@ -198,6 +198,7 @@ def test_a_dispatch_sending_without_a_claim(decision):
 def test_a_dispatch_leaving_inside_its_undo_window(decision):
     row = make.dispatch(decision, not_before=timezone.now() + timedelta(minutes=1))
     refused("UPDATE approvals_dispatch SET status = 'queued' WHERE id = %s", [row.pk], says="undo window")
+    refused("UPDATE approvals_dispatch SET not_before = now() WHERE id = %s", [row.pk], says="keeps what was approved")
 
 
 def test_a_sent_dispatch_sent_again(decision):
@@ -317,6 +318,11 @@ def test_an_approval_by_the_maker(at_work):
     request_ = at_work.request(created_by=at_work.reviewer)
     for kind in ("approve", "approve_edits", "first_approve"):
         refused(*draft_decision(at_work, request_, kind=kind), says="maker")
+
+
+def test_a_decision_by_somebody_without_the_role(at_work, request_):
+    for person in (make.user(at_work.client, "operator"), make.user(make.client()), make.user()):
+        refused(*draft_decision(at_work, request_, user_id=person.pk), says="may not decide")
 
 
 def test_a_decision_for_another_client(at_work, request_):

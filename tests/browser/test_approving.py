@@ -9,10 +9,11 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from approvals.models import ApprovalRequest, CapturedMail, Decision, Dispatch
+from approvals.models import ApprovalRequest, CapturedMail, Decision
 from approvals.services import dispatch as sending
 from playbooks import audit
 from prospects.services.funnel_cells import sweep_funnel
+from tests import factories
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.desk import Desk, furnish
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def let_the_window_end() -> None:
     """Move the undo window into the past, as waiting for a minute would, and let the worker sweep once."""
-    Dispatch.objects.filter(status="undo_hold").update(not_before=timezone.now())
+    factories.end_undo_windows()
     sending.sweep(at=timezone.now())
     sweep_funnel()
 
@@ -184,7 +185,7 @@ def test_a_sentence_and_its_evidence_light_each_other(founder: Page) -> None:
     page = founder
     claim = page.locator(".words .claim").first
     claim.hover()
-    expect(page.locator(".evidence .lit")).to_have_count(2)
+    expect(page.locator(".evidence:not(.full) .lit")).to_have_count(2)
     page.locator(".evidence > li").nth(1).hover()
     expect(claim).to_have_class(re.compile("lit"))
 

@@ -15,6 +15,7 @@ from approvals.services import decide, dispatch
 from approvals.services.seen import present
 from playbooks.services import stops
 from prospects.services.funnel_cells import sweep_funnel
+from tests import factories
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.desk import Desk
 
@@ -66,8 +67,7 @@ def something_on_every_page(desk: Desk) -> None:
     """One request decided and sent, one task, one stop, the funnel counted."""
     first = desk.requests[0]
     decide.approve(first.pk, seen=present(first).seen, actor=desk.founder, client=desk.client)
-    sent = first.dispatches.get()
-    type(sent).objects.filter(pk=sent.pk).update(not_before=timezone.now())
+    factories.end_undo_windows()
     dispatch.sweep(at=timezone.now())
     Task.objects.create(client=desk.client, kind="call", prospect=first.prospect, title="Call Dana Lee", detail="Ask.")
     stops.stop(
