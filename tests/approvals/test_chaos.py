@@ -31,7 +31,7 @@ APPROVING_SECONDS = max(15.0, SENDS * 0.2)
 KILLING_SECONDS = 3 * APPROVING_SECONDS  # approving takes longer the more is broken; at some time it must end
 SETTLE_SECONDS = 240
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("stack")]  # one whole app at a time
 
 
 @pytest.fixture
