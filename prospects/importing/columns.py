@@ -252,7 +252,7 @@ def _choice(name: str, guess: tuple[str, float, str], won: bool, values: list[st
 def _guess(name: str, values: list[str], index: Mapping[str, tuple[str, float]]) -> tuple[str, float, str]:
     target, confidence = _match(name, index)
     if target != KEEP:
-        return target, confidence, "by its name"
+        return target, confidence, "by its name" if confidence >= 0.9 else "probably, by its name"
     if values and sum("@" in value and "." in value for value in values) > 0.8 * len(values):
         return "email", 0.6, "its values are e-mail addresses"
     if values and sum(bool(re.match(r"https?://[^/]*linkedin\.com/in/", value)) for value in values) > 0.8 * len(

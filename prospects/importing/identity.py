@@ -156,7 +156,7 @@ def own_domain(domain: str, website: str, name: str) -> OwnDomain:
             continue
         found = registrable_domain(given)
         if not found:
-            unread = unread or f"“{given[:80]}” is not a web address"
+            unread = "not a web address"
             continue
         if found in SHARED_HOSTS and not _named_like(name, found, host_of(website or domain)[1]):
             return OwnDomain("", f"{found} is shared by many companies: not used as this one's domain")

@@ -117,13 +117,12 @@ class NoteBook:
         self._examples: dict[tuple[str, str], list[dict[str, object]]] = {}
 
     def add(self, note: Note) -> None:
-        message = note.message.replace(f"“{note.value[:80]}” is", "is") if note.value else note.message
-        key = (note.column, message)
+        key = (note.column, note.message)
         if key not in self._lines:
             if len(self._lines) >= MAX_LISTED:
                 return
             self._examples[key] = []
-            self._lines[key] = {"kind": "value", "column": note.column, "message": message, "count": 0,
+            self._lines[key] = {"kind": "value", "column": note.column, "message": note.message, "count": 0,
                                 "examples": self._examples[key]}  # fmt: skip
         line = self._lines[key]
         line["count"] = int(str(line["count"])) + 1
