@@ -116,7 +116,9 @@ def converge(
 
     ``clock`` is the time the agents are told it is (default: now). Raises ``NoActiveVersion`` and ``Stopped``.
     """
-    convergence = _open(client, playbook, actor, Depth(depth), limit, seed, clock)
+    convergence = open_convergence(
+        client=client, playbook=playbook, actor=actor, depth=depth, limit=limit, seed=seed, clock=clock
+    )
     report = Report(convergence)
     started = time.perf_counter()
     after: int | None = 0
@@ -141,20 +143,27 @@ def start(
 ) -> Convergence:
     """Queue a convergence for the workers, or nudge the unfinished one. Raises ``NoActiveVersion`` and ``Stopped``."""
     with transaction.atomic():
-        convergence = _open(client, playbook, actor, Depth(depth), limit, seed, clock)
+        convergence = open_convergence(
+            client=client, playbook=playbook, actor=actor, depth=depth, limit=limit, seed=seed, clock=clock
+        )
         transaction.on_commit(lambda: nudge(convergence))
     return convergence
 
 
-def _open(
+def open_convergence(
+    *,
     client: Client,
     playbook: Playbook,
     actor: User | None,
-    depth: Depth,
-    limit: int | None,
-    seed: int,
-    clock: datetime | None,
+    depth: str = Depth.PRIMARY,
+    limit: int | None = None,
+    seed: int = 0,
+    clock: datetime | None = None,
 ) -> Convergence:
+    """The unfinished convergence of this kind, or a new one; whoever calls :func:`work` next joins it.
+
+    Raises ``NoActiveVersion`` and ``Stopped``.
+    """
     version = playbook.active_version
     if version is None or playbook.client_id != client.pk:
         raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
@@ -172,7 +181,7 @@ def _open(
         unfinished = same.first()
         if unfinished is not None:
             return unfinished
-        return _create(client, playbook, version, actor, depth, limit, seed, clock or timezone.now())
+        return _create(client, playbook, version, actor, Depth(depth), limit, seed, clock or timezone.now())
 
 
 def _create(

@@ -42,7 +42,9 @@ def crowd(size: int) -> Any:
 
 
 def opened(under: Any) -> Convergence:
-    return service._open(under.playbook.client, under.playbook, None, service.Depth.PRIMARY, None, 0, scene.CLOCK)
+    return service.open_convergence(
+        client=under.playbook.client, playbook=under.playbook, actor=None, clock=scene.CLOCK
+    )
 
 
 def work_until_done(convergence_id: int, size: int) -> None:
