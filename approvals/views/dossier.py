@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-
 READING_ORDER = {"timing": 0, "need": 1, "fit": 2, "commitment": 3, "risk": 4}
 
 
@@ -23,9 +22,14 @@ class Piece:
 
 @dataclass
 class Shown:
-    """A dossier ready for the template. ``layers`` carry numbered evidence."""
+    """A dossier ready for the template.
+
+    ``key_rows`` make the case at a glance: what speaks against, what the words rest on, and the strongest of each
+    category. ``layers`` hold all evidence in full. Both carry the same numbers.
+    """
 
     layers: list[dict[str, Any]]
+    key_rows: list[dict[str, Any]]
     subject: list[Piece]
     words: list[Piece]
     unplaced: list[Piece]
@@ -35,8 +39,9 @@ class Shown:
 
 def show(dossier: dict[str, Any], *, subject: str, words: str) -> Shown:
     """Number the evidence in the order the page lists it and split the text at the sentences that rest on it."""
-    layers, numbers = _numbered(dossier.get("why") or [])
     sentences = (dossier.get("message") or {}).get("sentences") or []
+    cited = {number for part in [*sentences, dossier.get("why_now") or {}] for number in part.get("evidence_ids") or []}
+    layers, key_rows, numbers = _numbered(dossier.get("why") or [], cited)
     claims = [
         Piece(
             text=str(sentence.get("text", "")).strip(),
@@ -51,19 +56,39 @@ def show(dossier: dict[str, Any], *, subject: str, words: str) -> Shown:
     why_now = dossier.get("why_now")
     if why_now:
         why_now = {**why_now, "refs": _refs(why_now.get("evidence_ids"), numbers)}
-    return Shown(layers, in_subject, in_words, unplaced, why_now, [_gate(gate) for gate in dossier.get("gates") or []])
+    gates = [_gate(gate) for gate in dossier.get("gates") or []]
+    return Shown(layers, key_rows, in_subject, in_words, unplaced, why_now, gates)
 
 
-def _numbered(why: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[int, int]]:
+def _numbered(
+    why: list[dict[str, Any]], cited: set[int]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[int, int]]:
+    """All layers with numbered evidence, the key rows among it, and the number of each evidence id."""
+    layers = [{**layer, "evidence": sorted(layer.get("evidence") or [], key=_weightiest)} for layer in why]
+    rows = {row["id"]: row for layer in layers for row in layer["evidence"]}
+    wanted = {row["id"] for row in rows.values() if row.get("strong_negative") or row["id"] in cited}
+    wanted |= _strongest(list(rows.values()), covered={rows[number].get("category") for number in wanted})
+    key_rows = sorted((rows[number] for number in sorted(wanted)), key=_weightiest)
     numbers: dict[int, int] = {}
-    layers = []
-    for layer in why:
-        rows = []
-        for row in sorted(layer.get("evidence") or [], key=_weightiest):
-            numbers.setdefault(row["id"], len(numbers) + 1)
-            rows.append({**row, "no": numbers[row["id"]]})
-        layers.append({**layer, "evidence": rows})
-    return layers, numbers
+    for row in [*key_rows, *rows.values()]:
+        numbers.setdefault(row["id"], len(numbers) + 1)
+    for layer in layers:
+        layer["evidence"] = [{**row, "no": numbers[row["id"]]} for row in layer["evidence"]]
+    return layers, [{**row, "no": numbers[row["id"]]} for row in key_rows], numbers
+
+
+def _strongest(rows: list[dict[str, Any]], *, covered: set[Any]) -> set[int]:
+    """The strongest row of each category that is not covered yet; a risk that was only ruled out makes no case."""
+    best: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        category = str(row.get("category", ""))
+        if category != "risk" and category not in covered:
+            best[category] = max(best.get(category, row), row, key=_strength)
+    return {row["id"] for row in best.values()}
+
+
+def _strength(row: dict[str, Any]) -> float:
+    return float(row.get("value") or 0) * float(row.get("confidence") or 0)
 
 
 def _weightiest(row: dict[str, Any]) -> tuple[bool, int]:
