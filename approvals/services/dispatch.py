@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from approvals.channels import email
 from approvals.models import Dispatch
+from approvals.rules.content import UnsafeHeader
 from approvals.rules.sending import Outcome, SmtpStage
 from approvals.services import checks, settle
 from approvals.services.checks import Due, Obstacle
@@ -100,11 +101,24 @@ def claim_next(*, at: datetime) -> Claim | HeldBack | None:
             return None
         bind_trace(dispatch.trace_id)
         due = Due(dispatch, _ruling_version(dispatch), at)
-        obstacle = checks.first_obstacle(due)
+        obstacle = _obstacle(due)
         if obstacle is not None:
             _hold_back(dispatch, obstacle, at)
             return HeldBack(dispatch)
         return Claim(dispatch, _start(due))
+
+
+def _obstacle(due: Due) -> Obstacle | None:
+    """What stands in the way. A check that breaks holds back its own dispatch only, not the whole outbox."""
+    try:
+        with transaction.atomic():
+            return checks.first_obstacle(due)
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("dispatch_check_broke", dispatch=due.dispatch.pk)
+        until = due.at + timedelta(minutes=checks.PAUSE_MINUTES)
+        return Obstacle(f"a check could not be made; trace {due.dispatch.trace_id}", until)
 
 
 def _ruling_version(dispatch: Dispatch) -> PlaybookVersion:
@@ -162,25 +176,30 @@ def act(claim: Claim) -> None:
 
 
 def _hand_over(dispatch: Dispatch) -> email.HandOff:
-    message = dispatch.message
-    raw = email.build(
-        email.Outgoing(
-            message_id=dispatch.idempotency_key,
-            sender=message.sender,
-            recipient=dispatch.recipient,
-            subject=message.subject,
-            body=message.body,
-            sent_at=timezone.now(),
-            unsubscribe_url=link_in(message.body, dispatch.client_id, dispatch.contact_id),
-            references=_thread(dispatch),
-        )
-    )
+    try:
+        raw = email.build(_outgoing(dispatch))
+    except (UnsafeHeader, ValueError):
+        return email.HandOff(Outcome.REFUSED, SmtpStage.CONNECT, None, "it cannot be written as an e-mail")
     server = server_for(dispatch.mode)
     lease = dispatch.lease_until
     if lease is None or (lease - timezone.now()).total_seconds() < server.timeout * 2:
         # Others will soon take this claim for lost. The network is untouched, so it can go back safely.
         return email.HandOff(Outcome.RETRY, SmtpStage.CONNECT, None, "the claim was about to run out")
-    return email.hand_off(raw, sender=message.sender, recipient=dispatch.recipient, server=server)
+    return email.hand_off(raw, sender=dispatch.message.sender, recipient=dispatch.recipient, server=server)
+
+
+def _outgoing(dispatch: Dispatch) -> email.Outgoing:
+    message = dispatch.message
+    return email.Outgoing(
+        message_id=dispatch.idempotency_key,
+        sender=message.sender,
+        recipient=dispatch.recipient,
+        subject=message.subject,
+        body=message.body,
+        sent_at=timezone.now(),
+        unsubscribe_url=link_in(message.body, dispatch.client_id, dispatch.contact_id),
+        references=_thread(dispatch),
+    )
 
 
 def server_for(mode: str) -> email.Server:

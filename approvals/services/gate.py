@@ -76,7 +76,6 @@ def compliance_of(
 ) -> compliance.Result:
     """The legal and brand verdict on these words to this person, at this moment."""
     contact = person.contact
-    basis = person.consent
     case = compliance.Case(
         channel=message.channel,
         country=compliance.country_code(contact.country),
@@ -95,11 +94,7 @@ def compliance_of(
         has_prior_thread=person.touches > 0,
         first_touch=person.touches == 0,
         entity_type=cast(Any, contact.entity_type),
-        consent=None
-        if basis is None
-        else compliance.ConsentBasis(
-            basis.type, basis.url, basis.snapshot_hash, basis.captured_at, basis.role_relevant
-        ),
+        consent=_consent(person.consent),
         suppressed=person.suppressed,
         countries_allowed=tuple(compliance.country_code(name) for name in version.countries),
         time_zones=(contact.time_zone,) if contact.time_zone else (),
@@ -109,6 +104,12 @@ def compliance_of(
         brand_rules=brand_rules(version),
     )
     return compliance.evaluate(case)
+
+
+def _consent(row: ConsentBasis | None) -> compliance.ConsentBasis | None:
+    if row is None:
+        return None
+    return compliance.ConsentBasis(row.type, row.url, row.snapshot_hash, row.captured_at, row.role_relevant)
 
 
 def claims_of(message: Message) -> tuple[quality.Claim, ...]:
