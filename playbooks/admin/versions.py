@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -96,7 +96,7 @@ class DraftRows:
     """Mixin for inlines: rows can be changed while their version is a draft."""
 
     extra = 0
-    formfield_overrides = forms.PLAIN_FIELDS
+    formfield_overrides: ClassVar[Any] = forms.PLAIN_FIELDS
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
