@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, TypeVar
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -20,6 +20,9 @@ STAGES = {
     b"EHLO": ("ehlo", "250 fine"), b"HELO": ("ehlo", "250 fine"), b"MAIL": ("mail", "250 fine"),
     b"RCPT": ("rcpt", "250 fine"), b"DATA": ("data", "354 go on"), b"QUIT": ("quit", "221 bye"),
 }  # fmt: skip
+
+
+OfficeT = TypeVar("OfficeT", bound="PostOffice")
 
 
 def free_port() -> int:
@@ -50,8 +53,8 @@ class PostOffice:
 
 
 @contextmanager
-def post_office() -> Iterator[PostOffice]:
-    office = PostOffice(free_port())
+def post_office(kind: type[OfficeT] = PostOffice) -> Iterator[OfficeT]:  # type: ignore[assignment]
+    office = kind(free_port())
     controller = Controller(office, hostname=HOST, port=office.port)
     controller.start()
     try:
