@@ -7,10 +7,12 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Bring messages and requests to the runtime, and to each prospect's timeline."""
+        from approvals.explain import SECTIONS
         from approvals.runtime_store import PORT
         from approvals.timeline import events_of
         from prospects.timeline import register_timeline
-        from salesops.runtime.ports import register
+        from salesops.runtime.ports import explainers, register
 
         register(PORT)
+        explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
