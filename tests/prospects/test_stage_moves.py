@@ -1,0 +1,91 @@
+"""The stage service: legal moves, their log, their refusals."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from playbooks.models import AuditEntry
+from prospects.models import StageTransition
+from prospects.services import stages
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_person_closes_a_prospect_with_a_reason_and_is_named_in_log_and_audit() -> None:
+    made = factories.prospect()
+    person = factories.user(made.client)
+    (log,) = stages.move([made], "closed", actor=person, client=made.client, at=timezone.now(), reason="Moved abroad.")
+    made.refresh_from_db()
+    assert (made.stage, made.stage_seq, made.stage_since) == ("closed", 1, log.at)
+    assert (log.actor, log.reason, log.from_stage) == (person, "Moved abroad.", "sourced")
+    assert log.seconds >= 0
+    entry = AuditEntry.objects.get(event="prospect.stage_changed")
+    assert (entry.actor, entry.subject_id, entry.detail) == (person, made.pk, {"from": "sourced", "to": "closed"})
+
+
+def test_an_illegal_move_is_refused_and_nothing_is_written() -> None:
+    made = factories.prospect()
+    with pytest.raises(stages.IllegalMove, match="from sourced to converted"):
+        stages.move([made], "converted", actor=None, client=made.client, at=timezone.now())
+    assert not StageTransition.objects.exists()
+
+
+def test_a_stage_that_does_not_exist_is_refused() -> None:
+    made = factories.prospect()
+    with pytest.raises(stages.IllegalMove):
+        stages.move([made], "married", actor=None, client=made.client, at=timezone.now())
+
+
+def test_a_move_whose_rule_does_not_hold_is_refused_by_postgresql() -> None:
+    made = factories.prospect()
+    at = timezone.now()
+    for stage in ("researched", "qualifying"):
+        stages.move([made], stage, actor=None, client=made.client, at=at)
+    with pytest.raises(DatabaseError, match="lacks the evidence"), transaction.atomic():
+        stages.move([made], "qualified", actor=None, client=made.client, at=at)
+    made.refresh_from_db()
+    assert made.stage == "qualifying"
+
+
+def test_a_prospect_of_another_client_is_not_touched() -> None:
+    made, stranger = factories.prospect(), factories.client()
+    assert stages.move([made], "closed", actor=None, client=stranger, at=timezone.now(), reason="x") == []
+    made.refresh_from_db()
+    assert made.stage == "sourced"
+
+
+def test_a_batch_is_moved_in_a_constant_number_of_queries(django_assert_max_num_queries: object) -> None:
+    under = factories.version()
+    many = [factories.prospect(under) for _ in range(6)]
+    with django_assert_max_num_queries(8):  # type: ignore[operator]
+        logs = stages.move(many, "closed", actor=None, client=many[0].client, at=timezone.now(), reason="Season over.")
+    assert len(logs) == 6
+
+
+def test_without_a_ruling_version_nobody_moves() -> None:
+    made = factories.prospect(factories.version(active=False))
+    with pytest.raises(stages.IllegalMove, match="no active version"):
+        stages.move([made], "closed", actor=None, client=made.client, at=timezone.now(), reason="x")
+
+
+def test_only_the_stage_service_fires_transitions() -> None:
+    verbs = {"move_to", "research", "qualify", "accept", "nurture", "stall", "contact_made", "engage", "disqualify"}
+    for folder in ("prospects", "approvals", "playbooks", "salesops"):
+        for module in Path(settings.BASE_DIR, folder).rglob("*.py"):
+            if module.match("prospects/services/stages.py") or module.match("prospects/models/*.py"):
+                continue
+            calls = {
+                node.func.attr
+                for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            }
+            assert "move_to" not in calls, module
+            if "prospects" in module.parts:
+                assert not calls & (verbs - {"accept", "qualify"}), module
