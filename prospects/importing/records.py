@@ -9,18 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prospects.importing import identity, places, values
-from prospects.importing.columns import IGNORE, KEEP, LABELS, ColumnMap, plain
-from prospects.importing.copytext import line, text_array
-from prospects.importing.rows import Row
+from prospects.importing import identity, values
+from prospects.importing.columns import IGNORE, KEEP, ColumnMap, plain
+from prospects.importing.copytext import line
+from prospects.importing.draft import MAX_KEPT, READERS, Draft, read_places
+from prospects.importing.rows import Note, Refused, Row
 
-MAX_KEPT = 2000  # characters of a column kept under its own name
 MAX_DESCRIPTION = 5000
-MAX_TAGS = 50
 
 COMPANY_COLUMNS = (
     "external_id", "domain", "name", "name_key", "website", "industry", "subindustry", "employees_min",
@@ -44,21 +43,10 @@ _IDS = ("external_id", "contact_external_id")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff]")
 _WHOLE = re.compile(r"^-?(?:0|[1-9]\d{0,14})$")
 _DECIMAL = re.compile(r"^-?(?:0|[1-9]\d{0,14})\.\d{1,6}$")
-_TAG_MARKS = re.compile(r"\s*[|;\n]\s*")
 
 
 #: One encoder for every row: keys in order, so that equal facts are equal text.
 as_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
-
-
-@dataclass(slots=True)
-class Note:
-    """Something about one value that the person who imports should know. The row goes on without it."""
-
-    row: int
-    column: str
-    value: str
-    message: str
 
 
 @dataclass(slots=True)
@@ -104,15 +92,6 @@ class Record:
         return hashlib.sha256((self.contact.external_id or self.contact.key).encode()).hexdigest()[:8]
 
 
-@dataclass(slots=True)
-class Refused:
-    """A row that cannot become anything, with its cells as they were."""
-
-    row: int
-    cells: list[str]
-    reason: str
-
-
 class RowReader:
     """Turns rows into records under one mapping. Built once per import; ``day_first`` settles ambiguous dates."""
 
@@ -136,7 +115,7 @@ class RowReader:
         """What the row says, or why it says nothing."""
         if row.problem:
             return Refused(row.number, row.cells, row.problem)
-        draft = _Draft(row.number)
+        draft = Draft(row.number)
         self._collect(row.cells, draft)
         if not draft.given and not draft.kept:
             return Refused(row.number, row.cells, "the row is empty")
@@ -145,7 +124,7 @@ class RowReader:
             return Refused(row.number, row.cells, reason)
         return self._finish(draft)
 
-    def _collect(self, cells: list[str], draft: _Draft) -> None:
+    def _collect(self, cells: list[str], draft: Draft) -> None:
         missing, more, given = values.MISSING, self._missing, draft.given
         for position, target in self._mapped:
             text = clean(cells[position])
@@ -167,13 +146,13 @@ class RowReader:
         for target, default in self._mapping.defaults.items():
             given.setdefault(target, default)
 
-    def _finish(self, draft: _Draft) -> Record:
+    def _finish(self, draft: Draft) -> Record:
         given, facts = draft.given, draft.facts
-        for target, read in _READERS.items():
+        for target, read in READERS.items():
             if target in given:
                 read(draft, given[target], self._zero)
         observed_at = self._observed_at(draft)
-        _places(draft)
+        read_places(draft)
         company = _company(draft) if draft.has_company else None
         contact = _contact(draft) if draft.has_person else None
         for name, value in draft.kept.items():
@@ -184,7 +163,7 @@ class RowReader:
         digest = hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=8).hexdigest()
         return Record(draft.row, company, contact, facts, said, draft.text, digest, observed_at, draft.notes)
 
-    def _observed_at(self, draft: _Draft) -> datetime | None:
+    def _observed_at(self, draft: Draft) -> datetime | None:
         text = draft.given.get("observed_at", "")
         if not text:
             return None
@@ -195,31 +174,6 @@ class RowReader:
             draft.note("observed_at", text, "in the future; the import's own date is used")
             return None
         return found
-
-
-class _Draft:
-    """A row while it is being understood."""
-
-    __slots__ = ("facts", "given", "has_company", "has_person", "kept", "notes", "place", "row", "sides", "text")
-
-    def __init__(self, row: int) -> None:
-        self.row = row
-        self.given: dict[str, str] = {}
-        self.kept: dict[str, object] = {}
-        self.facts: dict[str, object] = {}
-        self.sides: dict[str, str] = {}  # values that were read, as COPY text
-        self.notes: list[Note] = []
-        self.place = places.Place()
-        self.text = ""
-        self.has_company = self.has_person = False
-
-    def note(self, target: str, value: str, message: str) -> None:
-        self.notes.append(Note(self.row, LABELS.get(target, target), value[:120], message))
-
-    def keep_as_given(self, target: str, value: str, message: str) -> None:
-        """An unreadable value: reported, and kept under a name of its own where no rule mistakes it for the fact."""
-        self.note(target, value, message)
-        self.kept[f"{target}_given"] = value[:MAX_KEPT]
 
 
 def clean(cell: str) -> str:
@@ -245,7 +199,7 @@ def typed(text: str) -> object:
     return folded == "true" if folded in ("true", "false") else text
 
 
-def _identify(draft: _Draft, *, people_only: bool) -> str:
+def _identify(draft: Draft, *, people_only: bool) -> str:
     """Find out who the row is about; returns why it is about nobody, or nothing."""
     given = draft.given
     _read_email(draft)
@@ -270,7 +224,7 @@ def _identify(draft: _Draft, *, people_only: bool) -> str:
     return "" if people_only else "the row names no company: a company name, a domain or a work e-mail is needed"
 
 
-def _name_from_keys(draft: _Draft) -> None:
+def _name_from_keys(draft: Draft) -> None:
     """A company whose name is missing or a spreadsheet error is called by its domain, or by the words in its id."""
     given = draft.given
     tail = re.split(r"[/\\]", given.get("external_id", "").rstrip("/"))[-1]
@@ -280,7 +234,7 @@ def _name_from_keys(draft: _Draft) -> None:
         given["name"] = name
 
 
-def _read_email(draft: _Draft) -> None:
+def _read_email(draft: Draft) -> None:
     text = draft.given.get("email", "")
     if not text:
         return
@@ -298,7 +252,7 @@ def _bare(text: str, key: str) -> str:
     return text if text.casefold() == key else key
 
 
-def _read_person_name(draft: _Draft) -> None:
+def _read_person_name(draft: Draft) -> None:
     given = draft.given
     parts = [given.get("first_name", ""), given.get("last_name", "")]
     if any(parts) and not given.get("contact_name"):
@@ -311,139 +265,6 @@ def _read_person_name(draft: _Draft) -> None:
             given["first_name"], given["last_name"] = words[0][:100], " ".join(words[1:])[:100]
 
 
-def _places(draft: _Draft) -> None:
-    given, facts = draft.given, draft.facts
-    place = places.place_of(given["location"]) if "location" in given else places.Place()
-    region, city = given.get("region") or place.region, given.get("city") or place.city
-    country = ""
-    if "country" in given:
-        country = places.country_code(given["country"])
-        if not country:
-            draft.keep_as_given("country", given["country"], "not a country")
-    country = country or place.country or places.country_of_region(given.get("region", ""))
-    draft.place = places.Place(city[:120], region[:120], country)
-    for name, value in (("country", country), ("region", region), ("city", city), ("location", given.get("location"))):
-        if value:
-            facts[name] = value
-
-
-def _employees(draft: _Draft, text: str, zero: frozenset[str]) -> None:
-    found = values.headcount(text)
-    if found is None:
-        draft.keep_as_given("employees", text, "not a number of people")
-        return
-    if found.note:
-        draft.note("employees", text, found.note)
-    if found.high == 0 and "employees" in zero:
-        return
-    _range(draft, "employees", found.low, found.high, int)
-
-
-def _revenue(draft: _Draft, text: str, zero: frozenset[str]) -> None:
-    found = values.money(text)
-    if found is None:
-        draft.keep_as_given("revenue", text, "not an amount of money")
-        return
-    if found.high == 0 and "revenue" in zero:
-        return
-    _range(draft, "revenue", found.low, found.high, _plain_number)
-    if found.currency:
-        draft.kept["revenue_currency"] = found.currency
-
-
-def _plain_number(value: float) -> int | float:
-    return int(value) if value == int(value) else round(value, 2)
-
-
-def _range(
-    draft: _Draft, name: str, low: float | None, high: float | None, shape: Callable[[float], int | float]
-) -> None:
-    for end, value in (("min", low), ("max", high)):
-        if value is not None:
-            number = shape(value)
-            draft.facts[f"{name}_{end}"] = number
-            draft.sides[f"{name}_{end}"] = str(number)
-
-
-def _hiring(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
-    found = values.truth(text)
-    if found is None:
-        draft.keep_as_given("hiring", text, "neither yes nor no")
-        return
-    draft.facts["hiring"] = found
-    draft.sides["hiring"] = "t" if found else "f"
-
-
-def _founded(draft: _Draft, text: str, zero: frozenset[str]) -> None:
-    if text in ("0", "0.0") and "founded_year" in zero:
-        return
-    found = values.year(text)
-    if found is None:
-        draft.keep_as_given("founded_year", text, "not a year")
-        return
-    draft.facts["founded_year"] = found
-    draft.sides["founded_year"] = str(found)
-
-
-def _tags(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
-    parts = _TAG_MARKS.split(text)
-    if len(parts) == 1:
-        parts = text.split(",")
-    found = list(dict.fromkeys(part.strip()[:80] for part in parts if part.strip()))[:MAX_TAGS]
-    draft.facts["tags"] = found
-    draft.sides["tags"] = text_array(found)
-
-
-def _fact(name: str, fact: str = "") -> Callable[[_Draft, str, frozenset[str]], None]:
-    def read(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
-        draft.facts[fact or name] = text
-
-    return read
-
-
-def _stage_label(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
-    draft.kept["stage_label"] = text
-
-
-def _description(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
-    draft.text = text
-
-
-def _contact_country(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
-    code = places.country_code(text)
-    if code:
-        draft.sides["contact_country"] = code
-        draft.facts["contact_country"] = code
-    else:
-        draft.keep_as_given("contact_country", text, "not a country")
-
-
-def _synthetic(draft: _Draft, text: str, _zero: frozenset[str]) -> None:
-    if values.truth(text):
-        draft.sides["synthetic"] = "t"
-        draft.facts["synthetic"] = True
-
-
-_READERS: dict[str, Callable[[_Draft, str, frozenset[str]], None]] = {
-    "name": _fact("name"),
-    "domain": lambda draft, text, zero: _fact("domain")(draft, text, zero) if text else None,
-    "website": _fact("website"),
-    "industry": _fact("industry"),
-    "subindustry": _fact("subindustry"),
-    "status": _fact("status"),
-    "stage_label": _stage_label,
-    "employees": _employees,
-    "revenue": _revenue,
-    "hiring": _hiring,
-    "founded_year": _founded,
-    "tags": _tags,
-    "description": _description,
-    "title": _fact("title"),
-    "seniority": _fact("seniority"),
-    "time_zone": _fact("time_zone"),
-    "contact_country": _contact_country,
-    "synthetic": _synthetic,
-}
 # What names a person stays out of the facts that agents and the append-only history hold: it lives on the contact,
 # where it can be erased. It still tells whether a row has changed.
 _IDENTIFYING = (
@@ -455,11 +276,11 @@ _IDENTIFYING = (
 _ADDRESS = ("street_number", "street", "postcode", "birth_date")
 
 
-def _attributes(draft: _Draft) -> str:
+def _attributes(draft: Draft) -> str:
     return as_json(draft.kept) if draft.kept else "{}"
 
 
-def _company(draft: _Draft) -> Side:
+def _company(draft: Draft) -> Side:
     given, read, place = draft.given, draft.sides, draft.place
     name, key = given["name"], identity.name_key(given["name"])
     if draft.text:
@@ -476,7 +297,7 @@ def _company(draft: _Draft) -> Side:
     return Side(given.get("external_id", ""), given["domain"], name, cells[3] or "", place.country, cells)
 
 
-def _contact(draft: _Draft) -> Side:
+def _contact(draft: Draft) -> Side:
     given, read = draft.given, draft.sides
     email_key, external_id = read.get("email_key", ""), given.get("contact_external_id", "")
     name = given.get("contact_name") or given.get("email") or external_id
@@ -499,5 +320,5 @@ def _contact(draft: _Draft) -> Side:
     return Side(external_id, email_key, name, identity.fold(name), country, cells)
 
 
-def _household(draft: _Draft) -> dict[str, str]:
+def _household(draft: Draft) -> dict[str, str]:
     return {name: text for name, text in (("city", draft.place.city), ("region", draft.place.region)) if text}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 MAX_COLUMNS = 500
@@ -18,6 +19,25 @@ class Row(NamedTuple):
     number: int
     cells: list[str]
     problem: str
+
+
+@dataclass(slots=True)
+class Note:
+    """Something about one value that the person who imports should know. The row goes on without it."""
+
+    row: int
+    column: str
+    value: str
+    message: str
+
+
+@dataclass(slots=True)
+class Refused:
+    """A row that cannot become anything, with its cells as they were."""
+
+    row: int
+    cells: list[str]
+    reason: str
 
 
 def unique_names(header: Iterable[str]) -> tuple[str, ...]:

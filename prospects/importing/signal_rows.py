@@ -14,9 +14,10 @@ from datetime import datetime
 
 from prospects.importing import values
 from prospects.importing.columns import IGNORE, KEEP, LABELS, ColumnMap, field_named, plain
+from prospects.importing.draft import MAX_KEPT
 from prospects.importing.identity import email_key, registrable_domain
-from prospects.importing.records import MAX_KEPT, Note, Refused, clean, kept_name, typed
-from prospects.importing.rows import Row
+from prospects.importing.records import clean, kept_name, typed
+from prospects.importing.rows import Note, Refused, Row
 
 CHANGE = "change"
 PROFILE = "profile"

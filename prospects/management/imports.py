@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from playbooks.models import Client, Playbook
 from prospects.importing.reading import UnreadableFile
 from prospects.importing.values import moment
-from prospects.services.import_runs import COUNTS, Report
+from prospects.services.import_reports import COUNTS, Report
 
 
 class Output(Protocol):

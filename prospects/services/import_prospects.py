@@ -13,14 +13,15 @@ from django.utils import timezone
 from playbooks.models import Client, Playbook, User
 from prospects.importing.columns import Choice, ColumnMap, decide, override, propose, prospect_targets
 from prospects.importing.reading import SourceFile
-from prospects.importing.records import Note, Record, Refused, RowReader
-from prospects.importing.rows import Row
+from prospects.importing.records import Record, RowReader
+from prospects.importing.rows import Note, Refused, Row
 from prospects.importing.values import day_order
 from prospects.models import ImportBatch
 from prospects.services.import_batches import open_batch
 from prospects.services.import_decide import Decider, Memory, Terms
 from prospects.services.import_lookup import id_stream, look_up, recall_facts
-from prospects.services.import_runs import Outcome, Report, Run, run_batch
+from prospects.services.import_reports import Report
+from prospects.services.import_runs import Outcome, Run, run_batch
 from prospects.services.import_write import COMPANY_IDS, CONTACT_IDS, PROSPECT_IDS, write
 
 PREVIEW_ROWS = 20

@@ -13,14 +13,14 @@ from playbooks.models import Client, Playbook, User
 from prospects.importing.columns import Choice, ColumnMap, decide, override, propose, signal_targets
 from prospects.importing.copytext import NULL, escape
 from prospects.importing.reading import SourceFile
-from prospects.importing.records import Note, Refused
-from prospects.importing.rows import Row
+from prospects.importing.rows import Note, Refused, Row
 from prospects.importing.signal_rows import SignalReader, SignalRecord
 from prospects.models import ImportBatch
 from prospects.services.import_batches import open_batch
 from prospects.services.import_lookup import next_ids
 from prospects.services.import_prospects import SAMPLE_ROWS, day_order_of
-from prospects.services.import_runs import Outcome, Report, run_batch
+from prospects.services.import_reports import Report
+from prospects.services.import_runs import Outcome, run_batch
 from prospects.services.import_write import copy_lines, hold_prospects, note_newest_facts
 
 _COLUMNS = (

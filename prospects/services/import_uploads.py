@@ -21,7 +21,7 @@ from django.utils import timezone
 from playbooks.models import Client, Playbook, User
 from prospects.importing.columns import Choice, ColumnMap, decide, override, prospect_targets, signal_targets
 from prospects.importing.reading import SourceFile, UnreadableFile, open_source
-from prospects.importing.records import Refused
+from prospects.importing.rows import Refused
 from prospects.models import ImportBatch
 from prospects.services.import_prospects import (
     PREVIEW_ROWS,
@@ -52,7 +52,7 @@ class WrongMoment(Refusal):
 
 
 def receive_upload(
-    upload: UploadedFile, *, client: Client, playbook: Playbook, kind: str, actor: User, as_of: datetime | None = None,
+    upload: UploadedFile[Any], *, client: Client, playbook: Playbook, kind: str, actor: User, as_of: datetime | None = None,
     source_name: str = "",
 ) -> ImportBatch:  # fmt: skip
     """Keep an uploaded file privately and look at it.

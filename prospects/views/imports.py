@@ -13,7 +13,7 @@ from playbooks.models import Playbook, Role
 from prospects.importing.reading import UnreadableFile
 from prospects.models import ImportBatch
 from prospects.services import import_uploads
-from prospects.services.import_runs import COUNTS
+from prospects.services.import_reports import COUNTS
 from prospects.views.import_forms import ColumnForm, UploadForm
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal

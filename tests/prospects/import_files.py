@@ -10,7 +10,7 @@ from pathlib import Path
 from playbooks.models import Client, Playbook
 from prospects.importing.reading import open_source
 from prospects.services.import_prospects import import_prospects, mapping_for
-from prospects.services.import_runs import Report
+from prospects.services.import_reports import Report
 from prospects.services.import_signals import import_signals, signal_mapping_for
 from tests import factories
 

@@ -18,8 +18,8 @@ from prospects.importing.columns import (
     signal_targets,
 )
 from prospects.importing.reading import UnreadableFile
-from prospects.importing.records import Record, Refused, RowReader
-from prospects.importing.rows import Row
+from prospects.importing.records import Record, RowReader
+from prospects.importing.rows import Refused, Row
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
