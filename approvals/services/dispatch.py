@@ -207,7 +207,7 @@ def server_for(mode: str) -> email.Server:
     if mode == Dispatch.Mode.LIVE:
         tls: email.Tls = "ssl" if settings.EMAIL_USE_SSL else ("starttls" if settings.EMAIL_USE_TLS else "")
         return email.Server(
-            settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD, tls,
+            settings.EMAIL_HOST, settings.EMAIL_PORT or 25, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD, tls,
             settings.SMTP_TIMEOUT,
         )  # fmt: skip
     return email.Server(settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT, timeout=settings.SMTP_TIMEOUT)

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 from decimal import Decimal
 
+import environ
 import pytest
 from django.utils import timezone
 
@@ -326,3 +327,41 @@ def test_a_dispatch_whose_check_breaks_does_not_block_the_outbox(at_work, office
     assert (reload(good).status, len(office.received)) == ("accepted", 1)
     assert reload(bad).status == "postponed"
     assert bad.trace_id in reload(bad).reason
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("smtp+tls://u:p@mail.example:587", ("mail.example", 587, "u", "p", "starttls")),
+        ("smtp+ssl://u:p@mail.example:465", ("mail.example", 465, "u", "p", "ssl")),
+        ("smtp://mail.example", ("mail.example", 25, "", "", "")),
+    ],
+)
+def test_live_mail_goes_to_the_server_that_the_environment_names(settings, setting, expected):
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    for name, value in environ.Env.email_url_config(setting).items():
+        setattr(settings, name, value)
+    server = dispatch.server_for("live")
+    assert (server.host, server.port, server.username or "", server.password or "", server.tls) == expected
+
+
+def test_a_live_client_without_a_mail_server_waits(at_work, office):
+    at_work.client.sandbox = False
+    at_work.client.save()
+    sent = at_work.approved()
+    dispatch.sweep(at=soon())
+    assert (reload(sent).status, reload(sent).reason) == ("postponed", "no mail server is set for live sending")
+
+
+def test_a_live_mailbox_warms_up(at_work, office, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = settings.SANDBOX_SMTP_HOST, office.port
+    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    at_work.client.sandbox = False
+    at_work.client.save()
+    for _ in range(7):
+        at_work.approved()
+    dispatch.sweep(at=soon())
+    assert (len(office.received), Dispatch.objects.filter(mode="live").count()) == (5, 5)
+    assert Dispatch.objects.filter(status="postponed", reason__contains="warming up").count() == 2
