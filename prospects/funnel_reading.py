@@ -139,7 +139,7 @@ def _sums(cells: QuerySet[FunnelCell], filters: FunnelFilters, as_of: datetime) 
         default=_WidthBucket(now - F("entered_sum") / F("n")),
         output_field=IntegerField(),
     )
-    yield from (
+    rows = (
         cells.annotate(
             in_time=_truth(Q(outcome_bucket__gte=0, outcome_bucket__lt=limit)),
             ended=_truth(has_ended),
@@ -149,6 +149,8 @@ def _sums(cells: QuerySet[FunnelCell], filters: FunnelFilters, as_of: datetime) 
         .annotate(seconds=Sum(age), n=Sum("n"))
         .order_by()
     )
+    for row in rows:
+        yield {**row}
 
 
 def _outcome_limit(filters: FunnelFilters) -> int:
@@ -195,7 +197,7 @@ def fresh_counts(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -
 
 def _count_now(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Fresh:
     narrowed = {name: value for name, value in filters.dimensions.items() if name != "version"}
-    conditions = [sql.SQL("playbook_id = %(playbook)s")]
+    conditions: list[sql.Composable] = [sql.SQL("playbook_id = %(playbook)s")]
     conditions += [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in narrowed]
     everyone = sql.SQL("SELECT id FROM prospects_prospect WHERE ") + sql.SQL(" AND ").join(conditions)
     arguments = {

@@ -64,7 +64,7 @@ class Why:
     gates: list[ShownGate] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     other_evidence: list[EvidenceLine] = field(default_factory=list)
-    scores: list[tuple[str, float, float]] = field(default_factory=list)
+    scores: list[tuple[str, float | None, float]] = field(default_factory=list)
     computed_at: datetime | None = None
 
     @property
@@ -156,6 +156,8 @@ def _lines(context: Context, criteria: dict[tuple[str, str], Criterion]) -> list
     lines = []
     for view in context.evidence.values():
         criterion = criteria.get((view.scorecard, view.criterion))
+        if criterion and criterion.kind == "flag" and not view.strong_negative:
+            continue  # looked for and not found: nothing to show
         label = criterion.label if criterion and criterion.label else view.criterion.replace("_", " ").capitalize()
         lines.append(EvidenceLine(view, label, [signals[i] for i in view.signal_ids if i in signals]))
     return sorted(lines, key=lambda line: (-line.evidence.value, line.label))

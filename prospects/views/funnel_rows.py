@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -18,7 +18,9 @@ from salesops.templatetags.figures import duration
 
 REACHED = "reached"
 SEGMENT_STAGES = (SOURCED, QUALIFIED, CONTACTED, ENGAGED, CONVERTED)
-SEGMENTS_SHOWN = 6
+SEGMENTS_SHOWN = 4
+_BAR_WIDTH = 150
+_WHISKER_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Share:
     """A proportion with its whisker; below ten cases counts only, so there is no whisker."""
 
     proportion: Proportion
+    words: str
     chart: Whisker | None
 
 
@@ -77,16 +80,14 @@ class ShownSegment:
 
 def slice_of(filters: FunnelFilters, stage: str, outcome: str) -> FunnelSlice:
     """The slice behind one number: ``outcome`` is an outcome, "" for entered, or ``REACHED``."""
-    days = {"first": filters.first, "last": filters.last}
+    whole = FunnelSlice(Basis.ENTERED, stage, outcome, filters.first, filters.last, version=filters.version)
     if outcome == REACHED:
-        return FunnelSlice(Basis.REACHED, stage, version=filters.version, **days)
+        return replace(whole, basis=Basis.REACHED, outcome="")
     if filters.mode == PERIOD and outcome:
         if outcome == Outcome.OPEN:  # still there now, whenever they entered
-            return FunnelSlice(Basis.ENTERED, stage, outcome, version=filters.version)
-        return FunnelSlice(Basis.LEFT, stage, outcome, version=filters.version, **days)
-    return FunnelSlice(
-        Basis.ENTERED, stage, outcome, within=filters.within if outcome else None, version=filters.version, **days
-    )
+            return replace(whole, first=None, last=None)
+        return replace(whole, basis=Basis.LEFT)
+    return replace(whole, within=filters.within if outcome else None)
 
 
 def shown_stages(funnel: Funnel, chosen: dict[str, str]) -> list[ShownStage]:
@@ -104,7 +105,7 @@ def _shown_stage(row: StageRow, filters: FunnelFilters, chosen: dict[str, str], 
     return ShownStage(
         label=row.label,
         is_side=row.is_side,
-        bar=stacked_bar(f"{row.label}: {words}", parts, largest=largest, width=200),
+        bar=stacked_bar(f"{row.label}: {words}", parts, largest=largest, width=_BAR_WIDTH),
         entered=number(row.entered, ""),
         on=number(row.on, Outcome.ON),
         aside=number(row.aside, Outcome.ASIDE),
@@ -147,9 +148,16 @@ def _url(filters: FunnelFilters, stage: str, outcome: str, chosen: dict[str, str
 def _share(proportion: Proportion, what: str) -> Share:
     share, interval = proportion.share, proportion.interval
     if share is None or interval is None or not proportion.is_large_enough:
-        return Share(proportion, None)
+        return Share(proportion, "", None)
     words = f"{what}: {share:.0%}, 95 % interval {interval.low:.0%} to {interval.high:.0%}, n = {proportion.n:,}"
-    return Share(proportion, whisker(words, share, interval.low, interval.high))
+    chart = whisker(words, share, interval.low, interval.high, width=_WHISKER_WIDTH)
+    return Share(proportion, _percent(share), chart)
+
+
+def _percent(share: float) -> str:
+    """Whole per cents, but never "100 %" for nearly all nor "0 %" for a few."""
+    is_extreme = 0 < share < 0.01 or 0.99 < share < 1
+    return f"{share:.1%}".replace("%", "\u202f%") if is_extreme else f"{share:.0%}".replace("%", "\u202f%")
 
 
 def _time(waiting: WaitingTime, share: str) -> Time:

@@ -53,7 +53,7 @@ class Population:
 def make_population(size: int) -> Population:
     """A new client with ``size`` prospects spread over the last half year, about one in seven waiting for approval."""
     population = _make_client(size)
-    arguments = {
+    arguments: dict[str, Any] = {
         "client": population.client.pk,
         "playbook": population.playbook.pk,
         "version": population.version.pk,
