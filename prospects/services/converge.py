@@ -26,7 +26,7 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
 from prospects.models import AgentRun, Convergence, Diagnostic
 from prospects.runtime_store import NoActiveVersion, open_scope
-from prospects.services import claims
+from prospects.services import claims, funnel_cells
 from salesops.errors import Refusal
 from salesops.runtime import digest, registry
 from salesops.runtime.engine import Engine, Outcome
@@ -313,6 +313,7 @@ def _close(convergence: Convergence, status: str, words: str) -> None:
                 client=convergence.client, event=AuditEvent.CONVERGENCE_FINISHED, subject=convergence, actor=None,
                 trace_id=convergence.trace_id, detail={"status": status},
             )  # fmt: skip
+            funnel_cells.nudge_funnel()
 
 
 def cancel(convergence_id: int, *, client: Client, actor: User | None) -> Convergence:
