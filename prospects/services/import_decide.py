@@ -217,14 +217,9 @@ class Decider:
         return company, True, ""
 
     def _same_name(self, side: Side) -> KnownCompany | None:
-        """By name only where nothing speaks against it: another domain, another id of this source, another country."""
-        found = []
-        for company in self.known.by_name.get(side.name_key, ()):
-            other_domain = bool(side.key and company.domain)
-            other_id = bool(side.external_id and company.external_id and company.source == self.terms.source)
-            other_country = bool(side.country and company.country and side.country != company.country)
-            if not (other_domain or other_id or other_country):
-                found.append(company)
+        """By name, where nothing speaks against it and there is only one."""
+        called_so = self.known.by_name.get(side.name_key, ())
+        found = [company for company in called_so if not _speaks_against(side, company)]
         if len(found) > 1:
             if side.key or side.external_id:
                 return None
@@ -320,6 +315,18 @@ class Decider:
         prospect.keys[key] = self.terms.trace_id
         prospect.latest[record.who] = Profile(record.digest, self._observed(record))
         prospect.facts = {**record.facts, **prospect.facts}
+
+
+def _speaks_against(side: Side, company: KnownCompany) -> bool:
+    """Whether two companies of one name are two all the same: other domain, other id, other country.
+
+    An id on one side and a domain on the other prove nothing; then they have to be in the same country at least.
+    """
+    if (side.key and company.domain) or (side.external_id and company.external_id):
+        return True
+    if side.country and company.country:
+        return side.country != company.country
+    return bool((side.key and company.external_id) or (side.external_id and company.domain))
 
 
 def _alike(one: str, other: str) -> bool:

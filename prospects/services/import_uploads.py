@@ -52,8 +52,8 @@ class WrongMoment(Refusal):
 
 
 def receive_upload(
-    upload: UploadedFile[Any], *, client: Client, playbook: Playbook, kind: str, actor: User, as_of: datetime | None = None,
-    source_name: str = "",
+    upload: UploadedFile[Any], *, client: Client, playbook: Playbook, kind: str, actor: User,
+    as_of: datetime | None = None, source_name: str = "",
 ) -> ImportBatch:  # fmt: skip
     """Keep an uploaded file privately and look at it.
 

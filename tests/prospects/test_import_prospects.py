@@ -141,6 +141,17 @@ def test_names_decide_only_where_nothing_speaks_against_it(tmp_path: Path) -> No
     assert (german.domain, german.employees_min, german.city) == ("acme.de", 5, "Berlin")
 
 
+def test_one_name_with_ids_of_two_sources_stays_two_companies(tmp_path: Path) -> None:
+    into = playbook()
+    imported(
+        write_csv(tmp_path / "a.csv", "Id|Company|Domain|Country", "1|Circle|circle.com|US"), into, source_name="a"
+    )
+    path = write_csv(tmp_path / "b.csv", "Id|Company|Country", "77|Circle|US", "78|Birch|")
+    assert counts(imported(path, into, source_name="b")) == {"created": 2}
+    without_country = write_csv(tmp_path / "c.csv", "Company|Domain", "Birch|birch.io")
+    assert counts(imported(without_country, into, source_name="c")) == {"created": 1}
+
+
 def test_a_name_of_several_companies_is_rejected_as_such(tmp_path: Path) -> None:
     into = playbook()
     imported(write_csv(tmp_path / "a.csv", "Company|Domain", "Acme|acme.com", "Acme|acme.io"), into)
