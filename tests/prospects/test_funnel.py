@@ -156,8 +156,8 @@ def test_nothing_counted_yet_is_an_empty_funnel(playbook):
     ],
 )
 def test_every_number_leads_to_exactly_the_prospects_it_counts(playbook, version, mode, narrow):
-    if mode == PERIOD and "within" in narrow:
-        pytest.skip("windows belong to cohorts")
+    if mode == PERIOD:
+        narrow = {name: value for name, value in narrow.items() if name != "within"}  # windows belong to cohorts
     second = make_version(playbook, 2, active=False)
     rng = random.Random(5)
     for number in range(60):

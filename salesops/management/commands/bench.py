@@ -6,12 +6,13 @@ import json
 import logging
 import os
 import sys
+import traceback
 from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from salesops.bench import BENCHES, Line, load
 from salesops.bench.isolation import empty_database, is_isolated, isolated_environment
@@ -34,11 +35,20 @@ class Command(BaseCommand):
         empty_database()
         call_command("migrate", verbosity=0)
         names = [options["name"]] if options["name"] else list(BENCHES)
-        lines = [line for name in names for line in load(name)(options["size"], self._say)]
+        lines: list[Line] = []
+        failed = []
+        for name in names:
+            try:
+                lines += load(name)(options["size"], self._say)
+            except Exception:  # one benchmark's fault must not hide what the others measured
+                failed.append(name)
+                self._say(f"{name} failed:\n{traceback.format_exc()}")
         if options["json"]:
             self.stdout.write(json.dumps([asdict(line) for line in lines], indent=2))
         else:
             self.stdout.write(_table(lines))
+        if failed:
+            raise CommandError(f"Failed: {', '.join(failed)}.")
 
     def _say(self, words: str) -> None:
         """Progress goes to stderr, so that stdout holds the result alone."""
