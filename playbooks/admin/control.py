@@ -84,6 +84,13 @@ class StopForm(AnyModelForm):
 
     playbook = forms.ModelChoiceField(Playbook.objects.none(), required=False, help_text="When a playbook is stopped.")
 
+    until = forms.DateTimeField(
+        required=False,
+        label="Until (UTC)",
+        help_text="Empty: until somebody lifts it.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+
     class Meta:
         model = Stop
         fields = ("client", "level", "playbook", "agent", "kind", "reason", "until")

@@ -33,6 +33,7 @@ pytestmark = pytest.mark.django_db
 DEMO = parse((contacts.HERE / "demo.yaml").read_text())
 # Enough of it to be a playbook; the admin's page grows with every row.
 DEMO.rows |= {"criteria": DEMO.rows["criteria"][:9], "templates": DEMO.rows["templates"][:1], "sequences": []}
+DEMO.rows["stage_rules"] = DEMO.rows["stage_rules"][:3]
 
 
 @pytest.fixture
@@ -304,11 +305,12 @@ def test_the_last_admin_stays(browser: Browser, draft: PlaybookVersion, boss: Us
 def test_a_stop_is_set_and_lifted_through_its_service(browser: Browser, draft: PlaybookVersion) -> None:
     client = draft.playbook.client
     data = {"client": client.pk, "level": "playbook", "playbook": draft.playbook_id, "kind": "pause", "agent": "",
-            "reason": "Wrong words went out", "until_0": "", "until_1": ""}  # fmt: skip
+            "reason": "Wrong words went out", "until": "2999-12-31T09:30"}  # fmt: skip
     answer = browser.post(reverse("admin:playbooks_stop_add"), data)
     assert answer.status_code == 302, problems(answer)
     stop = Stop.objects.get()
     assert (stop.target_id, stop.client) == (draft.playbook_id, client)
+    assert f"{stop.until:%Y-%m-%d %H:%M}" == "2999-12-31 09:30"
     browser.post(reverse("admin:playbooks_stop_lift", args=[stop.pk]), {"reason": "Words are right now"})
     stop.refresh_from_db()
     assert stop.lift_reason == "Words are right now"
