@@ -58,6 +58,7 @@ class Side:
     name: str
     name_key: str
     country: str
+    city: str
     values: list[str | None]
 
     def line(self, *, without_key: bool = False, without_external_id: bool = False) -> str:
@@ -294,7 +295,7 @@ def _company(draft: Draft) -> Side:
         given.get("location", ""), read.get("tags", "{}"), given.get("status", ""), read.get("hiring"),
         read.get("founded_year"), attributes,
     ]  # fmt: skip
-    return Side(given.get("external_id", ""), given["domain"], name, cells[3] or "", place.country, cells)
+    return Side(given.get("external_id", ""), given["domain"], name, cells[3] or "", place.country, place.city, cells)
 
 
 def _contact(draft: Draft) -> Side:
@@ -317,7 +318,7 @@ def _contact(draft: Draft) -> Side:
         country, given.get("time_zone", ""), read.get("synthetic", "f"),
         as_json(kept) if kept else "{}",
     ]  # fmt: skip
-    return Side(external_id, email_key, name, identity.fold(name), country, cells)
+    return Side(external_id, email_key, name, identity.fold(name), country, draft.place.city, cells)
 
 
 def _household(draft: Draft) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from prospects.importing.identity import fold
 from prospects.importing.records import Record, Side, as_json
 from prospects.services.import_lookup import (
     Known,
@@ -211,7 +212,9 @@ class Decider:
         by_name = self._same_name(side)
         if by_name is not None:
             return by_name, False, f"name {side.name}"
-        company = KnownCompany(next(self._company_ids), side.external_id, source, side.key, side.name_key, side.country)
+        company = KnownCompany(
+            next(self._company_ids), side.external_id, source, side.key, side.name_key, side.country, side.city
+        )
         self.plan.companies.append((company.id, side, False))
         known.add_company(company, source=source)
         return company, True, ""
@@ -320,13 +323,16 @@ class Decider:
 def _speaks_against(side: Side, company: KnownCompany) -> bool:
     """Whether two companies of one name are two all the same: other domain, other id, other country.
 
-    An id on one side and a domain on the other prove nothing; then they have to be in the same country at least.
+    An id on one side and a domain on the other prove nothing: then country and city have to agree as well.
     """
     if (side.key and company.domain) or (side.external_id and company.external_id):
         return True
-    if side.country and company.country:
-        return side.country != company.country
-    return bool((side.key and company.external_id) or (side.external_id and company.domain))
+    if side.country and company.country and side.country != company.country:
+        return True
+    if not ((side.key and company.external_id) or (side.external_id and company.domain)):
+        return False
+    same_city = fold(side.city) == fold(company.city) if side.city and company.city else True
+    return not (side.country and company.country and same_city)
 
 
 def _alike(one: str, other: str) -> bool:

@@ -24,6 +24,7 @@ class KnownCompany:
     domain: str
     name_key: str
     country: str
+    city: str
     merged: bool = False
 
 
@@ -82,7 +83,7 @@ class Known:
 
 
 _COMPANY = (
-    "SELECT coalesce(c.merged_into_id, c.id), c.external_id, c.source, c.domain, c.name_key, c.country,"
+    "SELECT coalesce(c.merged_into_id, c.id), c.external_id, c.source, c.domain, c.name_key, c.country, c.city,"
     " c.merged_into_id IS NOT NULL FROM prospects_company c WHERE c.client_id = %s"
 )
 _CONTACT = (
