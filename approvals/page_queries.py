@@ -60,7 +60,7 @@ class AuditFilter:
 
 def audit_entries(client: Client, wanted: AuditFilter) -> QuerySet[AuditEntry]:
     """The client's audit entries, narrowed: each condition has an index or walks the chain in order."""
-    entries = AuditEntry.objects.for_client(client).select_related("actor")
+    entries: QuerySet[AuditEntry] = AuditEntry.objects.for_client(client).select_related("actor")
     if wanted.event:
         entries = entries.filter(event=wanted.event)
     if wanted.actor:

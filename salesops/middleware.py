@@ -29,7 +29,7 @@ class ClientMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         memberships = self._memberships(request)
         clients = {membership.client_id: membership.client for membership in memberships}
-        chosen = request.session.get(CLIENT_KEY) if memberships else None
+        chosen = request.session.get(CLIENT_KEY, 0) if memberships else 0
         client = clients.get(chosen) or next(iter(clients.values()), None)
         roles = frozenset(m.role for m in memberships if client is not None and m.client_id == client.pk)
         request.client = client  # type: ignore[attr-defined]

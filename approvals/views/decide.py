@@ -188,8 +188,8 @@ def bulk(request: ClientRequest) -> HttpResponse:
     result = bulk_services.approve_many(items, actor=request.user, client=request.client)
     if result.approved:
         messages.success(request, f"Approved {len(result.approved)}. Each can be undone until its window ends.")
-    for number, reason in result.refused[:5]:
-        messages.error(request, f"#{number} was not approved: {reason}")
+    for refused, reason in result.refused[:5]:
+        messages.error(request, f"#{refused} was not approved: {reason}")
     return redirect(reverse("approvals:queue") + filters_of(request).query)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from email import message_from_bytes, policy
-from email.message import EmailMessage
-from typing import cast
 
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
@@ -41,7 +39,7 @@ def outbox_detail(request: ClientRequest, pk: int) -> HttpResponse:
 def _readable(mail: CapturedMail) -> dict[str, object]:
     """The message's headers and text as a person reads them, beside its raw form."""
     raw = bytes(mail.raw)
-    parsed = cast(EmailMessage, message_from_bytes(raw, policy=policy.default))
+    parsed = message_from_bytes(raw, policy=policy.default)
     body = parsed.get_body(("plain", "html"))
     return {
         "row": mail,

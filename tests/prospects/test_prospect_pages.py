@@ -45,7 +45,9 @@ def lines(response):
 
 def queries(client, url):
     client.get(url)
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         assert client.get(url).status_code == 200
     return len(captured)
 
