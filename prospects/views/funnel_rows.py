@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from django.urls import reverse
 
@@ -90,15 +90,35 @@ def slice_of(filters: FunnelFilters, stage: str, outcome: str) -> FunnelSlice:
     return replace(whole, within=filters.within if outcome else None)
 
 
+class _Addresses:
+    """Addresses of lists behind numbers; the part that all of them share is written once a page."""
+
+    def __init__(self, filters: FunnelFilters, chosen: dict[str, str]) -> None:
+        narrowed = {name: value for name, value in filters.as_query().items() if name in ("source", "route", "tier")}
+        self.filters = filters
+        self.base = f"{reverse('prospects:list')}?{urlencode({**chosen, **narrowed})}"
+        self.slices: dict[tuple[str, str], str] = {}
+
+    def of(self, stage: str, outcome: str, *, segment: str = "") -> str:
+        """The address of the prospects behind one number, in one segment when it is named."""
+        said = self.slices.get((stage, outcome))
+        if said is None:
+            said = self.slices[stage, outcome] = urlencode(slice_of(self.filters, stage, outcome).as_query())
+        segment = segment or self.filters.segment
+        joint = "" if self.base.endswith("?") else "&"
+        return f"{self.base}{joint}{said}" + (f"&segment={quote_plus(segment)}" if segment else "")
+
+
 def shown_stages(funnel: Funnel, chosen: dict[str, str]) -> list[ShownStage]:
     """Every stage, with bars to one scale."""
+    addresses = _Addresses(funnel.filters, chosen)
     largest = max((max(row.entered, row.on + row.aside + row.lost + row.open) for row in funnel.rows), default=0)
-    return [_shown_stage(row, funnel.filters, chosen, largest) for row in funnel.rows]
+    return [_shown_stage(row, addresses, largest) for row in funnel.rows]
 
 
-def _shown_stage(row: StageRow, filters: FunnelFilters, chosen: dict[str, str], largest: int) -> ShownStage:
+def _shown_stage(row: StageRow, addresses: _Addresses, largest: int) -> ShownStage:
     def number(n: int, outcome: str) -> Number:
-        return Number(n, _url(filters, row.stage, outcome, chosen))
+        return Number(n, addresses.of(row.stage, outcome))
 
     parts = [("on", row.on), ("aside", row.aside), ("lost", row.lost), ("open", row.open)]
     words = f"{row.on:,} moved on, {row.aside:,} set aside, {row.lost:,} lost, {row.open:,} still there"
@@ -121,28 +141,20 @@ def _shown_stage(row: StageRow, filters: FunnelFilters, chosen: dict[str, str], 
 
 def shown_segments(funnel: Funnel, chosen: dict[str, str]) -> list[ShownSegment]:
     """Every segment with its counts at the stages that matter."""
-    return [_shown_segment(row, funnel.filters, chosen) for row in funnel.segments]
+    addresses = _Addresses(funnel.filters, chosen)
+    return [_shown_segment(row, addresses) for row in funnel.segments]
 
 
-def _shown_segment(row: SegmentRow, filters: FunnelFilters, chosen: dict[str, str]) -> ShownSegment:
-    outcome = "" if filters.mode == PERIOD else REACHED
+def _shown_segment(row: SegmentRow, addresses: _Addresses) -> ShownSegment:
+    outcome = "" if addresses.filters.mode == PERIOD else REACHED
     value = row.segment or NONE
     label = row.segment or "No segment"
     return ShownSegment(
         label=label,
         filter_value=value,
-        numbers=[
-            Number(row.counts[stage], _url(filters, stage, outcome, chosen, segment=value)) for stage in SEGMENT_STAGES
-        ],
+        numbers=[Number(row.counts[stage], addresses.of(stage, outcome, segment=value)) for stage in SEGMENT_STAGES],
         qualified=_share(row.qualified, f"{label}, qualified") if row.qualified else None,
     )
-
-
-def _url(filters: FunnelFilters, stage: str, outcome: str, chosen: dict[str, str], *, segment: str = "") -> str:
-    narrowed = {name: value for name, value in filters.as_query().items() if name in ("source", "route", "tier")}
-    segment = segment or filters.segment
-    query = {**chosen, **narrowed, **({"segment": segment} if segment else {})}
-    return f"{reverse('prospects:list')}?{urlencode({**query, **slice_of(filters, stage, outcome).as_query()})}"
 
 
 def _share(proportion: Proportion, what: str) -> Share:
