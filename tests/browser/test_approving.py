@@ -108,7 +108,7 @@ def test_a_whole_morning_by_keyboard_alone(founder: Page, desk: Desk) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
-    expect(page.get_by_label("Search prospects")).to_be_focused()
+    expect(page.get_by_role("searchbox", name="Search prospects")).to_be_focused()
 
     kinds = list(Decision.objects.order_by("id").values_list("kind", flat=True))
     assert kinds == ["approve", "reject", "defer", "redraft"]
@@ -186,7 +186,7 @@ def test_a_sentence_and_its_evidence_light_each_other(founder: Page) -> None:
     claim = page.locator(".words .claim").first
     claim.hover()
     expect(page.locator(".evidence:not(.full) .lit")).to_have_count(2)
-    page.locator(".evidence > li").nth(1).hover()
+    page.locator(".evidence > li").first.hover()
     expect(claim).to_have_class(re.compile("lit"))
 
 
