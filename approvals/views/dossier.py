@@ -82,7 +82,7 @@ def _strongest(rows: list[dict[str, Any]], *, covered: set[Any]) -> set[int]:
     best: dict[str, dict[str, Any]] = {}
     for row in rows:
         category = str(row.get("category", ""))
-        if category != "risk" and category not in covered:
+        if category and category != "risk" and category not in covered:
             best[category] = max(best.get(category, row), row, key=_strength)
     return {row["id"] for row in best.values()}
 
