@@ -23,7 +23,7 @@ class Message(models.Model):
         REVIEW = "REVIEW", "Needs a look"
         BLOCK = "BLOCK", "Blocked"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="messages")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="messages")
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -16,7 +16,7 @@ from salesops.tenancy import TenantQuerySet
 class Company(models.Model):
     """A CRM account. Empty text and null numbers mean *unknown*, never zero."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="companies")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="companies", db_index=False)
     name = models.CharField(max_length=300)
     name_key = models.CharField(max_length=300, help_text="Name without case, accents, punctuation and legal form.")
     domain = models.CharField(max_length=253, blank=True)
@@ -74,7 +74,7 @@ class Contact(models.Model):
         VERIFIED = "verified", "Verified"
         INVALID = "invalid", "Invalid"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="contacts")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="contacts", db_index=False)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="contacts")
     external_id = models.CharField(max_length=120, blank=True)
     source = models.CharField(max_length=120)

@@ -20,7 +20,7 @@ from salesops.tenancy import TenantQuerySet
 class Signal(models.Model):
     """A raw observation with a time and a source. Kind ``profile`` is one row of an imported file, in ``data``."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="signals", db_index=False)
     kind = models.CharField(max_length=60)
     observed_at = models.DateTimeField()
@@ -51,9 +51,9 @@ class Signal(models.Model):
 class Evidence(models.Model):
     """A judged fragment under one criterion. Later evidence for a criterion supersedes earlier; nothing is edited."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="evidence", db_index=False)
-    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+")
+    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     scorecard = models.CharField(max_length=40, default="icp")
     layer = models.CharField(max_length=16, choices=Layer.choices)
     category = models.CharField(max_length=16, choices=Category.choices)
@@ -97,9 +97,9 @@ class Evidence(models.Model):
 class Score(models.Model):
     """One scorecard of one prospect at one time, with everything it was added up from."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="scores", db_index=False)
-    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+")
+    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     scorecard = models.CharField(max_length=40)
     value = models.FloatField()
     coverage = models.FloatField()

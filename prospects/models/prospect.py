@@ -56,14 +56,14 @@ class Prospect(StateModel):
     from StageTransition and Score.
     """
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="prospects")
-    playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="prospects")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="prospects", db_index=False)
+    playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="prospects", db_index=False)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="prospects")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="prospects")
     external_id = models.CharField(max_length=120, blank=True)
     source = models.CharField(max_length=120)
     segment = models.CharField(max_length=120, blank=True)
-    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
 
     stage = FSMField(max_length=24, choices=Stage.choices, default=Stage.SOURCED, protected=True, editable=False)
     stage_seq = models.PositiveIntegerField(default=0, editable=False)
@@ -83,7 +83,7 @@ class Prospect(StateModel):
     facts_no = models.BigIntegerField(default=1, help_text="Number of the newest fact about this prospect.")
     converged_no = models.BigIntegerField(default=0, help_text="Newest fact seen by the last finished convergence.")
     converged_version = models.ForeignKey(
-        PlaybookVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        PlaybookVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
