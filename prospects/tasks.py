@@ -22,7 +22,7 @@ def sweep_convergences() -> None:
     converge.sweep(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.sweep_funnel", queue="default")
+@shared_task(name="prospects.tasks.sweep_funnel")
 def sweep_funnel() -> None:
     """Let the funnel's summary cells follow what changed."""
     funnel_cells.sweep_funnel()
@@ -34,7 +34,7 @@ def run_import(batch_id: int) -> None:
     import_uploads.run_stored(batch_id)
 
 
-@shared_task(name="prospects.tasks.sweep_imports", queue="default")
+@shared_task(name="prospects.tasks.sweep_imports")
 def sweep_imports() -> None:
     """Find imports that nobody is working on."""
     import_uploads.sweep(at=timezone.now())

@@ -192,6 +192,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for a while; a worker waits for it
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
 CELERY_TASK_ROUTES = {
+    # Quick sweeps must not wait behind research; a whole name goes before a pattern.
+    "prospects.tasks.sweep_funnel": {"queue": "default"},
+    "prospects.tasks.sweep_imports": {"queue": "default"},
     "prospects.tasks.*": {"queue": "research"},
     "approvals.tasks.*": {"queue": "outreach"},
     "playbooks.tasks.*": {"queue": "learning"},
