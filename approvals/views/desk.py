@@ -19,7 +19,6 @@ from approvals.services import request as request_services
 from approvals.views.dossier import show
 from playbooks.models import Channel, Role
 from salesops.access import ClientRequest, require_role
-from salesops.context import read_counts
 from salesops.partials import render_page, wanted_partial
 
 TEMPLATE = "approvals/desk.html"
@@ -131,7 +130,6 @@ def queue_context(request: ClientRequest, selected: int | None) -> dict[str, Any
     return {
         "page": page,
         "selected": selected or (page.rows[0].pk if page.rows else None),
-        "counts": read_counts(request.client.pk),
         "version": page_queries.queue_version(request.client),
         "channels": Channel.choices,
         "grades": GRADES,
