@@ -10,7 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.db import connection
 
-from playbooks.models import AgentAssignment, Client
+from playbooks.models import AgentAssignment, Client, PlaybookVersion
 from prospects.models import Convergence
 from salesops.runtime.contract import Agent
 from salesops.runtime.registry import Registry, discover
@@ -28,6 +28,30 @@ SELECT name, count(run.id), max(run.at), count(run.id) FILTER (WHERE run.status 
      WHERE convergence_id = %(convergence)s AND agent = name LIMIT %(sample)s) AS run ON true
  GROUP BY name
 """
+
+
+DUE_CAP = 9_999
+# Counted up to a cap through the partial index of prospects with facts that no agent has seen.
+DUE_SQL = """
+SELECT version.playbook_id, playbook.name,
+       (SELECT count(*) FROM (SELECT 1 FROM prospects_prospect AS p
+          WHERE p.playbook_id = version.playbook_id AND p.facts_no > p.converged_no LIMIT %(cap)s) AS due)
+  FROM playbooks_playbookversion AS version JOIN playbooks_playbook AS playbook ON playbook.id = version.playbook_id
+ WHERE version.status = %(active)s AND playbook.client_id = %(client)s ORDER BY playbook.name
+"""
+
+
+@dataclass(frozen=True)
+class DueWork:
+    """A playbook that can be worked, and how many prospects have facts no agent has seen (capped)."""
+
+    playbook_id: int
+    name: str
+    count: int
+
+    @property
+    def capped(self) -> bool:
+        return self.count > DUE_CAP
 
 
 @dataclass(frozen=True)
@@ -93,6 +117,14 @@ def convergences(client: Client, limit: int = 10) -> list[Convergence]:
     """The client's newest convergences."""
     rows = Convergence.objects.for_client(client).select_related("playbook", "version", "created_by")
     return list(rows.order_by("-id")[:limit])
+
+
+def due_work(client: Client) -> list[DueWork]:
+    """The client's playbooks with an active version and what is due under each; one query."""
+    parameters: dict[str, int | str] = {"client": client.pk, "active": PlaybookVersion.Status.ACTIVE.value, "cap": DUE_CAP + 1}
+    with connection.cursor() as cursor:
+        cursor.execute(DUE_SQL, parameters)
+        return [DueWork(*row) for row in cursor.fetchall()]
 
 
 def agent_rows(client: Client, convergence: Convergence | None) -> list[Row]:

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from approvals.models import ApprovalRequest, Decision, Dispatch, Task
 from playbooks.models import Client, PlaybookVersion
 from playbooks.services import stops
-from prospects.models import ImportBatch
+from prospects.models import Convergence, ImportBatch
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,11 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, int]:
         batch = ImportBatch.objects.create(
             client=owner, playbook=version.playbook, kind="prospects", file_name="companies.csv", sha256="0" * 64
         )
+        run = Convergence.objects.create(
+            client=owner, playbook=version.playbook, version=version, clock=factories.SEEN_ON
+        )
         ids = {
+            "cancel_run": run.pk,
             **dict.fromkeys(IMPORT_PAGES, batch.pk),
             "playbooks:version": version.pk,
             "playbooks:diff": version.pk,

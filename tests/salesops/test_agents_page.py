@@ -1,0 +1,85 @@
+"""The Agents page sets the agents to work, shows how far they are, and stops them."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from playbooks.services import stops
+from prospects.models import Convergence
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def version() -> object:
+    return factories.version()
+
+
+def signed_in(client: Client, version: object, *roles: str) -> Client:
+    client.force_login(factories.user(version.playbook.client, *roles))
+    return client
+
+
+def test_it_says_what_is_due_and_offers_to_run(client: Client, version: object) -> None:
+    factories.prospect(version)
+    page = signed_in(client, version, "operator").get(reverse("agents")).content.decode()
+    assert "1 prospect with something new" in page
+    assert "Run the agents" in page
+
+
+def test_running_opens_one_convergence_however_often_it_is_asked(client: Client, version: object) -> None:
+    factories.prospect(version)
+    signed_in(client, version, "operator")
+    for _ in range(2):
+        response = client.post(reverse("run_agents"), {"playbook": version.playbook_id})
+        assert response.status_code == 302
+    assert Convergence.objects.get().status == "queued"
+    page = client.get(reverse("agents")).content.decode()
+    assert "0 of 1 prospects" in page
+    assert "Stop this run" in page
+
+
+def test_the_live_part_alone_answers_htmx(client: Client, version: object) -> None:
+    signed_in(client, version, "operator")
+    part = client.get(reverse("agents"), headers={"HX-Request": "true", "HX-Target": "work"}).content.decode()
+    assert part.lstrip().startswith('<div id="work"')
+    assert "<html" not in part
+
+
+def test_a_run_can_be_stopped_and_keeps_what_it_found(client: Client, version: object) -> None:
+    factories.prospect(version)
+    signed_in(client, version, "operator").post(reverse("run_agents"), {"playbook": version.playbook_id})
+    run = Convergence.objects.get()
+    assert client.post(reverse("cancel_run", args=[run.pk])).status_code == 302
+    run.refresh_from_db()
+    assert run.cancel_requested
+    assert "Stopping after the prospects at hand" in client.get(reverse("agents")).content.decode()
+
+
+def test_a_reviewer_alone_sees_but_does_not_start(client: Client, version: object) -> None:
+    signed_in(client, version, "reviewer")
+    assert "Run the agents" not in client.get(reverse("agents")).content.decode()
+    assert client.post(reverse("run_agents"), {"playbook": version.playbook_id}).status_code == 403
+
+
+def test_another_clients_playbook_and_run_do_not_exist(client: Client, version: object) -> None:
+    other = factories.version()
+    factories.prospect(other)
+    run = Convergence.objects.create(
+        client=other.playbook.client, playbook=other.playbook, version=other, clock=factories.SEEN_ON
+    )
+    signed_in(client, version, "operator")
+    assert client.post(reverse("run_agents"), {"playbook": other.playbook_id}).status_code == 404
+    assert client.post(reverse("cancel_run", args=[run.pk])).status_code == 404
+    run.refresh_from_db()
+    assert not run.cancel_requested
+
+
+def test_a_stop_is_named_instead_of_a_run(client: Client, version: object) -> None:
+    owner = version.playbook.client
+    stops.stop(client=owner, actor=factories.user(owner, "admin"), level="client", reason="Wrong list")
+    response = signed_in(client, version, "operator").post(reverse("run_agents"), {"playbook": version.playbook_id})
+    assert response.status_code == 409
+    assert "Wrong list" in response.content.decode()
+    assert not Convergence.objects.exists()
