@@ -121,7 +121,8 @@ def convergences(client: Client, limit: int = 10) -> list[Convergence]:
 
 def due_work(client: Client) -> list[DueWork]:
     """The client's playbooks with an active version and what is due under each; one query."""
-    parameters: dict[str, int | str] = {"client": client.pk, "active": PlaybookVersion.Status.ACTIVE.value, "cap": DUE_CAP + 1}
+    active = PlaybookVersion.Status.ACTIVE.value
+    parameters: dict[str, int | str] = {"client": client.pk, "active": active, "cap": DUE_CAP + 1}
     with connection.cursor() as cursor:
         cursor.execute(DUE_SQL, parameters)
         return [DueWork(*row) for row in cursor.fetchall()]

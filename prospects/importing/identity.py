@@ -32,7 +32,7 @@ SHARED_HOSTS = frozenset(
     "dropbox.com box.com docsend.com archive.org about.me xing.com kununu.com vk.com ok.ru weibo.com zhihu.com naver.com "
     "yahoo.com yahoo.co.jp yellowpages.com mapquest.com bing.com bbb.org dnb.com zoominfo.com apollo.io owler.com "
     "f6s.com gust.com pitchbook.com tracxn.com cbinsights.com startupblink.com vc.ru habr.com devpost.com itch.io "
-    "npmjs.com pypi.org huggingface.co figma.com canva.com loom.com threads.net mastodon.social bsky.app snapchat.com "
+    "huggingface.co figma.com canva.com loom.com threads.net mastodon.social bsky.app snapchat.com "
     "heroku.com vercel.com netlify.com replit.com steampowered.com justdial.com indiamart.com example.com".split()
 )  # fmt: skip
 # Mail for everybody: an address there says nothing about an employer.
