@@ -17,6 +17,11 @@ def pytest_configure(config: pytest.Config) -> None:
         engines.ensure()
 
 
+def pytest_unconfigure() -> None:
+    """Let go of the engines, and see them off unless another process still uses them."""
+    engines.release(wait=True)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flush_past_the_guards() -> Iterator[None]:
     """Let the test runner empty tables that refuse TRUNCATE: only a superuser with triggers off can."""
