@@ -35,8 +35,6 @@ def stage_follows_its_log() -> Guard:
 
 def transition_is_earned() -> Guard:
     """A transition row continues the log, is a legal move, and satisfies its stage rule with its own evidence."""
-    moves = ", ".join(f"('{source}','{target}')" for source, target in PROSPECT_MOVES)
-    by_reason = ", ".join(f"'{stage}'" for stage in _BY_REASON)
     return Guard(
         name="transition_is_earned",
         when=pgtrigger.Before,
@@ -51,50 +49,94 @@ def transition_is_earned() -> Guard:
         ],
         func=(
             "NEW.transaction := pg_current_xact_id()::text::bigint;"
-            # 1. It continues the log.
-            " IF NEW.seq = 1 THEN previous_stage := 'sourced'; ELSE"
-            " SELECT to_stage INTO previous_stage FROM prospects_stagetransition WHERE prospect_id = NEW.prospect_id"
-            " AND pipeline = NEW.pipeline AND seq = NEW.seq - 1; END IF;"
-            " IF previous_stage IS DISTINCT FROM NEW.from_stage THEN "
-            + refuse("% does not continue the log of its prospect")
-            + " END IF;"
-            # 2. It is a legal move.
-            f" IF NEW.pipeline = 'prospect' AND (NEW.from_stage, NEW.to_stage) NOT IN ({moves}) THEN "
-            + refuse("% is not a legal move")
-            + " END IF;"
-            # 3. Its evidence is this prospect's own.
-            " SELECT count(*), array_agg(DISTINCT e.category) FILTER (WHERE e.value >= 50 AND NOT e.strong_negative"
-            " AND e.confidence >= v.min_confidence), array_agg(DISTINCT e.layer)"
-            " INTO cited, categories, layers FROM prospects_evidence e, playbooks_playbookversion v"
-            " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = NEW.prospect_id"
-            " AND v.id = NEW.playbook_version_id;"
-            " IF cited <> cardinality(NEW.evidence_ids) THEN "
-            + refuse("% cites evidence that is not its prospect''s")
-            + " END IF;"
-            # 4. Exits and side tracks need words, the rest a rule.
-            f" IF NEW.to_stage IN ({by_reason}) THEN IF NEW.reason = '' THEN "
-            + refuse("% needs a reason")
-            + " END IF; RETURN NEW; END IF;"
-            " SELECT * INTO rule FROM playbooks_stagerule WHERE version_id = NEW.playbook_version_id"
-            " AND pipeline = NEW.pipeline AND from_stage = NEW.from_stage AND to_stage = NEW.to_stage;"
-            " IF NOT FOUND THEN " + refuse("% has no stage rule in its playbook version") + " END IF;"
-            " IF rule.needs_person AND NEW.actor_id IS NULL THEN "
-            + refuse("% needs a person to confirm it")
-            + " END IF;"
-            " IF coalesce(cardinality(categories), 0) < rule.min_categories"
-            " OR NOT coalesce(categories, '{}') @> ARRAY(SELECT jsonb_array_elements_text(rule.required_categories))"
-            " OR NOT coalesce(layers, '{}') @> ARRAY(SELECT jsonb_array_elements_text(rule.required_layers)) THEN "
-            + refuse("% lacks the evidence its stage rule asks for")
-            + " END IF;"
-            # 5. The score it rests on is this prospect's own and high enough.
-            " IF rule.min_score IS NOT NULL OR rule.min_coverage IS NOT NULL THEN"
-            " SELECT * INTO held FROM prospects_score WHERE id = NEW.score_id AND prospect_id = NEW.prospect_id"
-            " AND playbook_version_id = NEW.playbook_version_id;"
-            " IF NOT FOUND OR held.value < coalesce(rule.min_score, 0)"
-            " OR held.coverage < coalesce(rule.min_coverage, 0) THEN "
-            + refuse("% lacks the score its stage rule asks for")
-            + " END IF; END IF; RETURN NEW;"
+            + _continues_the_log()
+            + _is_legal()
+            + _is_under_a_ruling_version()
+            + _cites_its_own_evidence()
+            + _gives_a_reason_or_has_a_rule()
+            + _has_the_evidence()
+            + _has_the_score()
+            + " RETURN NEW;"
         ),
+    )
+
+
+def _continues_the_log() -> str:
+    return (
+        " IF NEW.seq = 1 THEN previous_stage := 'sourced'; ELSE"
+        " SELECT to_stage INTO previous_stage FROM prospects_stagetransition WHERE prospect_id = NEW.prospect_id"
+        " AND pipeline = NEW.pipeline AND seq = NEW.seq - 1; END IF;"
+        " IF previous_stage IS DISTINCT FROM NEW.from_stage THEN "
+        + refuse("% does not continue the log of its prospect")
+        + " END IF;"
+    )
+
+
+def _is_legal() -> str:
+    moves = ", ".join(f"('{source}','{target}')" for source, target in PROSPECT_MOVES)
+    return (
+        f" IF NEW.pipeline = 'prospect' AND (NEW.from_stage, NEW.to_stage) NOT IN ({moves}) THEN "
+        + refuse("% is not a legal move")
+        + " END IF;"
+    )
+
+
+def _is_under_a_ruling_version() -> str:
+    """Rules count that rule this prospect: of its own playbook, and activated at some time (a draft's do not)."""
+    return (
+        " IF NOT EXISTS (SELECT 1 FROM prospects_prospect p JOIN playbooks_playbookversion v"
+        " ON v.playbook_id = p.playbook_id WHERE p.id = NEW.prospect_id AND p.client_id = NEW.client_id"
+        " AND v.id = NEW.playbook_version_id AND v.status IN ('active', 'retired')) THEN "
+        + refuse("% is under a version that does not rule its prospect")
+        + " END IF;"
+    )
+
+
+def _cites_its_own_evidence() -> str:
+    return (
+        " SELECT count(*), array_agg(DISTINCT e.category) FILTER (WHERE e.value >= 50 AND NOT e.strong_negative"
+        " AND e.confidence >= v.min_confidence), array_agg(DISTINCT e.layer)"
+        " INTO cited, categories, layers FROM prospects_evidence e, playbooks_playbookversion v"
+        " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = NEW.prospect_id AND v.id = NEW.playbook_version_id;"
+        " IF cited <> cardinality(NEW.evidence_ids) THEN "
+        + refuse("% cites evidence that is not its prospect''s")
+        + " END IF;"
+    )
+
+
+def _gives_a_reason_or_has_a_rule() -> str:
+    """Exits and side tracks need words and are done; every other move needs a stage rule, and perhaps a person."""
+    by_reason = ", ".join(f"'{stage}'" for stage in _BY_REASON)
+    return (
+        f" IF NEW.to_stage IN ({by_reason}) THEN IF NEW.reason = '' THEN "
+        + refuse("% needs a reason")
+        + " END IF; RETURN NEW; END IF;"
+        " SELECT * INTO rule FROM playbooks_stagerule WHERE version_id = NEW.playbook_version_id"
+        " AND pipeline = NEW.pipeline AND from_stage = NEW.from_stage AND to_stage = NEW.to_stage;"
+        " IF NOT FOUND THEN " + refuse("% has no stage rule in its playbook version") + " END IF;"
+        " IF rule.needs_person AND NEW.actor_id IS NULL THEN " + refuse("% needs a person to confirm it") + " END IF;"
+    )
+
+
+def _has_the_evidence() -> str:
+    return (
+        " IF coalesce(cardinality(categories), 0) < rule.min_categories"
+        " OR NOT coalesce(categories, '{}') @> ARRAY(SELECT jsonb_array_elements_text(rule.required_categories))"
+        " OR NOT coalesce(layers, '{}') @> ARRAY(SELECT jsonb_array_elements_text(rule.required_layers)) THEN "
+        + refuse("% lacks the evidence its stage rule asks for")
+        + " END IF;"
+    )
+
+
+def _has_the_score() -> str:
+    return (
+        " IF rule.min_score IS NOT NULL OR rule.min_coverage IS NOT NULL THEN"
+        " SELECT * INTO held FROM prospects_score WHERE id = NEW.score_id AND prospect_id = NEW.prospect_id"
+        " AND playbook_version_id = NEW.playbook_version_id;"
+        " IF NOT FOUND OR held.value < coalesce(rule.min_score, 0)"
+        " OR held.coverage < coalesce(rule.min_coverage, 0) THEN "
+        + refuse("% lacks the score its stage rule asks for")
+        + " END IF; END IF;"
     )
 
 

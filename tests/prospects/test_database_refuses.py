@@ -66,12 +66,23 @@ def test_an_illegal_jump() -> None:
 
 
 def test_a_move_without_its_stage_rule() -> None:
-    version, other = factories.version(), factories.version()
+    version = factories.version(active=False)
+    version.stage_rules.filter(to_stage="researched").delete()
+    factories.activate(version)
     who = factories.prospect(version)
-    other_draft = factories.version(active=False)
-    other_draft.stage_rules.all().delete()
-    refuses(TRANSITION, [other_draft.pk, "researched", "", [], who.pk], because="has no stage rule")
-    assert other.pk != other_draft.pk
+    refuses(TRANSITION, [version.pk, "researched", "", [], who.pk], because="has no stage rule")
+
+
+def test_borrowing_the_laxer_rules_of_another_playbook() -> None:
+    who = factories.prospect(factories.version())
+    lax = factories.version(who.client)
+    refuses(TRANSITION, [lax.pk, "researched", "", [], who.pk], because="does not rule its prospect")
+
+
+def test_moving_by_the_rules_of_a_draft() -> None:
+    draft = factories.version(active=False)
+    who = factories.prospect(draft)
+    refuses(TRANSITION, [draft.pk, "researched", "", [], who.pk], because="does not rule its prospect")
 
 
 def test_qualifying_on_too_few_categories() -> None:
