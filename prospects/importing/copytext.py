@@ -10,6 +10,8 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "
 
 def escape(text: str) -> str:
     """One value, whatever is in it."""
+    if "\\" not in text and text.isprintable():
+        return text
     return text.translate(_ESCAPES)
 
 

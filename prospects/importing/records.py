@@ -10,12 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from prospects.importing import identity, values
 from prospects.importing.columns import IGNORE, KEEP, ColumnMap, plain
-from prospects.importing.copytext import line
+from prospects.importing.copytext import escape, line
 from prospects.importing.draft import MAX_KEPT, READERS, Draft, read_places
 from prospects.importing.rows import Note, Refused, Row
 
@@ -49,9 +49,8 @@ _DECIMAL = re.compile(r"^-?(?:0|[1-9]\d{0,14})\.\d{1,6}$")
 as_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 
-@dataclass(slots=True)
-class Side:
-    """The company's or the person's half of a row; ``values`` are those of the columns above."""
+class Side(NamedTuple):
+    """The company's or the person's half of a row; ``rest`` is COPY text of the columns above after the first two."""
 
     external_id: str
     key: str  # domain, or e-mail key
@@ -59,31 +58,36 @@ class Side:
     name_key: str
     country: str
     city: str
-    values: list[str | None]
+    industry: str
+    rest: str
 
     def line(self, *, without_key: bool = False, without_external_id: bool = False) -> str:
         """The columns as COPY text; a key somebody else already holds can be left out."""
-        cells = list(self.values)
-        if without_external_id:
-            cells[0] = ""
-        if without_key:
-            cells[1] = ""
-        return line(cells)
+        external_id = "" if without_external_id else escape(self.external_id)
+        key = "" if without_key else escape(self.key)
+        return f"{external_id}\t{key}\t{self.rest}"
 
 
-@dataclass(slots=True)
-class Record:
-    """A sound row. ``facts_json`` goes into the profile signal; ``digest`` is equal for rows that say the same."""
+class Record(NamedTuple):
+    """A sound row. ``facts_json`` goes into the profile signal; ``digest`` is equal for rows that say the same.
+
+    Tuples and text, because rows travel between processes by the hundred thousand.
+    """
 
     row: int
     company: Side | None
     contact: Side | None
-    facts: dict[str, object]
     facts_json: str
     text: str
     digest: str
     observed_at: datetime | None
-    notes: list[Note] = field(default_factory=list)
+    notes: list[Note]
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """A new dictionary of the facts; few rows are ever asked."""
+        found: dict[str, object] = json.loads(self.facts_json)
+        return found
 
     @property
     def who(self) -> str:
@@ -162,7 +166,7 @@ class RowReader:
         said = as_json(facts)
         whole = "\x1f".join((said, draft.text, *identifying))
         digest = hashlib.blake2b(whole.encode("utf-8", "replace"), digest_size=8).hexdigest()
-        return Record(draft.row, company, contact, facts, said, draft.text, digest, observed_at, draft.notes)
+        return Record(draft.row, company, contact, said, draft.text, digest, observed_at, draft.notes)
 
     def _observed_at(self, draft: Draft) -> datetime | None:
         text = draft.given.get("observed_at", "")
@@ -288,14 +292,14 @@ def _company(draft: Draft) -> Side:
         draft.kept["description"] = draft.text
     attributes = _attributes(draft)
     draft.kept.pop("description", None)
+    key, external_id, industry = key or name.casefold(), given.get("external_id", ""), given.get("industry", "")
     cells: list[str | None] = [
-        given.get("external_id", ""), given["domain"], name, key or name.casefold(), given.get("website", ""),
-        given.get("industry", ""), given.get("subindustry", ""), read.get("employees_min"), read.get("employees_max"),
-        read.get("revenue_min"), read.get("revenue_max"), place.country, place.region, place.city,
-        given.get("location", ""), read.get("tags", "{}"), given.get("status", ""), read.get("hiring"),
+        name, key, given.get("website", ""), industry, given.get("subindustry", ""), read.get("employees_min"),
+        read.get("employees_max"), read.get("revenue_min"), read.get("revenue_max"), place.country, place.region,
+        place.city, given.get("location", ""), read.get("tags", "{}"), given.get("status", ""), read.get("hiring"),
         read.get("founded_year"), attributes,
     ]  # fmt: skip
-    return Side(given.get("external_id", ""), given["domain"], name, cells[3] or "", place.country, place.city, cells)
+    return Side(external_id, given["domain"], name, key, place.country, place.city, industry, line(cells))
 
 
 def _contact(draft: Draft) -> Side:
@@ -313,12 +317,12 @@ def _contact(draft: Draft) -> Side:
     for fact, present in (("has_email", email_key), ("has_phone", given.get("phone"))):
         draft.facts[fact] = bool(present)
     cells: list[str | None] = [
-        external_id, email_key, name, given.get("first_name", ""), given.get("last_name", ""), given.get("title", ""),
+        name, given.get("first_name", ""), given.get("last_name", ""), given.get("title", ""),
         given.get("seniority", ""), given.get("email", ""), given.get("phone", ""), given.get("linkedin_url", ""),
         country, given.get("time_zone", ""), read.get("synthetic", "f"),
         as_json(kept) if kept else "{}",
     ]  # fmt: skip
-    return Side(external_id, email_key, name, identity.fold(name), country, draft.place.city, cells)
+    return Side(external_id, email_key, name, identity.fold(name), country, draft.place.city, "", line(cells))
 
 
 def _household(draft: Draft) -> dict[str, str]:

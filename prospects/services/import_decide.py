@@ -178,13 +178,13 @@ class Decider:
         if written_under is not None:
             if written_under == self.terms.trace_id:
                 self.memory.touched.add(prospect.id)
-            prospect.facts = {**record.facts, **prospect.facts}
+            prospect.said.append(record)
             return UNCHANGED, ""
         if seen:
             return self._merge(record, company, contact, prospect, key, how)
         latest = prospect.latest.get(record.who)
         if latest is not None and latest.digest == record.digest:
-            prospect.facts = {**record.facts, **prospect.facts}
+            prospect.said.append(record)
             return UNCHANGED, ""
         newer = latest is None or self._observed(record) >= latest.observed_at
         if company is not None and record.company is not None and not new_company:
@@ -278,7 +278,8 @@ class Decider:
         if contact is None and company is not None and side is not None and not _alike(side.name_key, company.name_key):
             verdict = MERGED if prospect.id in self.memory.touched else UNCHANGED
             return verdict, f"{reason}, under another name ({side.name}): its facts were left out"
-        gap = {name: value for name, value in record.facts.items() if name not in prospect.facts}
+        stated = prospect.stated()
+        gap = {name: value for name, value in record.facts.items() if name not in stated}
         if gap:
             if company is not None and record.company is not None:
                 self._change_company(company, record.company, fill=True)
@@ -317,7 +318,7 @@ class Decider:
         self.memory.touched.add(prospect.id)
         prospect.keys[key] = self.terms.trace_id
         prospect.latest[record.who] = Profile(record.digest, self._observed(record))
-        prospect.facts = {**record.facts, **prospect.facts}
+        prospect.said.append(record)
 
 
 def _speaks_against(side: Side, company: KnownCompany) -> bool:

@@ -47,13 +47,21 @@ class Profile:
 
 @dataclass(slots=True)
 class KnownProspect:
-    """``keys``: every profile signal already recorded, with the trace it came under."""
+    """``keys``: every profile signal already recorded, with the trace it came under. ``said``: rows of this chunk."""
 
     id: int
     contact_id: int | None
     keys: dict[str, str] = field(default_factory=dict)
     latest: dict[str, Profile] = field(default_factory=dict)
     facts: dict[str, object] = field(default_factory=dict)
+    said: list[Record] = field(default_factory=list)
+
+    def stated(self) -> dict[str, object]:
+        """What has been stated so far, the first saying of each fact. Worked out only when a row may fill gaps."""
+        for record in self.said:
+            self.facts = {**record.facts, **self.facts}
+        self.said.clear()
+        return self.facts
 
 
 @dataclass(slots=True)

@@ -69,10 +69,10 @@ class ProspectImporter:
         self._memory = Memory()
         self._ids = (id_stream(COMPANY_IDS), id_stream(CONTACT_IDS), id_stream(PROSPECT_IDS))
         day_first = day_order_of(source, mapping)
-        self._reader = RowReader(source.header, mapping, now=terms.now, day_first=day_first, people_only=people_only)
+        self.reader = RowReader(source.header, mapping, now=terms.now, day_first=day_first, people_only=people_only)
 
     def read(self, row: Row) -> Record | Refused:
-        return self._reader.read(row)
+        return self.reader.read(row)
 
     def notes(self, parsed: Record) -> Sequence[Note]:
         return parsed.notes

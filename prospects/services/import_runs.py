@@ -2,19 +2,20 @@
 
 Each chunk is one transaction that also holds the batch's progress, so a process killed anywhere leaves a batch that the
 next run of the same file finishes. All rows are looked at again then; those already in write nothing, so only the rows
-after the last commit are counted. Reading happens in a second thread: Python parses while PostgreSQL works.
+after the last commit are counted. Reading happens ahead, for large files in a process of its own: one core parses while
+another one works for PostgreSQL.
 """
 
 from __future__ import annotations
 
 import gc
 import queue
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -25,8 +26,9 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
+from prospects.importing.ahead import Chunk, Reader, chunks, chunks_apart
 from prospects.importing.reading import SourceFile, UnreadableFile
-from prospects.importing.rows import Note, Refused, Row
+from prospects.importing.rows import Note
 from prospects.models import ImportBatch
 from prospects.services.import_reports import COUNTS, MAX_LISTED, ErrorFile, NoteBook, Report
 from salesops.errors import Refusal
@@ -36,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 5_000
 AHEAD = 2  # parsed chunks waiting for the database
+APART = 1 << 20  # bytes: from this size on a file is worth starting a process for
 ATTEMPTS = 4
 _CLIENT_LOCK = 0x1A90
 BATCH_LOCK = 0x1A91
@@ -61,9 +64,10 @@ class Outcome:
 
 
 class Importer(Protocol[ParsedT]):
-    """One kind of import. ``read`` runs in the reading thread and must not touch the database."""
+    """One kind of import. ``reader`` works in another thread or process and must not touch the database."""
 
-    def read(self, row: Row) -> ParsedT | Refused: ...
+    @property
+    def reader(self) -> Reader[ParsedT]: ...
 
     def notes(self, parsed: ParsedT) -> Sequence[Note]: ...
 
@@ -75,15 +79,6 @@ class Importer(Protocol[ParsedT]):
 
     def forget(self) -> None:
         """The chunk was rolled back."""
-
-
-@dataclass(slots=True)
-class _Chunk(Generic[ParsedT]):
-    """Some rows in file order: the sound ones understood, and all of them as they were (for the error file)."""
-
-    parsed: list[ParsedT]
-    refused: list[Refused]
-    rows: list[Row]
 
 
 class Run(Generic[ParsedT]):
@@ -119,9 +114,9 @@ class Run(Generic[ParsedT]):
     def _file_notes(self) -> list[dict[str, object]]:
         return [{"kind": "file", "message": warning} for warning in self.source.survey.warnings]
 
-    def _commit(self, chunk: _Chunk[ParsedT], errors: ErrorFile) -> None:
+    def _commit(self, chunk: Chunk[ParsedT], errors: ErrorFile) -> None:
         outcomes = self._write(chunk)
-        cells = {row.number: row.cells for row in chunk.rows}
+        cells = chunk.cells() if any(outcome.kind == "rejected" for outcome in outcomes) else {}
         for refused in chunk.refused:
             self._reject(refused.row, refused.cells, refused.reason, errors)
         for outcome in outcomes:
@@ -140,7 +135,7 @@ class Run(Generic[ParsedT]):
         if len(self.report.rejections) < MAX_LISTED:
             self.report.rejections.append({"row": row, "reason": reason})
 
-    def _write(self, chunk: _Chunk[ParsedT]) -> list[Outcome]:
+    def _write(self, chunk: Chunk[ParsedT]) -> list[Outcome]:
         """One transaction, tried again when another writer was quicker with the same company or person."""
         attempt = 0
         while True:
@@ -164,15 +159,15 @@ class Run(Generic[ParsedT]):
             self._cancelled = cancelled
             return outcomes
 
-    def _count(self, chunk: _Chunk[ParsedT], outcomes: Sequence[Outcome]) -> tuple[dict[str, int], int]:
+    def _count(self, chunk: Chunk[ParsedT], outcomes: Sequence[Outcome]) -> tuple[dict[str, int], int]:
         """The counts with this chunk's rows added, leaving out rows that an earlier run already counted."""
         counts = dict(self.report.counts)
-        position = {row.number: self._seen_rows + offset for offset, row in enumerate(chunk.rows, start=1)}
+        fresh = set(chunk.numbers[max(self._skip - self._seen_rows, 0) :])
         for outcome in outcomes:
-            if position[outcome.row] > self._skip:
+            if outcome.row in fresh:
                 counts[outcome.kind] += 1
-        counts["rejected"] += sum(1 for refused in chunk.refused if position[refused.row] > self._skip)
-        return counts, self._seen_rows + len(chunk.rows)
+        counts["rejected"] += sum(1 for refused in chunk.refused if refused.row in fresh)
+        return counts, self._seen_rows + len(chunk.numbers)
 
     def _progress(self, counts: dict[str, int], seen: int) -> bool:
         """Note how far we are, in the chunk's own transaction; returns whether somebody wants us to stop."""
@@ -185,12 +180,12 @@ class Run(Generic[ParsedT]):
         batch.save(update_fields=["processed", *COUNTS])
         return ImportBatch.objects.filter(pk=batch.pk, cancel_requested=True).exists()
 
-    def _chunks(self) -> Generator[_Chunk[ParsedT], None, None]:
-        """Parsed chunks, made ahead in a second thread."""
-        ready: queue.Queue[_Chunk[ParsedT] | BaseException | None] = queue.Queue(AHEAD)
+    def _chunks(self) -> Generator[Chunk[ParsedT], None, None]:
+        """Parsed chunks, made or received ahead in a second thread."""
+        ready: queue.Queue[Chunk[ParsedT] | BaseException | None] = queue.Queue(AHEAD)
         stop = threading.Event()
 
-        def put(item: _Chunk[ParsedT] | BaseException | None) -> None:
+        def put(item: Chunk[ParsedT] | BaseException | None) -> None:
             while not stop.is_set():
                 with suppress(queue.Full):
                     ready.put(item, timeout=0.2)
@@ -198,9 +193,11 @@ class Run(Generic[ParsedT]):
 
         def parse() -> None:
             try:
-                rows = islice(self.source.rows(), self._limit)
-                while not stop.is_set() and (block := list(islice(rows, CHUNK))):
-                    put(self._parse(block))
+                with closing(self._read()) as found:
+                    for chunk in found:
+                        put(chunk)
+                        if stop.is_set():
+                            return
                 put(None)
             except BaseException as error:  # handed to the importing thread, which raises it
                 put(error)
@@ -216,15 +213,10 @@ class Run(Generic[ParsedT]):
             stop.set()
             reader.join(timeout=10)
 
-    def _parse(self, block: list[Row]) -> _Chunk[ParsedT]:
-        chunk: _Chunk[ParsedT] = _Chunk([], [], block)
-        for row in block:
-            parsed = self.importer.read(row)
-            if isinstance(parsed, Refused):
-                chunk.refused.append(parsed)
-            else:
-                chunk.parsed.append(parsed)
-        return chunk
+    def _read(self) -> Generator[Chunk[ParsedT], None, None]:
+        if self._limit is None and sys.executable and self.source.path.stat().st_size >= APART:
+            return chunks_apart(self.source, self.importer.reader, size=CHUNK)
+        return chunks(self.source, self.importer.reader, size=CHUNK, limit=self._limit)
 
 
 @contextmanager

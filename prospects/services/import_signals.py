@@ -65,10 +65,10 @@ class SignalImporter:
         self._file = source.sha256[:12]
         self._now = timezone.now()
         day_first = day_order_of(source, mapping)
-        self._reader = SignalReader(source.header, mapping, now=self._now, day_first=day_first)
+        self.reader = SignalReader(source.header, mapping, now=self._now, day_first=day_first)
 
     def read(self, row: Row) -> SignalRecord | Refused:
-        return self._reader.read(row)
+        return self.reader.read(row)
 
     def notes(self, parsed: SignalRecord) -> Sequence[Note]:
         return parsed.notes

@@ -25,7 +25,6 @@ _SIGNAL_COLUMNS = (
     "client_id", "prospect_id", "kind", "observed_at", "text", "data", "source", "source_ref", "dedup_key", "fact_no",
     "created_at", "trace_id",
 )  # fmt: skip
-_INDUSTRY = COMPANY_COLUMNS.index("industry")
 _NUMBERS = {"employees_min": "integer", "employees_max": "integer", "revenue_min": "numeric", "revenue_max": "numeric",
             "founded_year": "smallint"}  # fmt: skip
 _EMAIL_STATUS = {True: "syntax_ok", False: "unknown"}
@@ -140,7 +139,7 @@ def _prospects(plan: Plan, terms: Terms, numbers: dict[int, int]) -> None:
         for made in plan.prospects:
             company, contact = made.record.company, made.record.contact
             external_id = (company.external_id if company else "") or (contact.external_id if contact else "")
-            segment = (company.values[_INDUSTRY] or "") if company else ""
+            segment = company.industry if company else ""
             yield "\t".join((
                 str(made.id), head, _number(made.company_id), _number(made.contact_id), escape(external_id), source,
                 escape(segment), str(newest.get(made.id, 1)), tail,

@@ -29,7 +29,7 @@ import sys, django
 django.setup()
 from prospects.services import import_prospects, import_runs
 from django.core.management import call_command
-import_runs.CHUNK = 50
+import_runs.CHUNK, import_runs.APART = 50, 0
 call_command("import_prospects", sys.argv[1], "--client", sys.argv[2], "--playbook", sys.argv[3], "--json")
 """
 

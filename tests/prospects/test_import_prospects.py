@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 
 from playbooks.models import AuditEntry, Playbook
 from prospects.importing.reading import UnreadableFile, open_source
-from prospects.importing.rows import Row
 from prospects.models import Company, Contact, ImportBatch, Prospect, Signal
 from prospects.services import import_runs
 from prospects.services.import_prospects import family, mapping_for, preview_prospects
@@ -323,15 +322,16 @@ def test_an_import_that_broke_off_is_finished_by_the_next_run_of_the_file(tmp_pa
     into = playbook()
     rows = [f"{i}|Co {i}|co{i}.com" for i in range(60)]
     path = write_csv(tmp_path / "a.csv", "Id|Company|Domain", *rows, "61|Again|co3.com", "||")
-    real = import_runs.Run._parse
+    real = import_runs.chunks
 
-    def breaks_off(self, block: list[Row]):
-        if block[0].number > 30:
-            raise UnreadableFile("The file is cut off.")
-        return real(self, block)
+    def breaks_off(*arguments, **options):
+        for chunk in real(*arguments, **options):
+            if chunk.numbers[0] > 30:
+                raise UnreadableFile("The file is cut off.")
+            yield chunk
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_runs.Run, "_parse", breaks_off)
+        patch.setattr(import_runs, "chunks", breaks_off)
         with pytest.raises(UnreadableFile):
             imported(path, into)
     batch = ImportBatch.objects.get()
