@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # What is not a page for a signed-in person: downloads, fragments, forms without a page of their own, other programs.
 NOT_PAGES = {
     "home", "healthz", "readyz", "metrics", "logout", "switch_client", "preferences", "login", "approvals:changes",
-    "approvals:bulk", "password_change_done", "password_reset_done", "password_reset_complete",
+    "approvals:bulk", "run_agents", "password_change_done", "password_reset_done", "password_reset_complete",
 }  # fmt: skip
 SIGNED_OUT = ("login", "password_reset", "password_reset_done", "password_reset_complete")
 

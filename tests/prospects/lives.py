@@ -26,7 +26,10 @@ def make_playbook(client: Client, slug: str = "main") -> Playbook:
 
 
 def make_version(playbook: Playbook, number: int = 1, *, active: bool = True) -> PlaybookVersion:
-    """A version whose stage rules ask for nothing, so that tests may move prospects freely along legal moves."""
+    """A version whose stage rules ask for nothing, so that tests may move prospects freely along legal moves.
+
+    Retired unless ``active``: prospects may have moved under it.
+    """
     version = PlaybookVersion.objects.create(playbook=playbook, number=number, icp_industries=["B2B"])
     StageRule.objects.bulk_create(
         StageRule(version=version, from_stage=source, to_stage=target)
@@ -39,7 +42,9 @@ def make_version(playbook: Playbook, number: int = 1, *, active: bool = True) ->
     version.save()
     if active:
         version.activate()
-        version.save()
+    else:
+        version.retire()
+    version.save()
     return version
 
 
