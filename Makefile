@@ -27,9 +27,9 @@ serve: install
 test: install chromium
 	@$(PY) -m pytest -n auto --dist loadgroup $(TESTS)
 
-# Ten rounds of 200 approved sends under kill -9; the ordinary suite runs one short round.
+# Ten rounds of 200 approved sends under kill -9 (the ordinary suite runs a short one), and agents whose queue is flushed.
 chaos: install
-	@CHAOS_ROUNDS=10 $(PY) -m pytest -s tests/approvals/test_chaos.py
+	@CHAOS_ROUNDS=10 $(PY) -m pytest -s tests/approvals/test_chaos.py tests/runtime/test_through_workers.py
 
 bench: install
 	@$(PY) manage.py bench $(BENCH) $(if $(SIZE),--size $(SIZE))
