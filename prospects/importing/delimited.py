@@ -21,6 +21,7 @@ MAX_LINE = 1_000_000  # characters of one physical line
 MAX_FIELD = 200_000  # characters of one cell while it is being parsed: also how far an unclosed quote can reach
 SAMPLE_LINES = 200
 DELIMITERS = (",", ";", "\t", "|", "^", "~")
+_UNANIMOUS = 5.0  # as much as the widest table scores
 
 OPEN_QUOTE = "a quote is opened in this row and never closed"
 TOO_LONG = f"the row is longer than {MAX_LINE:,} characters"
@@ -126,6 +127,10 @@ def _best_delimiter(sample: list[str]) -> str:
             continue
         width, rows = max(Counter(counts).items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
         score = (rows / len(counts)) * min(width - 1, 5) * min(1.0, len(counts) / max(1, len(sample) / 3))
+        if (
+            rows == len(counts) >= len(sample) / 3
+        ):  # all agree, the header too: a wider guess that some share is no match
+            score += _UNANIMOUS
         if width > 1 and score > best_score:
             best, best_score = delimiter, score
     return best

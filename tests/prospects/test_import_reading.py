@@ -220,6 +220,10 @@ TEXT = st.text(
 )
 
 
+def test_marks_inside_cells_are_no_delimiter_when_every_row_agrees_on_another(tmp_path: Path) -> None:
+    assert opened(tmp_path, b'"column a","column b"\n"","^"\n"","^^"\n').header == ("column a", "column b")
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.integers(2, 5).flatmap(lambda n: st.lists(st.lists(TEXT, min_size=n, max_size=n), min_size=1, max_size=8)),
