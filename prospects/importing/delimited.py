@@ -129,7 +129,7 @@ def _best_delimiter(sample: list[str]) -> str:
         score = (rows / len(counts)) * min(width - 1, 5) * min(1.0, len(counts) / max(1, len(sample) / 3))
         if (
             rows == len(counts) >= len(sample) / 3
-        ):  # all agree, the header too: a wider guess that some share is no match
+        ):  # all agree, the header too: no wider guess beats that
             score += _UNANIMOUS
         if width > 1 and score > best_score:
             best, best_score = delimiter, score
