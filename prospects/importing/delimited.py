@@ -127,9 +127,7 @@ def _best_delimiter(sample: list[str]) -> str:
             continue
         width, rows = max(Counter(counts).items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
         score = (rows / len(counts)) * min(width - 1, 5) * min(1.0, len(counts) / max(1, len(sample) / 3))
-        if (
-            rows == len(counts) >= len(sample) / 3
-        ):  # all agree, the header too: no wider guess beats that
+        if rows == len(counts) >= len(sample) / 3:  # all agree, the header too: no wider guess beats that
             score += _UNANIMOUS
         if width > 1 and score > best_score:
             best, best_score = delimiter, score
