@@ -1,7 +1,7 @@
 from prospects.models.accounts import Company, Contact, ImportBatch
 from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
 from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
-from prospects.models.prospect import Prospect, Stage, Verdict
+from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "Stage",
     "StageTransition",
     "Verdict",
+    "WorkLevel",
 ]

@@ -185,6 +185,9 @@ class Diagnostic(models.Model):
         STALLED = "stalled", "Stalled"
         STOPPED = "stopped", "Stopped by a person"
         FAILED = "failed", "Agent failed"
+        SOURCE = "source", "A source had nothing or failed"
+        MODEL = "model", "The model gave no usable answer"
+        INVARIANT = "invariant", "An invariant does not hold"
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="diagnostics", db_index=False)

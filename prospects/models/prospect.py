@@ -40,6 +40,14 @@ class Verdict(models.TextChoices):
     STALLED = "stalled", "Stalled"
 
 
+class WorkLevel(models.IntegerChoices):
+    """The three levels in which agents take prospects: the best fit first, the older first within a level."""
+
+    FIRST = 1, "First"
+    NORMAL = 2, "Normal"
+    LATER = 3, "Later"
+
+
 class ProspectQuerySet(TenantQuerySet["Prospect"]):
     def due(self) -> ProspectQuerySet:
         """Prospects with facts that no finished convergence has seen."""
@@ -85,6 +93,16 @@ class Prospect(StateModel):
     converged_version = models.ForeignKey(
         PlaybookVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
+    due_again_at = models.DateTimeField(
+        null=True, blank=True, help_text="When agents that a stop, a budget or a failure kept away may look again."
+    )
+    failures = models.PositiveSmallIntegerField(
+        db_default=0, help_text="Convergences in a row in which an agent broke."
+    )
+    refreshed_at = models.DateTimeField(null=True, blank=True, help_text="Last visit by an extended convergence.")
+    work_level = models.PositiveSmallIntegerField(
+        db_default=WorkLevel.NORMAL, choices=WorkLevel.choices, help_text="Whose turn comes first: fit, then age."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ProspectQuerySet.as_manager()
@@ -115,6 +133,7 @@ class Prospect(StateModel):
             models.Index(fields=["client", "playbook", "tier", "-priority", "-id"], name="prospect_by_tier"),
             models.Index(fields=["client", "playbook", "source", "-priority", "-id"], name="prospect_by_source"),
             models.Index(fields=["playbook", "created_at"], name="prospect_arrivals"),
+            models.Index(fields=["playbook", "work_level", "id"], name="prospect_turn"),
             models.Index(fields=["playbook", "id"], condition=Q(facts_no__gt=F("converged_no")), name="prospect_due"),
             models.Index(
                 fields=["client", "external_id"], condition=~Q(external_id=""), name="prospect_by_external_id"

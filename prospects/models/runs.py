@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -93,6 +94,13 @@ class AgentRun(models.Model):
     duration_us = models.PositiveIntegerField(default=0)
     tokens = models.PositiveIntegerField(default=0)
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    answers = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Stored model answers this run rests on.",
+    )
     error = models.TextField(blank=True)
     at = models.DateTimeField()
     trace_id = models.CharField(max_length=32)
