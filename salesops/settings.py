@@ -223,3 +223,14 @@ SENDING_LEASE_SECONDS = env.int("SENDING_LEASE_SECONDS", default=120)  # well ov
 # The sandbox's own SMTP server: every message of a client in sandbox mode is really sent, to here, and goes no further.
 SANDBOX_SMTP_HOST = "127.0.0.1"
 SANDBOX_SMTP_PORT = env.int("SANDBOX_SMTP_PORT", default=8025)
+
+# --- Outside sources: what no playbook can widen ------------------------------------------------------------------------
+#: Tells the sites we read who reads them; an address for complaints belongs in it.
+SOURCES_USER_AGENT = env.str("SOURCES_USER_AGENT", default=f"SalesOps/0.1 (+{PUBLIC_URL})")
+#: host:port pairs that may be private and on any port. Everything else private is refused.
+SOURCES_ALLOW_HOSTS = env.list("SOURCES_ALLOW_HOSTS", default=[])
+SOURCES_FOLDER = env.path("SOURCES_FOLDER", default=str(DATA_DIR / "sources"))  # where file sources lie
+SOURCES_THREADS = env.int("SOURCES_THREADS", default=16)
+SOURCES_REQUEST_SECONDS = env.float("SOURCES_REQUEST_SECONDS", default=30)
+SOURCES_BATCH_SECONDS = env.float("SOURCES_BATCH_SECONDS", default=240)  # well under the tasks' time limit
+SOURCES_MAX_BYTES = env.int("SOURCES_MAX_BYTES", default=5_000_000)

@@ -1,0 +1,1 @@
+"""Outside sources: candidates and facts about companies, behind ``salesops.runtime.toolbox.Sources``."""
