@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from approvals.services.decide import REJECT_REASONS
 
@@ -109,3 +112,9 @@ class ResolveForm(forms.Form):
     """How a task ended."""
 
     words = forms.CharField(label="Note", required=False, max_length=2000)
+
+
+@cache
+def blank_fields(form: type[forms.Form], name: str) -> SafeString:
+    """The fields of a form that nobody has filled in, drawn once: they are the same for everybody."""
+    return render_to_string("partials/form_fields.html", {"form": form(auto_id=f"{name}_%s")})

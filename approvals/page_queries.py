@@ -1,34 +1,15 @@
-"""Questions that only the pages ask: change tokens for polling, one dispatch with all about it, the audit log."""
+"""Questions that only the pages ask: what became of a request, one dispatch with all about it, the audit log."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import connection
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.dateparse import parse_date
 
 from approvals.models import ApprovalRequest, CapturedMail, DeliveryEvent, Dispatch
 from playbooks.models import AuditEntry, Client, User
-
-# Newest request, newest decision and the number waiting (to a cap): whatever happens to the queue moves one of them.
-VERSION_SQL = """
-SELECT concat_ws('.',
-  (SELECT max(id) FROM (SELECT id FROM approvals_approvalrequest WHERE client_id = %(client)s AND status = 'waiting'
-     ORDER BY id DESC LIMIT 1) AS newest),
-  (SELECT max(id) FROM (SELECT id FROM approvals_decision WHERE client_id = %(client)s
-     ORDER BY at DESC LIMIT 1) AS last),
-  (SELECT count(*) FROM (SELECT 1 FROM approvals_approvalrequest WHERE client_id = %(client)s AND status = 'waiting'
-     LIMIT 1000) AS waiting))
-"""
-
-
-def queue_version(client: Client) -> str:
-    """A short token that changes whenever the queue does."""
-    with connection.cursor() as cursor:
-        cursor.execute(VERSION_SQL, {"client": client.pk})
-        return str(cursor.fetchone()[0])
 
 
 @dataclass(frozen=True)

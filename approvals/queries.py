@@ -9,33 +9,77 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch, Evaluation, Message, RequestView, Task
+from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch, Message, RequestView, Task
 from approvals.rules.content import split_footer
 from approvals.services import seen as seen_state
-from approvals.services.seen import Seen
-from playbooks.models import Channel, Client, PlaybookVersion, User
+from approvals.services.seen import Asked, Rules, Seen
+from playbooks.models import Channel, Client, PlaybookVersion, Route, User
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect
 
-ACCOUNT = ("prospect__company", "prospect__contact", "contact", "message", "playbook_version")
 #: What one row of the queue shows or sends back: drafts and their checks are long, and a page has many rows.
-QUEUE_ACCOUNT = ("prospect__company", "prospect__contact", "contact", "message")
 QUEUE_COLUMNS = (
-    "client", "status", "version", "channel", "grade", "composite", "priority",
-    "prospect__playbook", "prospect__facts_no", "prospect__stage", "prospect__route", "prospect__company__name",
-    "prospect__contact__name", "contact__name", "contact__title", "message__content_hash", "message__template_key",
+    "id", "version", "channel", "grade", "composite", "priority", "content_hash", "message__template_key",
+    "prospect_id", "prospect__playbook_id", "prospect__facts_no", "prospect__stage", "prospect__route",
+    "prospect__company__name", "prospect__contact__name", "contact__name", "contact__title",
 )  # fmt: skip
+ACCOUNT = ("prospect__company", "prospect__contact", "contact", "message")
+#: What a dossier shows or sends back; the rest of it is frozen in `dossier`.
+DOSSIER_COLUMNS = (
+    "client", "status", "version", "channel", "grade", "composite", "facts_no", "dossier", "expires_at", "created_at",
+    "playbook_version", "prospect__playbook", "prospect__facts_no", "prospect__stage", "prospect__route",
+    "prospect__tier", "prospect__company__name", "prospect__contact__name", "contact__name", "contact__title",
+    "contact__synthetic", "message__content_hash", "message__channel", "message__sender", "message__recipient",
+    "message__subject", "message__body", "message__angle", "message__template_key", "message__confidence",
+    "message__confidence_low", "message__confidence_high",
+)  # fmt: skip
+DECISION_COLUMNS = ("request", "kind", "words", "at", "user__name", "user__email")
 SAID_BEFORE = 20
+CHANNEL_LABELS, ROUTE_LABELS = dict(Channel.choices), dict(Route.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A waiting request as the queue lists it: `name` is the prospect's, `who` and `title` the person's.
+
+    `seen` is the state its form sends back; `opened`: this person has had it before them as it stands.
+    """
+
+    pk: int
+    priority: float
+    channel: str
+    grade: str
+    composite: float | None
+    route: str
+    template_key: str
+    name: str
+    who: str
+    title: str
+    seen: Seen
+    opened: bool
+
+    @property
+    def channel_label(self) -> str:
+        return CHANNEL_LABELS[self.channel]
+
+    @property
+    def route_label(self) -> str:
+        return ROUTE_LABELS.get(self.route, "")
+
+    @property
+    def bulk_ready(self) -> bool:
+        """Whether it may be approved together with others."""
+        return self.channel != Channel.CALL and (self.opened or (self.grade == "A" and bool(self.template_key)))
 
 
 @dataclass(frozen=True)
 class QueuePage:
-    """One page of requests, each with `.seen`, `.opened` and `.bulk_ready`, and the cursor of the next page or ""."""
+    """One page of the queue, and the cursor of the next page or ""."""
 
-    rows: list[ApprovalRequest]
+    rows: list[QueueRow]
     next: str
 
 
@@ -72,7 +116,6 @@ class Dossier:
     contact: Contact
     words: str
     footer: str
-    evaluation: Evaluation | None
     decisions: list[Decision]
     said_before: list[Touch]
     limits: list[Limit]
@@ -94,6 +137,7 @@ class Undoable:
 def queue_page(
     client: Client,
     *,
+    rules: Rules | None = None,
     user: User | None = None,
     playbook_id: int | None = None,
     channel: str = "",
@@ -102,38 +146,53 @@ def queue_page(
     size: int = 30,
 ) -> QueuePage:
     """Waiting requests, the most important first. A cursor that cannot be read gives the first page."""
-    rows = ApprovalRequest.objects.for_client(client).waiting().select_related(*QUEUE_ACCOUNT).only(*QUEUE_COLUMNS)
+    waiting = ApprovalRequest.objects.for_client(client).waiting()
     if channel:
-        rows = rows.filter(channel=channel)
+        waiting = waiting.filter(channel=channel)
     if grade:
-        rows = rows.filter(grade=grade)
+        waiting = waiting.filter(grade=grade)
     if playbook_id is not None:
-        rows = rows.filter(prospect__playbook=playbook_id)
-    found = list(_after(rows.order_by("-priority", "-id"), after)[: size + 1])
+        waiting = waiting.filter(prospect__playbook=playbook_id)
+    ordered = _after(waiting, after).order_by("-priority", "-id")
+    found = list(ordered.values_list(*QUEUE_COLUMNS, named=True)[: size + 1])
     page = found[:size]
-    _annotate(page, client=client, user=user)
-    return QueuePage(page, _cursor(page[-1]) if len(found) > size else "")
+    rows = _queue_rows(page, rules=rules or seen_state.rules_now(client), user=user)
+    return QueuePage(rows, _cursor(page[-1].priority, page[-1].id) if len(found) > size else "")
 
 
-def _annotate(page: Sequence[ApprovalRequest], *, client: Client, user: User | None) -> None:
-    """What each row of the queue shows: the state its form sends back, and whether it may be approved with others."""
-    now = seen_state.present_many(page, client=client)
+def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list[QueueRow]:
+    """The rows with the state each form sends back, and whether it may be approved with others."""
+    firsts = seen_state.first_approvals({row.id: row.version for row in page})
     opened: set[tuple[int, int]] = set()
     if user is not None:
-        views = RequestView.objects.filter(user=user, request__in=[row.pk for row in page])
+        views = RequestView.objects.filter(user=user, request__in=[row.id for row in page])
         opened = set(views.values_list("request_id", "version"))
+    rows = []
     for row in page:
-        extra: dict[str, Any] = {
-            "seen": now[row.pk].seen,
-            "opened": (row.pk, row.version) in opened,
-            "bulk_ready": row.channel != Channel.CALL
-            and ((row.pk, row.version) in opened or (row.grade == "A" and bool(row.message.template_key))),
-        }
-        vars(row).update(extra)
+        asked = Asked(row.id, row.prospect_id, row.prospect__playbook_id, row.channel)
+        words = firsts[row.id].message.content_hash if row.id in firsts else row.content_hash
+        seen = Seen(row.version, words, row.prospect__facts_no, row.prospect__stage, rules.limits(asked))
+        rows.append(
+            QueueRow(
+                pk=row.id,
+                priority=row.priority,
+                channel=row.channel,
+                grade=row.grade,
+                composite=row.composite,
+                route=row.prospect__route,
+                template_key=row.message__template_key,
+                name=row.prospect__company__name or row.prospect__contact__name,
+                who=row.contact__name,
+                title=row.contact__title,
+                seen=seen,
+                opened=(row.id, row.version) in opened,
+            )
+        )
+    return rows
 
 
-def _cursor(row: ApprovalRequest) -> str:
-    return f"{row.priority!r}:{row.pk}"
+def _cursor(priority: float, pk: int) -> str:
+    return f"{priority!r}:{pk}"
 
 
 def _after(rows: QuerySet[ApprovalRequest], cursor: str) -> QuerySet[ApprovalRequest]:
@@ -148,17 +207,16 @@ def _after(rows: QuerySet[ApprovalRequest], cursor: str) -> QuerySet[ApprovalReq
 def next_request(client: Client, after: ApprovalRequest) -> int | None:
     """The request that follows in the queue, or its first when this was the last; None when nothing else waits."""
     waiting = ApprovalRequest.objects.for_client(client).waiting().exclude(pk=after.pk).order_by("-priority", "-id")
-    following = _after(waiting, _cursor(after)).values_list("pk", flat=True).first()
+    following = _after(waiting, _cursor(after.priority, after.pk)).values_list("pk", flat=True).first()
     return following or waiting.values_list("pk", flat=True).first()
 
 
-def dossier(client: Client, request_id: int) -> Dossier:
-    """One request with everything about it. Raises Http404 for another client's. Twelve queries at most."""
-    rows = ApprovalRequest.objects.for_client(client).select_related(*ACCOUNT, "client")
-    request = rows.filter(pk=request_id).first()
-    if request is None:
-        raise Http404
-    now = seen_state.present(request)
+def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> Dossier:
+    """One request with everything about it. Raises Http404 for another client's. Ten queries at most."""
+    rules = rules or seen_state.rules_now(client)
+    rows = ApprovalRequest.objects.for_client(client).select_related(*ACCOUNT).only(*DOSSIER_COLUMNS)
+    request = get_object_or_404(rows, pk=request_id)
+    now = seen_state.present(request, rules)
     message = now.message
     words, footer = split_footer(message.body)
     return Dossier(
@@ -168,8 +226,7 @@ def dossier(client: Client, request_id: int) -> Dossier:
         contact=request.contact,
         words=words,
         footer=footer,
-        evaluation=Evaluation.objects.filter(message=request.message, chosen=True).first(),
-        decisions=list(request.decisions.select_related("user").order_by("-id")),
+        decisions=list(request.decisions.select_related("user").only(*DECISION_COLUMNS).order_by("-id")),
         said_before=said_before(client, request.prospect_id),
         limits=limits_left(client, now.version or request.playbook_version, timezone.now()),
         changed_since=_changed_since(request),
@@ -204,17 +261,18 @@ def said_before(client: Client, prospect_id: int) -> list[Touch]:
     rows = Dispatch.objects.for_client(client).filter(
         prospect=prospect_id, status__in=[Dispatch.Status.ACCEPTED, Dispatch.Status.UNKNOWN]
     )
-    touches = list(rows.select_related("message").order_by("-id")[:SAID_BEFORE])
-    events = DeliveryEvent.objects.filter(dispatch__in=touches).order_by("id").values_list("dispatch_id", "kind")
-    last = dict(events)
+    columns = ("pk", "claimed_at", "created_at", "channel", "status", "message__subject")
+    touches = list(rows.order_by("-id").values_list(*columns)[:SAID_BEFORE])
+    events = DeliveryEvent.objects.filter(dispatch__in=[touch[0] for touch in touches]).order_by("id")
+    last = dict(events.values_list("dispatch_id", "kind")) if touches else {}
     return [
         Touch(
-            at=touch.claimed_at or touch.created_at,
-            channel=touch.get_channel_display(),
-            subject=touch.message.subject,
-            outcome=last.get(touch.pk, touch.get_status_display()).replace("_", " "),
+            at=claimed_at or created_at,
+            channel=Channel(channel).label,
+            subject=subject,
+            outcome=last.get(pk, Dispatch.Status(status).label).replace("_", " "),
         )
-        for touch in touches
+        for pk, claimed_at, created_at, channel, status, subject in touches
     ]
 
 
@@ -223,10 +281,11 @@ def undoable(client: Client, user: User, at: datetime) -> list[Undoable]:
     held = Dispatch.objects.for_client(client).filter(
         status=Dispatch.Status.UNDO_HOLD, not_before__gt=at, decision__user=user
     )
-    rows = held.select_related("decision", "prospect__company", "prospect__contact").order_by("-id")[:5]
+    named = ("prospect__company__name", "prospect__contact__name")
+    rows = held.order_by("-id").values_list("decision_id", "request_id", "decision__kind", "not_before", *named)[:5]
     return [
-        Undoable(row.decision_id, row.request_id, str(row.prospect), row.decision.get_kind_display(), row.not_before)
-        for row in rows
+        Undoable(decision, request, company or contact, Decision.Kind(kind).label, not_before)
+        for decision, request, kind, not_before, company, contact in rows
     ]
 
 

@@ -36,6 +36,9 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM approvals_approvalrequest
             AND expires_at < now() + make_interval(hours => %(hours)s) LIMIT %(cap)s) AS overdue),
        (SELECT count(*) FROM (SELECT 1 FROM approvals_task
           WHERE client_id = %(client)s AND status = 'open' LIMIT %(cap)s) AS tasks),
+       (SELECT id FROM approvals_approvalrequest
+          WHERE client_id = %(client)s AND status = 'waiting' ORDER BY id DESC LIMIT 1),
+       (SELECT id FROM approvals_decision WHERE client_id = %(client)s ORDER BY at DESC LIMIT 1),
        (SELECT coalesce(json_agg(stop), '[]') FROM (SELECT id, level, kind, agent, reason, until FROM playbooks_stop
           WHERE lifted_at IS NULL AND (until IS NULL OR until > now())
             AND (client_id = %(client)s OR level = 'everything')
@@ -62,7 +65,14 @@ class Counts:
     waiting: int
     overdue: int
     tasks: int
+    newest_request: int | None
+    newest_decision: int | None
     stops: list[dict[str, Any]]
+
+    @property
+    def queue_version(self) -> str:
+        """A short word that changes whenever the queue does: whatever happens to it moves one of these."""
+        return f"{self.newest_request or 0}.{self.newest_decision or 0}.{self.waiting}"
 
 
 @dataclass(frozen=True)
@@ -98,8 +108,7 @@ def rail_of(request: HttpRequest) -> str:
 
 def build_shell(request: HttpRequest) -> Shell:
     """The shell of this request. One query when the person works for a client, none otherwise."""
-    client = getattr(request, "client", None)
-    counts = read_counts(client.pk) if client is not None else Counts(0, 0, 0, [])
+    counts = counts_of(request)
     numbers = {"waiting": counts.waiting, "tasks": counts.tasks}
     entries = [
         Entry(
@@ -115,15 +124,25 @@ def build_shell(request: HttpRequest) -> Shell:
     return Shell(entries, counts, theme_of(request), rail_of(request), _resolve("prospects:list"))
 
 
+def counts_of(request: HttpRequest) -> Counts:
+    """The counts of the request's client, read once: a view that needs them and the shell see the same."""
+    counts: Counts | None = getattr(request, "_counts", None)
+    if counts is None:
+        client = getattr(request, "client", None)
+        counts = read_counts(client.pk) if client is not None else Counts(0, 0, 0, None, None, [])
+        request._counts = counts  # type: ignore[attr-defined]
+    return counts
+
+
 def read_counts(client_id: int) -> Counts:
-    """Waiting requests, those that expire soon, open tasks and stops in force, in one query."""
+    """Waiting requests, those that expire soon, open tasks, what is newest and stops in force, in one query."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS_SQL, {"client": client_id, "cap": COUNT_CAP + 1, "hours": OVERDUE_HOURS})
-        waiting, overdue, tasks, stops = cursor.fetchone()
+        *numbers, stops = cursor.fetchone()
     found = json.loads(stops) if isinstance(stops, str) else stops
     for stop in found:
         stop["until"] = datetime.fromisoformat(stop["until"]) if stop["until"] else None
-    return Counts(waiting, overdue, tasks, found)
+    return Counts(*numbers, found)
 
 
 def _capped(number: int) -> str:

@@ -14,7 +14,7 @@ from approvals.models import ApprovalRequest, Dispatch
 from approvals.rules import compliance, frequency
 from approvals.rules.sending import ramp_cap
 from approvals.services import gate
-from approvals.services.seen import holds
+from approvals.services.seen import Asked, holds
 from playbooks import stages
 from playbooks.models import Channel, ChannelPolicy, PlaybookVersion, Stop
 from playbooks.services import budgets
@@ -75,9 +75,11 @@ def _still_approved(due: Due) -> Obstacle | None:
 
 
 def _stops(due: Due) -> Obstacle | None:
-    stops = Stop.objects.in_force().for_client(due.dispatch.client_id).order_by("id")
+    dispatch = due.dispatch
+    stops = Stop.objects.in_force().for_client(dispatch.client_id).order_by("id")
+    asked = Asked(dispatch.request_id, dispatch.prospect_id, dispatch.prospect.playbook_id, dispatch.channel)
     for stop in stops:
-        if holds(stop, due.dispatch.prospect, due.dispatch.request):
+        if holds(stop, asked):
             if stop.kind == Stop.Kind.CANCEL:
                 return Obstacle(f"stopped: {stop.reason}")
             return Obstacle(f"paused: {stop.reason}", due.at + timedelta(minutes=PAUSE_MINUTES))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from approvals.models import ApprovalRequest, Decision, Message
 from approvals.services.refusals import StaleDecision
 from playbooks.models import Client, PlaybookVersion, Stop
-from prospects.models import Evidence, Prospect, Signal
+from prospects.models import Evidence, Signal
 
 _NONE = "-"
 NAMED_FACTS = 5
@@ -47,57 +47,82 @@ class Present:
     stops: tuple[Stop, ...]
 
 
-def present_many(requests: Sequence[ApprovalRequest], *, client: Client) -> dict[int, Present]:
-    """How things stand for each request (with `prospect` loaded). Three queries, however many."""
-    playbooks = {request.prospect.playbook_id for request in requests}
-    versions = {row.playbook_id: row for row in PlaybookVersion.objects.active().filter(playbook__in=playbooks)}
-    stops = list(Stop.objects.in_force().for_client(client).order_by("id"))
-    words = words_on_the_table(requests)
-    return {
-        request.pk: _present(request, words[request.pk], versions.get(request.prospect.playbook_id), stops)
-        for request in requests
-    }
+@dataclass(frozen=True)
+class Asked:
+    """What a stop can aim at in a request."""
+
+    request_id: int
+    prospect_id: int
+    playbook_id: int
+    channel: str
+
+    @classmethod
+    def by(cls, request: ApprovalRequest) -> Asked:
+        """Of a request with `prospect` loaded."""
+        return cls(request.pk, request.prospect_id, request.prospect.playbook_id, request.channel)
 
 
-def present(request: ApprovalRequest) -> Present:
-    """How things stand for one request."""
-    return present_many([request], client=request.client)[request.pk]
+@dataclass(frozen=True)
+class Rules:
+    """What rules a client's requests now: the active version of each playbook, and the stops in force."""
+
+    versions: dict[int, PlaybookVersion]
+    stops: tuple[Stop, ...]
+
+    def holding(self, asked: Asked) -> tuple[Stop, ...]:
+        """The stops that touch this request."""
+        return tuple(stop for stop in self.stops if holds(stop, asked))
+
+    def limits(self, asked: Asked) -> str:
+        """The version that rules the request and the stops that touch it, as one word to compare."""
+        version = self.versions.get(asked.playbook_id)
+        return f"{version.pk if version else 0}:{','.join(str(stop.pk) for stop in self.holding(asked))}"
 
 
-def words_on_the_table(requests: Iterable[ApprovalRequest]) -> dict[int, Message]:
-    """The message each request is about now: a first approver's edit replaces the one it was made with."""
-    found = {request.pk: request.message for request in requests}
-    firsts = Decision.objects.filter(request__in=list(found), kind=Decision.Kind.FIRST_APPROVE)
-    versions = {request.pk: request.version for request in requests}
-    for first in firsts.select_related("message").order_by("id"):
-        if first.request_version == versions[first.request_id] - 1:
-            found[first.request_id] = first.message
-    return found
+def rules_now(client: Client) -> Rules:
+    """The rules as they stand. Two queries."""
+    versions = PlaybookVersion.objects.for_client(client).active()
+    stops = Stop.objects.in_force().for_client(client).order_by("id")
+    return Rules({row.playbook_id: row for row in versions}, tuple(stops))
 
 
-def _present(
-    request: ApprovalRequest, message: Message, version: PlaybookVersion | None, stops: Iterable[Stop]
-) -> Present:
-    holding = tuple(stop for stop in stops if holds(stop, request.prospect, request))
-    limits = f"{version.pk if version else 0}:{','.join(str(stop.pk) for stop in holding)}"
+def present(request: ApprovalRequest, rules: Rules | None = None) -> Present:
+    """How things stand for one request (with `prospect` loaded), under `rules` or those read now."""
+    asked = Asked.by(request)
+    rules = rules or rules_now(request.client)
+    first = first_approvals({request.pk: request.version}).get(request.pk)
+    message = first.message if first else request.message
     seen = Seen(
         version=request.version,
         content_hash=message.content_hash,
         facts_no=request.prospect.facts_no,
         stage=request.prospect.stage,
-        limits=limits,
+        limits=rules.limits(asked),
     )
-    return Present(seen, message, version, holding)
+    return Present(seen, message, rules.versions.get(asked.playbook_id), rules.holding(asked))
 
 
-def holds(stop: Stop, prospect: Prospect, request: ApprovalRequest) -> bool:
+def first_approvals(versions: Mapping[int, int]) -> dict[int, Decision]:
+    """The first of two approvals that a request (id → its version) stands at, with the message it was about.
+
+    A first approver's edit replaces the words the request was made with. Their approval raised the version, so only
+    requests beyond their first one are looked up.
+    """
+    raised = [pk for pk, version in versions.items() if version > 1]
+    if not raised:
+        return {}
+    firsts = Decision.objects.filter(request__in=raised, kind=Decision.Kind.FIRST_APPROVE).select_related("message")
+    return {row.request_id: row for row in firsts if row.request_version == versions[row.request_id] - 1}
+
+
+def holds(stop: Stop, asked: Asked) -> bool:
     """Whether a stop in force touches what this request would do."""
     level = Stop.Level
     if stop.level in (level.EVERYTHING, level.CLIENT):
         return True
     if stop.level == level.AGENT:
-        return stop.agent in (f"{request.channel}_execution", "message_execution")
-    target = {level.PLAYBOOK: prospect.playbook_id, level.PROSPECT: prospect.pk, level.REQUEST: request.pk}
+        return stop.agent in (f"{asked.channel}_execution", "message_execution")
+    target = {level.PLAYBOOK: asked.playbook_id, level.PROSPECT: asked.prospect_id, level.REQUEST: asked.request_id}
     return target.get(Stop.Level(stop.level)) == stop.target_id
 
 

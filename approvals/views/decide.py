@@ -15,10 +15,12 @@ from django.views.decorators.http import require_POST
 
 from approvals.forms import DeferForm, EditForm, HandBackForm, RejectForm
 from approvals.models import ApprovalRequest, Decision
+from approvals.queries import QueueRow
 from approvals.rules import content, diff
 from approvals.services import bulk as bulk_services
 from approvals.services import decide as services
 from approvals.services import undo as undo_services
+from approvals.services.seen import rules_now
 from approvals.views.desk import (
     DECIDERS,
     TEMPLATE,
@@ -135,7 +137,8 @@ def _move_on(request: ClientRequest, *, after: ApprovalRequest | None = None, to
     A redirect for a plain form, else the dossier with the queue and the undo offer beside it.
     """
     query = filters_of(request).query
-    queue = queue_context(request, to)
+    rules = rules_now(request.client)
+    queue = queue_context(request, to, rules)
     following = to or _following(queue["page"].rows, after)
     url = (reverse("approvals:detail", args=[following]) if following else reverse("approvals:queue")) + query
     if request.headers.get("HX-Request") != "true":
@@ -144,7 +147,7 @@ def _move_on(request: ClientRequest, *, after: ApprovalRequest | None = None, to
         **common_context(request),
         **queue,
         "selected": following,
-        **dossier_context(request, following),
+        **dossier_context(request, following, rules),
         "reading": following is not None,
     }
     response = render_page(request, f"{TEMPLATE}#decided", context, toasts=True)
@@ -152,7 +155,7 @@ def _move_on(request: ClientRequest, *, after: ApprovalRequest | None = None, to
     return response
 
 
-def _following(rows: Sequence[ApprovalRequest], after: ApprovalRequest | None) -> int | None:
+def _following(rows: Sequence[QueueRow], after: ApprovalRequest | None) -> int | None:
     """The row of the queue that comes after the decided one; its first when that was the last."""
     place = (-after.priority, -after.pk) if after is not None else None
     later = (row.pk for row in rows if place is not None and (-row.priority, -row.pk) > place)

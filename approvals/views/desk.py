@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.http import HttpResponse
@@ -13,17 +14,20 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals import page_queries, queries
-from approvals.forms import DeferForm, EditForm, HandBackForm, RejectForm
+from approvals.forms import DeferForm, EditForm, HandBackForm, RejectForm, blank_fields
 from approvals.models import ApprovalRequest
 from approvals.services import request as request_services
+from approvals.services.seen import Rules, rules_now
 from approvals.views.dossier import show
 from playbooks.models import Channel, Role
 from salesops.access import ClientRequest, require_role
+from salesops.context import counts_of
 from salesops.partials import render_page, wanted_partial
 
 TEMPLATE = "approvals/desk.html"
 GRADES = ("A", "B+", "B")
 PANELS = ("edit", "reject", "defer", "redraft")
+BLANKS = {"reject": RejectForm, "defer": DeferForm, "redraft": HandBackForm}
 DECIDERS = (Role.REVIEWER, Role.LEADER, Role.ADMIN)
 
 
@@ -35,7 +39,7 @@ class Filters:
     grade: str = ""
     after: str = ""
 
-    @property
+    @cached_property
     def query(self) -> str:
         """The filters as a query string with its question mark, or empty."""
         return _query(channel=self.channel, grade=self.grade, after=self.after)
@@ -86,10 +90,11 @@ def opened(request: ClientRequest, pk: int) -> HttpResponse:
 @require_role()
 def changes(request: ClientRequest) -> HttpResponse:
     """204 while nothing moved; else the new queue and, if somebody else decided the open request, who and what."""
-    if request.GET.get("v") == page_queries.queue_version(request.client):
+    if request.GET.get("v") == counts_of(request).queue_version:
         return HttpResponse(status=204)
     at = request.GET.get("at", "")
-    context = {**queue_context(request, int(at) if at.isdecimal() else None), **common_context(request)}
+    selected = int(at) if at.isdecimal() else None
+    context = {**queue_context(request, selected, rules_now(request.client)), **common_context(request)}
     if at.isdecimal():
         context["moved"] = page_queries.moved_on(request.client, int(at))
     return render_page(request, f"{TEMPLATE}#changes", context)
@@ -101,12 +106,13 @@ def render_desk(
     """The desk with request ``pk`` open, or only the part of it that htmx asks for (or ``part``)."""
     wanted = part or wanted_partial(request, ("dossier", "queue"))
     context: dict[str, Any] = {**common_context(request), "reading": pk is not None}
+    rules = rules_now(request.client)
     selected = pk
     if wanted != "dossier":
-        context |= queue_context(request, pk)
+        context |= queue_context(request, pk, rules)
         selected = pk or context["selected"]
     if wanted != "queue":
-        context |= dossier_context(request, selected, **extra)
+        context |= dossier_context(request, selected, rules, **extra)
     if part:
         return render_page(request, f"{TEMPLATE}#{part}", context, status=status, toasts=True)
     return render_page(request, TEMPLATE, context, partial=("dossier", "queue"), status=status)
@@ -121,26 +127,30 @@ def common_context(request: ClientRequest) -> dict[str, Any]:
     }
 
 
-def queue_context(request: ClientRequest, selected: int | None) -> dict[str, Any]:
+def queue_context(request: ClientRequest, selected: int | None, rules: Rules) -> dict[str, Any]:
     """One page of the queue."""
+    version = counts_of(request).queue_version  # before the rows: what happens in between shows at the next look
     filters = filters_of(request)
     page = queries.queue_page(
-        request.client, channel=filters.channel, grade=filters.grade, after=filters.after, user=request.user
-    )
+        request.client, rules=rules, user=request.user,
+        channel=filters.channel, grade=filters.grade, after=filters.after,
+    )  # fmt: skip
+    before, after = reverse("approvals:detail", args=[0]).rsplit("0", 1)
     return {
         "page": page,
+        "opens": {"before": before, "after": after + filters.query},  # around a row's number: reversed once, not a row
         "selected": selected or (page.rows[0].pk if page.rows else None),
-        "version": page_queries.queue_version(request.client),
+        "version": version,
         "channels": Channel.choices,
         "grades": GRADES,
     }
 
 
-def dossier_context(request: ClientRequest, pk: int | None, **extra: Any) -> dict[str, Any]:
+def dossier_context(request: ClientRequest, pk: int | None, rules: Rules, **extra: Any) -> dict[str, Any]:
     """One dossier with the forms to decide it. ``extra`` carries a refusal or forms that came back with errors."""
     if pk is None:
         return {"dossier": None}
-    dossier = queries.dossier(request.client, pk)
+    dossier = queries.dossier(request.client, pk, rules=rules)
     panel = request.GET.get("act", "")
     return {
         "dossier": dossier,
@@ -154,8 +164,6 @@ def dossier_context(request: ClientRequest, pk: int | None, **extra: Any) -> dic
             channel=dossier.request.channel,
             auto_id="edit_%s",
         ),
-        "reject_form": RejectForm(auto_id="reject_%s"),
-        "defer_form": DeferForm(auto_id="defer_%s"),
-        "redraft_form": HandBackForm(auto_id="redraft_%s"),
+        "blank": {name: blank_fields(form, name) for name, form in BLANKS.items()},
         **extra,
     }
