@@ -1,20 +1,54 @@
 """Every test session runs on real engines: those the environment names, else embedded ones with their own data."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import TransactionTestCase
 
+from playbooks.models import Client, User
 from salesops import engines
 from tests.stack import stack as stack
 from tests.stack import stack_data as stack_data
+
+MOST_ON_A_PLAIN_REDIS = 7
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Hold the engines for the session. With xdist the first process starts them and the workers join in."""
     if not config.option.collectonly:
+        _require_rights()
         engines.ensure()
+
+
+def _require_rights() -> None:
+    """Say at once, and in words, what the role of DATABASE_URL lacks."""
+    if engines.urls().embedded_postgres:
+        return
+    try:
+        with psycopg.connect(engines.urls().database_url) as server:
+            found = server.execute(
+                "SELECT current_user, rolsuper OR rolcreatedb, "
+                "has_parameter_privilege('session_replication_role', 'SET') FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
+    except psycopg.Error as error:
+        pytest.exit(f"DATABASE_URL: {error}", returncode=1)
+    role, may_create, may_switch = found
+    wanted = [] if may_create else [f"ALTER ROLE {role} CREATEDB;"]
+    wanted += [] if may_switch else [f"GRANT SET ON PARAMETER session_replication_role TO {role};"]
+    if wanted:
+        pytest.exit(f"The role of DATABASE_URL cannot run tests. As a superuser: {' '.join(wanted)}", returncode=1)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Each process has two logical databases of its own, and a Redis that nobody tuned has 16."""
+    number = yield
+    return number if engines.urls().embedded_valkey else min(number, MOST_ON_A_PLAIN_REDIS)
 
 
 def pytest_unconfigure() -> None:
@@ -22,19 +56,35 @@ def pytest_unconfigure() -> None:
     engines.release(wait=True)
 
 
+@contextmanager
+def _triggers_off() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = DEFAULT")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Empty the kept database of what a session that was killed left there."""
+    with django_db_blocker.unblock():
+        if Client.objects.exists() or User.objects.exists():
+            with _triggers_off():
+                call_command("flush", interactive=False, verbosity=0)
+        connection.close()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flush_past_the_guards() -> Iterator[None]:
-    """Let the test runner empty tables that refuse TRUNCATE: only a superuser with triggers off can."""
+    """Let the test runner empty tables that refuse TRUNCATE: only who may switch triggers off can."""
     original = TransactionTestCase._fixture_teardown
 
     def teardown(self: TransactionTestCase) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET session_replication_role = replica")
-        try:
+        with _triggers_off():
             original(self)
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("SET session_replication_role = DEFAULT")
 
     TransactionTestCase._fixture_teardown = teardown
     yield

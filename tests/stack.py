@@ -131,7 +131,7 @@ class Stack:
     # --- inside --------------------------------------------------------------------------------------------------
     def environment(self) -> dict[str, str]:
         """Return the environment of a process that works on this data, outside pytest's eyes."""
-        hidden = ("PYTEST_", "DATABASE_URL", "REDIS_URL", "SANDBOX_SMTP_PORT")
+        hidden = ("PYTEST_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "SANDBOX_SMTP_PORT")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         return kept | {"SALESOPS_DATA": str(self.data), "DJANGO_SETTINGS_MODULE": "salesops.settings"}
 

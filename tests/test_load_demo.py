@@ -20,6 +20,12 @@ from salesops.management.commands import load_demo
 KEPT = 25
 
 
+@pytest.fixture(autouse=True)
+def _trying_it_out(settings: pytest.FixtureRequest) -> None:
+    """Whatever servers the tests run on, this is nobody's real installation unless a test says so."""
+    settings.EMBEDDED = True  # type: ignore[attr-defined]
+
+
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The companies with a dated change, and as many without, cut from the shipped files."""

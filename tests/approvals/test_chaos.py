@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("stack")]  # one whole 
 @pytest.fixture
 def surroundings() -> Iterator[dict[str, str]]:
     """Data and ports of its own, engines set as in production, and claims that run out soon enough to watch."""
-    hidden = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+    hidden = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE")
     kept = {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PYTEST")}
     data = Path(tempfile.mkdtemp(prefix="salesops-chaos-"))
     data.chmod(0o755)  # as root the engines run as somebody else, who must be able to reach it

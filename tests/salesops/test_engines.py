@@ -86,7 +86,7 @@ class Place:
     def environment(self, **more: str) -> dict[str, str]:
         # Durable settings and no pytest: these are the engines people run.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-        for name in ("DATABASE_URL", "REDIS_URL"):
+        for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE"):
             kept.pop(name, None)
         return kept | {"SALESOPS_DATA": str(self.data)} | more
 
