@@ -16,6 +16,7 @@ from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Val
 
 from playbooks.models import Client, StageRule
 from prospects import stages
+from prospects.funnel_filters import read_day
 from prospects.funnel_sql import onward_stages
 from prospects.models import Basis, Outcome, Prospect, Stage, StageTransition
 from prospects.rules.statistics import WINDOWS
@@ -81,18 +82,11 @@ def read_slice(params: Mapping[str, str]) -> FunnelSlice | None:
         basis=basis,
         stage=stage,
         outcome=outcome if basis != Basis.REACHED else "",
-        first=_day(params.get("from", "")),
-        last=_day(params.get("to", "")),
+        first=read_day(params.get("from", "")),
+        last=read_day(params.get("to", "")),
         within=int(within) if within in map(str, WINDOWS) else None,
         version=version if version.isdecimal() and len(version) < 19 else "",
     )
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def in_slice(prospects: QuerySet[Prospect], piece: FunnelSlice, *, client: Client) -> QuerySet[Prospect]:

@@ -11,20 +11,22 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
 
-from playbooks.models import Playbook, PlaybookVersion, Route, Tier
+from django.db import connection
+
+from playbooks.models import Playbook
 from prospects import stages
 from prospects.funnel_filters import COHORT, FunnelFilters, matured
-from prospects.funnel_reading import Counted, fresh_counts, is_stored, stored_segment_counts, stored_stage_counts
-from prospects.models import Basis, FunnelCell, FunnelMark, Grain, Outcome, Span, Stage
+from prospects.funnel_reading import Counted, read_counts
+from prospects.models import FunnelMark, Outcome, Stage
 from prospects.rules.statistics import (
+    HALF,
+    NINE_IN_TEN,
     Proportion,
     WaitingGroup,
     WaitingTime,
-    median_waiting_time,
-    p90_waiting_time,
     proportion,
+    waiting_times,
 )
 
 _SIDE = (*stages.WAITING, *stages.LOST)
@@ -87,21 +89,15 @@ def read_funnel(playbook: Playbook, filters: FunnelFilters) -> Funnel:
     if mark is None:
         return Funnel(filters, None, [], [])
     filters = matured(filters, client=playbook.client, as_of=mark.as_of)
-    if is_stored(filters):
-        counts: Iterable[Counted] = stored_stage_counts(playbook, filters, mark.as_of)
-        segments: Iterable[tuple[str, str, int]] = stored_segment_counts(playbook, filters)
-        as_of = mark.as_of
-    else:
-        fresh = fresh_counts(playbook, filters, mark)
-        counts, segments, as_of = fresh.counts, fresh.segments, fresh.as_of
+    counts = read_counts(playbook, filters, mark)
     tally = _Tally(filters)
-    for counted in counts:
+    for counted in counts.stages:
         tally.add(counted)
     return Funnel(
         filters,
-        as_of,
+        counts.as_of,
         [tally.row(stage) for stage in (*stages.MAIN_LINE, *_SIDE)],
-        _segment_rows(segments, filters),
+        _segment_rows(counts.segments, filters),
         _choices(playbook),
     )
 
@@ -114,7 +110,7 @@ class _Tally:
         self.entered: dict[str, int] = defaultdict(int)
         self.reached: dict[str, int] = defaultdict(int)
         self.outcomes: dict[tuple[str, str], int] = defaultdict(int)
-        self.waits: dict[tuple[str, int, bool], list[int]] = defaultdict(lambda: [0, 0])
+        self.waits: dict[str, dict[tuple[int, bool], list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
 
     def add(self, counted: Counted) -> None:
         if counted.reached:
@@ -124,7 +120,7 @@ class _Tally:
         if counted.became:
             is_late = self.filters.within is not None and not counted.in_time
             self.outcomes[counted.stage, Outcome.OPEN if is_late else counted.outcome] += counted.n
-            wait = self.waits[counted.stage, counted.bucket, counted.ended]
+            wait = self.waits[counted.stage][counted.bucket, counted.ended]
             wait[0] += counted.n
             wait[1] += counted.seconds
 
@@ -134,11 +130,8 @@ class _Tally:
         )
         is_cohort = self.filters.mode == COHORT
         came_in = self.reached[stages.SOURCED]
-        waits = [
-            WaitingGroup(seconds / n, n, ended)
-            for (of_stage, _, ended), (n, seconds) in self.waits.items()
-            if of_stage == stage
-        ]
+        waits = [WaitingGroup(seconds / n, n, ended) for (_, ended), (n, seconds) in self.waits[stage].items()]
+        median, p90 = waiting_times(waits, (HALF, NINE_IN_TEN))
         return StageRow(
             stage=stage,
             is_side=stage in _SIDE,
@@ -149,8 +142,8 @@ class _Tally:
             open=still,
             next_step=proportion(on, self.entered[stage] if is_cohort else on + aside + lost),
             reached=proportion(self.reached[stage], came_in) if is_cohort else None,
-            median=median_waiting_time(waits),
-            p90=p90_waiting_time(waits),
+            median=median,
+            p90=p90,
         )
 
 
@@ -169,21 +162,22 @@ def _qualified(by_stage: dict[str, int], filters: FunnelFilters) -> Proportion |
     return proportion(by_stage[stages.QUALIFIED], by_stage[stages.SOURCED])
 
 
+_CHOICES = """
+    (SELECT DISTINCT grain, value, value FROM prospects_funnelcell
+    WHERE playbook_id = %(playbook)s AND grain IN ('segment', 'source') AND basis = 'reached' AND span = 'month'
+      AND stage = 'sourced' AND value <> ''
+    ORDER BY grain, value)
+    UNION ALL
+    (SELECT 'version', id::text, 'v' || number FROM playbooks_playbookversion WHERE playbook_id = %(playbook)s
+    ORDER BY number DESC)
+"""
+
+
 def _choices(playbook: Playbook) -> dict[str, list[tuple[str, str]]]:
     """What each dimension can be narrowed to: (value, label)."""
-    known = (
-        FunnelCell.objects.for_client(playbook.client_id)
-        .filter(playbook=playbook, grain__in=[Grain.SEGMENT, Grain.SOURCE], basis=Basis.REACHED, span=Span.MONTH)
-        .exclude(value="")
-        .values_list("grain", "value")
-        .distinct()
-        .order_by("grain", "value")
-    )
-    choices: dict[str, list[tuple[str, str]]] = {"segment": [], "source": []}
-    for grain, value in known:
-        choices[grain].append((value, value))
-    versions = PlaybookVersion.objects.for_client(playbook.client_id).filter(playbook=playbook).order_by("-number")
-    choices["version"] = [(str(pk), f"v{number}") for pk, number in versions.values_list("pk", "number")]
-    choices["route"] = cast("list[tuple[str, str]]", list(Route.choices))
-    choices["tier"] = cast("list[tuple[str, str]]", list(Tier.choices))
+    choices: dict[str, list[tuple[str, str]]] = {"segment": [], "source": [], "version": []}
+    with connection.cursor() as cursor:
+        cursor.execute(_CHOICES, {"playbook": playbook.pk})
+        for dimension, value, label in cursor.fetchall():
+            choices[dimension].append((value, label))
     return choices

@@ -93,7 +93,7 @@ def _known(value: str, values: Iterable[str]) -> str:
 def _read_period(params: Mapping[str, str], today: date) -> tuple[str, date | None, date | None]:
     period = params.get("period", _DEFAULT_PERIOD)
     if period == "days":
-        first, last = _read_day(params.get("from", "")), _read_day(params.get("to", ""))
+        first, last = read_day(params.get("from", "")), read_day(params.get("to", ""))
         if first or last:
             return period, first, last or today
     if period == "all":
@@ -102,11 +102,13 @@ def _read_period(params: Mapping[str, str], today: date) -> tuple[str, date | No
     return str(days), today - timedelta(days=days - 1), today
 
 
-def _read_day(text: str) -> date | None:
+def read_day(text: str) -> date | None:
+    """The day an address names; None for none, and for one so far off that no day could come before or after it."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if 1900 <= day.year < 3000 else None
 
 
 def matured(filters: FunnelFilters, *, client: Client, as_of: datetime) -> FunnelFilters:

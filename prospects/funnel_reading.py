@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.core.cache import cache
 from django.db import connection
-from django.db.models import BigIntegerField, BooleanField, Case, F, Func, IntegerField, Q, QuerySet, Sum, Value, When
-from django.db.models.functions import Cast
 from psycopg import sql
 
 from playbooks.models import Playbook
 from prospects import stages
 from prospects.funnel_filters import COHORT, FunnelFilters
 from prospects.funnel_sql import FILED, filed_arguments
-from prospects.models import Basis, FunnelCell, FunnelMark, Grain, Outcome, Span
+from prospects.models import Basis, FunnelMark, Grain, Outcome
 from prospects.rules.statistics import DURATION_EDGES, bucket_of_window
 
 _KEPT_SECONDS = 900
@@ -51,151 +46,132 @@ class Counted:
     reached: bool = False
 
 
-def is_stored(filters: FunnelFilters) -> bool:
-    """Whether cells can answer: no dimension or one is narrowed, or one beside the segment for counts alone."""
-    return len(filters.dimensions) <= 1
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Everything counted for one funnel. ``segments``: (segment, stage, prospects) ever reached or, in a period, entered."""
+
+    stages: list[Counted]
+    segments: list[tuple[str, str, int]]
+    as_of: datetime
 
 
-def stored_stage_counts(playbook: Playbook, filters: FunnelFilters, as_of: datetime) -> Iterator[Counted]:
-    """What ``Counted`` says, from cells: two queries for a cohort, three for a period."""
-    cells = _cells(playbook, filters)
-    days = _days(filters)
-    if filters.mode == COHORT:
-        for row in _sums(cells.filter(days, basis=Basis.ENTERED), filters, as_of):
-            yield Counted(**row, entered=True, became=True)
-        for stage, n in _totals(cells.filter(days, basis=Basis.REACHED)):
-            yield Counted(stage, "", n, reached=True)
-        return
-    for stage, n in _totals(cells.filter(days, basis=Basis.ENTERED)):
-        yield Counted(stage, "", n, entered=True)
-    still = Q(basis=Basis.ENTERED, outcome=Outcome.OPEN, span=Span.MONTH)
-    for row in _sums(cells.filter((Q(basis=Basis.LEFT) & days) | still), filters, as_of):
-        yield Counted(**row, became=True)
+def read_counts(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Counts:
+    """Cells answer when no dimension or one is narrowed; beyond that, what the filters let through is counted."""
+    if len(filters.dimensions) <= 1:
+        return _stored_counts(playbook, filters, mark.as_of)
+    return fresh_counts(playbook, filters, mark)
 
 
-def stored_segment_counts(playbook: Playbook, filters: FunnelFilters) -> Iterator[tuple[str, str, int]]:
-    """(segment, stage, prospects): ever reached (cohort) or entered (period). One query."""
-    basis = Basis.REACHED if filters.mode == COHORT else Basis.ENTERED
-    cells = _mine(playbook).filter(_days(filters), basis=basis, stage__in=stages.MAIN_LINE)
-    other = {name: value for name, value in filters.dimensions.items() if name != "segment"}
-    if other:
-        ((name, value),) = other.items()
-        cells, column = cells.filter(grain=f"segment+{name}", value=value), "segment"
-    else:
-        cells, column = cells.filter(grain=Grain.SEGMENT), "value"
-        if "segment" in filters.dimensions:
-            cells = cells.filter(value=filters.dimensions["segment"])
-    yield from cells.values_list(column, "stage").annotate(total=Sum("n")).order_by()
+def _stored_counts(playbook: Playbook, filters: FunnelFilters, as_of: datetime) -> Counts:
+    """The answer from cells, in one query."""
+    arguments = {
+        "playbook": playbook.pk,
+        "now": int(as_of.timestamp()),
+        "limit": _outcome_limit(filters),
+        "edges": list(DURATION_EDGES),
+        "main_line": list(stages.MAIN_LINE),
+        **_grains(filters),
+        **_days(filters),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STORED_COHORT if filters.mode == COHORT else _STORED_PERIOD, arguments)
+        rows = cursor.fetchall()
+    counts, segments = [], []
+    for part, segment, stage, outcome, in_time, ended, bucket, n, seconds in rows:
+        if part == "segment":
+            segments.append((segment, stage, n))
+        else:
+            counts.append(Counted(stage, outcome, n, int(seconds), bucket, ended, in_time, **_PARTS[part]))
+    return Counts(counts, segments, as_of)
 
 
-def _mine(playbook: Playbook) -> QuerySet[FunnelCell]:
-    return FunnelCell.objects.for_client(playbook.client_id).filter(playbook=playbook)
+_PARTS: dict[str, dict[str, bool]] = {
+    "cohort": {"entered": True, "became": True},
+    "reached": {"reached": True},
+    "entered": {"entered": True},
+    "became": {"became": True},
+}
 
 
-def _cells(playbook: Playbook, filters: FunnelFilters) -> QuerySet[FunnelCell]:
-    for name, value in filters.dimensions.items():
-        return _mine(playbook).filter(grain=name, value=value)
-    return _mine(playbook).filter(grain=Grain.ALL, value="")
+def _grains(filters: FunnelFilters) -> dict[str, str | None]:
+    """Which cells tell of the stages, and which of the segments; None is any value."""
+    grain, value = next(iter(filters.dimensions.items()), (Grain.ALL.value, ""))
+    if grain == Grain.ALL:
+        return {"grain": grain, "value": value, "segments": Grain.SEGMENT.value, "of": None}
+    segments = grain if grain == Grain.SEGMENT else f"segment+{grain}"
+    return {"grain": grain, "value": value, "segments": segments, "of": value}
 
 
-def _days(filters: FunnelFilters) -> Q:
-    """Whole months by their sums, the days around them one by one."""
-    first, last = filters.first, filters.last or date.max
-    start = first if first is None or first.day == 1 else _next_month(first)
-    end = last if last == date.max or last >= filters.today else last + timedelta(days=1)
-    end = end if end == date.max or last >= filters.today else end.replace(day=1)
-    if start is not None and start >= end:
-        return Q(span=Span.DAY, day__gte=first, day__lte=last)
-    months = Q(span=Span.MONTH, day__lt=end) if last < filters.today else Q(span=Span.MONTH, day__lte=last)
-    around = Q()
-    if start is not None:
-        months &= Q(day__gte=start)
-        around |= Q(span=Span.DAY, day__gte=first, day__lt=start)
-    if last < filters.today:
-        around |= Q(span=Span.DAY, day__gte=end, day__lte=last)
-    return months | around if around else months
-
-
-def _next_month(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def _totals(cells: QuerySet[FunnelCell]) -> Iterator[tuple[str, int]]:
-    yield from cells.values_list("stage").annotate(total=Sum("n")).order_by()
-
-
-def _sums(cells: QuerySet[FunnelCell], filters: FunnelFilters, as_of: datetime) -> Iterator[dict[str, Any]]:
-    """Cells summed per stage, outcome and duration; open stays under the bucket and the sum of their ages."""
-    limit = _outcome_limit(filters)
-    now = Cast(Value(int(as_of.timestamp())), BigIntegerField())  # times n, seconds outgrow an integer
-    has_ended = Q(stay_bucket__gte=0)
-    age = Case(
-        When(has_ended, then=F("stay_sum")),
-        default=now * F("n") - F("entered_sum"),
-        output_field=BigIntegerField(),
-    )
-    bucket = Case(
-        When(has_ended, then=F("stay_bucket")),
-        default=_WidthBucket(now - F("entered_sum") / F("n")),
-        output_field=IntegerField(),
-    )
-    rows = (
-        cells.annotate(
-            in_time=_truth(Q(outcome_bucket__gte=0, outcome_bucket__lt=limit)),
-            ended=_truth(has_ended),
-            bucket=bucket,
-        )
-        .values("stage", "outcome", "in_time", "ended", "bucket")
-        .annotate(seconds=Sum(age), n=Sum("n"))
-        .order_by()
-    )
-    for row in rows:
-        yield {**row}
+def _days(filters: FunnelFilters) -> dict[str, date]:
+    """Whole months by their sums, the days around them one by one. Nothing lies behind today, so its month is whole."""
+    first, last = filters.first or date.min, filters.last or date.max
+    behind = min(last, date.max - timedelta(days=1)) + timedelta(days=1)
+    months_from = first if first.day == 1 else (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+    months_to = behind if last >= filters.today else behind.replace(day=1)
+    if months_from >= months_to:
+        months_from = months_to = behind
+    return {"first": first, "last": last, "months_from": months_from, "months_to": months_to}
 
 
 def _outcome_limit(filters: FunnelFilters) -> int:
     return bucket_of_window(filters.within) if filters.within else len(DURATION_EDGES) + 1
 
 
-def _truth(condition: Q) -> Case:
-    return Case(When(condition, then=True), default=False, output_field=BooleanField())
+_IN_DAYS = """(span = 'month' AND day >= %(months_from)s AND day < %(months_to)s
+    OR span = 'day' AND (day >= %(first)s AND day < %(months_from)s OR day >= %(months_to)s AND day <= %(last)s))"""
+
+#: Cells summed per stage, outcome and duration; open stays under the bucket and the sum of their ages.
+_BY_DURATION = """
+    SELECT '{part}', '', stage, outcome, outcome_bucket >= 0 AND outcome_bucket < %(limit)s, stay_bucket >= 0,
+        CASE WHEN stay_bucket >= 0 THEN stay_bucket
+             ELSE width_bucket(%(now)s::bigint - entered_sum / n, %(edges)s::bigint[]) END,
+        sum(n), sum(CASE WHEN stay_bucket >= 0 THEN stay_sum ELSE %(now)s::bigint * n - entered_sum END)
+    FROM prospects_funnelcell
+    WHERE playbook_id = %(playbook)s AND grain = %(grain)s AND value = %(value)s AND {where}
+    GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+
+_BY_STAGE = """
+    SELECT '{part}', '', stage, '', false, false, 0, sum(n), 0 FROM prospects_funnelcell
+    WHERE playbook_id = %(playbook)s AND grain = %(grain)s AND value = %(value)s AND {where} GROUP BY stage"""
+
+_BY_SEGMENT = """
+    SELECT 'segment', CASE WHEN grain = 'segment' THEN value ELSE segment END, stage, '', false, false, 0, sum(n), 0
+    FROM prospects_funnelcell
+    WHERE playbook_id = %(playbook)s AND grain = %(segments)s AND (%(of)s::text IS NULL OR value = %(of)s)
+      AND stage = ANY(%(main_line)s) AND {where} GROUP BY 2, 3"""
+
+_STORED_COHORT = " UNION ALL ".join(
+    (
+        _BY_DURATION.format(part="cohort", where=f"basis = 'entered' AND {_IN_DAYS}"),
+        _BY_STAGE.format(part="reached", where=f"basis = 'reached' AND {_IN_DAYS}"),
+        _BY_SEGMENT.format(where=f"basis = 'reached' AND {_IN_DAYS}"),
+    )
+)
+_STORED_PERIOD = " UNION ALL ".join(
+    (
+        _BY_STAGE.format(part="entered", where=f"basis = 'entered' AND {_IN_DAYS}"),
+        _BY_DURATION.format(part="became", where=f"basis = 'left' AND {_IN_DAYS}"),
+        _BY_DURATION.format(part="became", where="basis = 'entered' AND outcome = 'open' AND span = 'month'"),
+        _BY_SEGMENT.format(where=f"basis = 'entered' AND {_IN_DAYS}"),
+    )
+)
 
 
-class _WidthBucket(Func):
-    """PostgreSQL's number of the duration bucket; the same as ``duration_bucket``."""
-
-    function = "width_bucket"
-    output_field = IntegerField()
-
-    def __init__(self, seconds: Any) -> None:
-        edges = Value(list(DURATION_EDGES), output_field=ArrayField(BigIntegerField()))
-        super().__init__(Cast(seconds, BigIntegerField()), edges)
-
-
-@dataclass(frozen=True, slots=True)
-class Fresh:
-    """An answer counted from the facts themselves."""
-
-    counts: list[Counted]
-    segments: list[tuple[str, str, int]]
-    as_of: datetime
-
-
-def fresh_counts(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Fresh:
+def fresh_counts(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Counts:
     """Counted now for several dimensions at once, and kept until the cells change, the day or the filters do.
 
     A lost cache costs the time of one count and nothing else.
     """
     said = json.dumps([filters.as_query(), str(filters.first), str(filters.last), mark.changed_at.isoformat()])
-    key = f"prospects:funnel:{playbook.pk}:{hashlib.sha256(said.encode()).hexdigest()}"
+    key = f"prospects:funnel:counts:{playbook.pk}:{hashlib.sha256(said.encode()).hexdigest()}"
     kept = cache.get(key)
-    if not isinstance(kept, Fresh):
+    if not isinstance(kept, Counts):
         kept = _count_now(playbook, filters, mark)
         cache.set(key, kept, timeout=_KEPT_SECONDS)
     return kept
 
 
-def _count_now(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Fresh:
+def _count_now(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Counts:
     narrowed = {name: value for name, value in filters.dimensions.items() if name != "version"}
     conditions: list[sql.Composable] = [sql.SQL("playbook_id = %(playbook)s")]
     conditions += [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in narrowed]
@@ -232,7 +208,7 @@ def _count_now(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> 
         )
         if inside and stage in stages.MAIN_LINE and basis == (Basis.REACHED if is_cohort else Basis.ENTERED):
             segments.append((segment, stage, n))
-    return Fresh(counts, segments, mark.as_of)
+    return Counts(counts, segments, mark.as_of)
 
 
 _NOW = sql.SQL("""

@@ -139,28 +139,25 @@ def survival_curve(groups: Iterable[WaitingGroup]) -> list[SurvivalStep]:
     return steps
 
 
-def waiting_time(groups: Iterable[WaitingGroup], share: Fraction) -> WaitingTime:
-    """The first time by which at least ``share`` of stays has ended, by Kaplan–Meier with open stays censored.
+HALF, NINE_IN_TEN = Fraction(1, 2), Fraction(9, 10)
+
+
+def waiting_times(groups: Iterable[WaitingGroup], shares: Iterable[Fraction]) -> list[WaitingTime]:
+    """For each share the first time by which at least so many stays have ended: Kaplan–Meier, open stays censored.
 
     Raises:
-        ValueError: unless ``0 < share <= 1``.
+        ValueError: unless ``0 < share <= 1`` for every share.
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"{share} is not a share of stays")
     known = [group for group in groups if group.n]
     observed = max((group.seconds for group in known), default=None)
-    reached = next((step.seconds for step in survival_curve(known) if step.still_there <= 1 - share), None)
-    return WaitingTime(reached, observed)
-
-
-def median_waiting_time(groups: Iterable[WaitingGroup]) -> WaitingTime:
-    """The time by which half of the stays has ended."""
-    return waiting_time(groups, Fraction(1, 2))
-
-
-def p90_waiting_time(groups: Iterable[WaitingGroup]) -> WaitingTime:
-    """The time by which nine in ten stays have ended."""
-    return waiting_time(groups, Fraction(9, 10))
+    curve = survival_curve(known)
+    times = []
+    for share in shares:
+        if not 0 < share <= 1:
+            raise ValueError(f"{share} is not a share of stays")
+        reached = next((step.seconds for step in curve if step.still_there <= 1 - share), None)
+        times.append(WaitingTime(reached, observed))
+    return times
 
 
 def duration_bucket(seconds: float, edges: Sequence[int] = DURATION_EDGES) -> int:

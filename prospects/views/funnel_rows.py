@@ -1,4 +1,4 @@
-"""The funnel made ready to be drawn: bars, whiskers, words and links, so that templates do no arithmetic."""
+"""The funnel made ready to be drawn: rows of marks, words and links, so that templates do no arithmetic."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote_plus, urlencode
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from prospects.drilldown import FunnelSlice
 from prospects.funnel import Funnel, SegmentRow, StageRow
 from prospects.funnel_filters import NONE, PERIOD, FunnelFilters
 from prospects.models import Basis, Outcome
-from prospects.rules.statistics import Proportion, WaitingTime
 from prospects.stages import CONTACTED, CONVERTED, ENGAGED, MAIN_LINE, QUALIFIED, SOURCED
-from salesops.charts import StackedBar, Whisker, stacked_bar, whisker
-from salesops.templatetags.figures import duration
+from prospects.views import funnel_marks as marks
 
 REACHED = "reached"
 SEGMENT_STAGES = (SOURCED, QUALIFIED, CONTACTED, ENGAGED, CONVERTED)
 SEGMENTS_SHOWN = 4
-_BAR_WIDTH = 150
-_WHISKER_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +27,34 @@ class Number:
     n: int
     url: str
 
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A proportion with its whisker; below ten cases counts only, so there is no whisker."""
-
-    proportion: Proportion
-    words: str
-    chart: Whisker | None
+    @property
+    def mark(self) -> SafeString:
+        """The count as a link."""
+        return marks.count(self.n, self.url)
 
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A waiting time in words. ``is_open``: the share was not reached, ``words`` is the longest time watched."""
+    """A waiting time and what it means."""
 
-    words: str
-    is_open: bool
+    mark: SafeString
     title: str
 
 
 @dataclass(frozen=True, slots=True)
 class ShownStage:
-    """One row of the funnel."""
+    """One row of the funnel; ``reached`` is None in period mode."""
 
     label: str
     is_side: bool
-    bar: StackedBar
+    bar: SafeString
     entered: Number
     on: Number
     aside: Number
     lost: Number
     still: Number
-    step: Share
-    reached: Share | None
+    step: SafeString
+    reached: SafeString | None
     reached_number: Number | None
     median: Time
     p90: Time
@@ -70,12 +62,12 @@ class ShownStage:
 
 @dataclass(frozen=True, slots=True)
 class ShownSegment:
-    """One row of the segments table; ``qualified`` is None in period mode."""
+    """One row of the segments table; ``url`` narrows the page to it, ``qualified`` is None in period mode."""
 
     label: str
-    filter_value: str
+    url: str
     numbers: list[Number]
-    qualified: Share | None
+    qualified: SafeString | None
 
 
 def slice_of(filters: FunnelFilters, stage: str, outcome: str) -> FunnelSlice:
@@ -122,62 +114,46 @@ def _shown_stage(row: StageRow, addresses: _Addresses, largest: int) -> ShownSta
 
     parts = [("on", row.on), ("aside", row.aside), ("lost", row.lost), ("open", row.open)]
     words = f"{row.on:,} moved on, {row.aside:,} set aside, {row.lost:,} lost, {row.open:,} still there"
+    reached = reached_number = None
+    if row.reached:
+        reached_number = number(row.reached.successes, REACHED)
+        reached = marks.share(row.reached, f"{row.label}, ever reached", reached_number.url)
     return ShownStage(
         label=row.label,
         is_side=row.is_side,
-        bar=stacked_bar(f"{row.label}: {words}", parts, largest=largest, width=_BAR_WIDTH),
+        bar=marks.bar(f"{row.label}: {words}", parts, largest=largest),
         entered=number(row.entered, ""),
         on=number(row.on, Outcome.ON),
         aside=number(row.aside, Outcome.ASIDE),
         lost=number(row.lost, Outcome.LOST),
         still=number(row.open, Outcome.OPEN),
-        step=_share(row.next_step, f"{row.label}, moved on"),
-        reached=_share(row.reached, f"{row.label}, ever reached") if row.reached else None,
-        reached_number=number(row.reached.successes, REACHED) if row.reached else None,
-        median=_time(row.median, "half"),
-        p90=_time(row.p90, "nine in ten"),
+        step=marks.share(row.next_step, f"{row.label}, moved on"),
+        reached=marks.share(row.reached, f"{row.label}, ever reached", reached.url)
+        if row.reached and reached
+        else None,
+        reached_number=reached,
+        median=Time(marks.waiting(row.median), marks.waiting_title(row.median, "half")),
+        p90=Time(marks.waiting(row.p90), marks.waiting_title(row.p90, "nine in ten")),
     )
 
 
 def shown_segments(funnel: Funnel, chosen: dict[str, str]) -> list[ShownSegment]:
     """Every segment with its counts at the stages that matter."""
     addresses = _Addresses(funnel.filters, chosen)
-    return [_shown_segment(row, addresses) for row in funnel.segments]
+    others = urlencode({**chosen, **replace(funnel.filters, segment="").as_query()})
+    return [_shown_segment(row, addresses, f"?{others}&segment=" if others else "?segment=") for row in funnel.segments]
 
 
-def _shown_segment(row: SegmentRow, addresses: _Addresses) -> ShownSegment:
+def _shown_segment(row: SegmentRow, addresses: _Addresses, here: str) -> ShownSegment:
     outcome = "" if addresses.filters.mode == PERIOD else REACHED
     value = row.segment or NONE
     label = row.segment or "No segment"
     return ShownSegment(
         label=label,
-        filter_value=value,
+        url=here + quote_plus(value),
         numbers=[Number(row.counts[stage], addresses.of(stage, outcome, segment=value)) for stage in SEGMENT_STAGES],
-        qualified=_share(row.qualified, f"{label}, qualified") if row.qualified else None,
+        qualified=marks.share(row.qualified, f"{label}, qualified") if row.qualified else None,
     )
-
-
-def _share(proportion: Proportion, what: str) -> Share:
-    share, interval = proportion.share, proportion.interval
-    if share is None or interval is None or not proportion.is_large_enough:
-        return Share(proportion, "", None)
-    words = f"{what}: {share:.0%}, 95 % interval {interval.low:.0%} to {interval.high:.0%}, n = {proportion.n:,}"
-    chart = whisker(words, share, interval.low, interval.high, width=_WHISKER_WIDTH)
-    return Share(proportion, _percent(share), chart)
-
-
-def _percent(share: float) -> str:
-    """Whole per cents, but never "100 %" for nearly all nor "0 %" for a few."""
-    is_extreme = 0 < share < 0.01 or 0.99 < share < 1
-    return f"{share:.1%}".replace("%", "\u202f%") if is_extreme else f"{share:.0%}".replace("%", "\u202f%")
-
-
-def _time(waiting: WaitingTime, share: str) -> Time:
-    if waiting.seconds is not None:
-        return Time(str(duration(waiting.seconds)), False, f"{share} had left within this time".capitalize())
-    if waiting.observed_seconds is None:
-        return Time("", False, "Nobody entered")
-    return Time(str(duration(waiting.observed_seconds)), True, f"Not reached: fewer than {share} have left so far")
 
 
 def main_line_labels(funnel: Funnel) -> list[str]:

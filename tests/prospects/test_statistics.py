@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from prospects.rules.statistics import (
     DURATION_EDGES,
+    HALF,
+    NINE_IN_TEN,
     Z_95,
     Interval,
     WaitingGroup,
     bucket_of_window,
     duration_bucket,
-    median_waiting_time,
-    p90_waiting_time,
     proportion,
     survival_curve,
-    waiting_time,
+    waiting_times,
     wilson_interval,
 )
 
@@ -82,6 +82,11 @@ def test_no_cases_is_an_answer_and_small_samples_say_so():
     assert proportion(5, 10).interval == Interval(*[pytest.approx(v, abs=6e-5) for v in (0.2366, 0.7634)])
 
 
+def waited(share, groups):
+    (answer,) = waiting_times(groups, [share])
+    return answer
+
+
 def test_kaplan_meier_matches_the_textbook_table():
     curve = survival_curve(stays(FREIREICH_ENDED, FREIREICH_OPEN))
     assert [(s.seconds, s.at_risk, s.ended) for s in curve] == [
@@ -93,33 +98,33 @@ def test_kaplan_meier_matches_the_textbook_table():
 
 def test_the_textbook_median_is_reached_and_its_p90_is_not():
     groups = stays(FREIREICH_ENDED, FREIREICH_OPEN)
-    assert median_waiting_time(groups).seconds == 23
-    late = p90_waiting_time(groups)
+    assert waited(HALF, groups).seconds == 23
+    late = waited(NINE_IN_TEN, groups)
     assert late.seconds is None
     assert not late.is_reached
     assert late.observed_seconds == 35
 
 
 def test_half_is_reached_exactly_when_half_have_ended():
-    assert median_waiting_time(stays([1, 2, 3, 4], [])).seconds == 2
-    assert p90_waiting_time(stays([float(t) for t in range(1, 11)], [])).seconds == 9
+    assert waited(HALF, stays([1, 2, 3, 4], [])).seconds == 2
+    assert waited(NINE_IN_TEN, stays([float(t) for t in range(1, 11)], [])).seconds == 9
 
 
 def test_nothing_observed_has_no_waiting_time():
-    answer = median_waiting_time([])
+    answer = waited(HALF, [])
     assert answer.seconds is None
     assert answer.observed_seconds is None
     assert survival_curve([WaitingGroup(5, 0, True)]) == []
 
 
 def test_only_open_stays_never_reach_the_median():
-    assert median_waiting_time(stays([], [3, 9])).seconds is None
+    assert waited(HALF, stays([], [3, 9])).seconds is None
 
 
 @pytest.mark.parametrize("share", [Fraction(0), Fraction(-1, 2), Fraction(3, 2)])
 def test_a_share_outside_its_range_is_refused(share):
     with pytest.raises(ValueError, match="not a share"):
-        waiting_time([], share)
+        waited(share, [])
 
 
 def brute_force_quantile(ended, still_open, share):
@@ -140,7 +145,7 @@ times = st.lists(st.integers(0, 12), max_size=14)
 
 @given(times, times, st.sampled_from([Fraction(1, 2), Fraction(9, 10), Fraction(1, 3)]))
 def test_quantiles_equal_brute_force(ended, still_open, share):
-    assert waiting_time(stays(ended, still_open), share).seconds == brute_force_quantile(ended, still_open, share)
+    assert waited(share, stays(ended, still_open)).seconds == brute_force_quantile(ended, still_open, share)
 
 
 @given(times, times)
