@@ -224,7 +224,7 @@ SENDING_LEASE_SECONDS = env.int("SENDING_LEASE_SECONDS", default=120)  # well ov
 SANDBOX_SMTP_HOST = "127.0.0.1"
 SANDBOX_SMTP_PORT = env.int("SANDBOX_SMTP_PORT", default=8025)
 
-# --- Outside sources: what no playbook can widen ------------------------------------------------------------------------
+# --- Outside sources: what no playbook can widen ----------------------------------------------------------------------
 #: Tells the sites we read who reads them; an address for complaints belongs in it.
 SOURCES_USER_AGENT = env.str("SOURCES_USER_AGENT", default=f"SalesOps/0.1 (+{PUBLIC_URL})")
 #: host:port pairs that may be private and on any port. Everything else private is refused.
