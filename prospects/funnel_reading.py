@@ -48,7 +48,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Everything counted for one funnel. ``segments``: (segment, stage, prospects) ever reached or, in a period, entered."""
+    """Everything counted for one funnel; segments as (segment, stage, prospects ever there, in a period: come there)."""
 
     stages: list[Counted]
     segments: list[tuple[str, str, int]]

@@ -114,7 +114,7 @@ def _shown_stage(row: StageRow, addresses: _Addresses, largest: int) -> ShownSta
 
     parts = [("on", row.on), ("aside", row.aside), ("lost", row.lost), ("open", row.open)]
     words = f"{row.on:,} moved on, {row.aside:,} set aside, {row.lost:,} lost, {row.open:,} still there"
-    reached = reached_number = None
+    reached, reached_number = None, None
     if row.reached:
         reached_number = number(row.reached.successes, REACHED)
         reached = marks.share(row.reached, f"{row.label}, ever reached", reached_number.url)
@@ -128,10 +128,8 @@ def _shown_stage(row: StageRow, addresses: _Addresses, largest: int) -> ShownSta
         lost=number(row.lost, Outcome.LOST),
         still=number(row.open, Outcome.OPEN),
         step=marks.share(row.next_step, f"{row.label}, moved on"),
-        reached=marks.share(row.reached, f"{row.label}, ever reached", reached.url)
-        if row.reached and reached
-        else None,
-        reached_number=reached,
+        reached=reached,
+        reached_number=reached_number,
         median=Time(marks.waiting(row.median), marks.waiting_title(row.median, "half")),
         p90=Time(marks.waiting(row.p90), marks.waiting_title(row.p90, "nine in ten")),
     )
