@@ -3,6 +3,7 @@ from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTra
 from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
 from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
+from prospects.models.sources import SourceAnswer, SourceState
 
 __all__ = [
     "AgentRun",
@@ -21,6 +22,8 @@ __all__ = [
     "Prospect",
     "Score",
     "Signal",
+    "SourceAnswer",
+    "SourceState",
     "Span",
     "Stage",
     "StageTransition",
