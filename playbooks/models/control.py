@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from playbooks.halts import Brake
 from playbooks.models.choices import Team
 from playbooks.models.clients import Client, User
 from playbooks.models.playbook import Playbook
 from salesops.dbtypes import trace_id_field
-from salesops.guards import no_delete
+from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
 
 
 class AgentPermission(models.Model):
@@ -41,21 +45,51 @@ class AgentPermission(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["client", "team", "resource"], name="agent_permission_once", nulls_distinct=False
-            )
-        ]
+            ),
+            # No row of the matrix can speak of decisions, permissions, playbooks, budgets or users.
+            models.CheckConstraint(
+                condition=Q(
+                    resource__in=[
+                        "contact", "deal_stage", "activity", "icp_evidence", "deal_value", "churn_risk",
+                    ],
+                    team__in=["lead_gen", "qualification", "conversion", "lifecycle"],
+                    access__in=["none", "read", "write"],
+                ),
+                name="agent_permission_known",
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.team} · {self.resource}: {self.access}"
 
 
 class StopQuerySet(models.QuerySet["Stop"]):
-    def in_force(self) -> StopQuerySet:
-        """Stops that hold now."""
-        return self.filter(Q(until__isnull=True) | Q(until__gt=timezone.now()), lifted_at__isnull=True)
+    def in_force(self, at: datetime | None = None) -> StopQuerySet:
+        """Stops that hold now, or held at ``at`` as far as nobody has lifted them since."""
+        return self.filter(Q(until__isnull=True) | Q(until__gt=at or timezone.now()), lifted_at__isnull=True)
+
+    def over(self, at: datetime | None = None) -> StopQuerySet:
+        """Stops that hold no more: lifted, or at their end."""
+        return self.filter(Q(lifted_at__isnull=False) | Q(until__lte=at or timezone.now()))
 
     def for_client(self, client: Client | int) -> StopQuerySet:
         """Stops that touch this client: its own and those over everything."""
         return self.filter(Q(client=client) | Q(level=Stop.Level.EVERYTHING))
+
+
+def lifted_once() -> Guard:
+    """A lifted stop stays as it was lifted: nobody un-lifts it or rewrites why."""
+    return Guard(
+        name="lifted_once",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=(
+            "IF OLD.lifted_at IS NOT NULL AND (OLD.lifted_at, OLD.lifted_by_id, OLD.lift_reason) IS DISTINCT FROM"
+            " (NEW.lifted_at, NEW.lifted_by_id, NEW.lift_reason) THEN "
+            + refuse("% was lifted, and stays so")
+            + " END IF; RETURN NEW;"
+        ),
+    )
 
 
 class Stop(models.Model):
@@ -85,6 +119,7 @@ class Stop(models.Model):
     lifted_at = models.DateTimeField(null=True, blank=True)
     lifted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     lift_reason = models.CharField(max_length=300, blank=True)
+    called_off = models.JSONField(default=dict, blank=True, help_text="What a cancel ended, by kind, with how many.")
     trace_id = trace_id_field()
 
     objects = StopQuerySet.as_manager()
@@ -103,11 +138,36 @@ class Stop(models.Model):
                 name="stop_names_its_target",
             ),
         ]
-        indexes = [models.Index(fields=["client", "level"], condition=Q(lifted_at__isnull=True), name="stop_open")]
-        triggers = [no_delete()]
+        indexes = [
+            models.Index(fields=["client", "level"], condition=Q(lifted_at__isnull=True), name="stop_open"),
+            models.Index(fields=["client", "-id"], name="stop_latest"),
+        ]
+        triggers = [
+            no_delete(),
+            no_truncate(),
+            lifted_once(),
+            frozen_columns(
+                "client_id", "level", "kind", "target_id", "agent", "reason", "created_by_id", "created_at", "until",
+                "trace_id",
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.get_level_display()}: {self.reason}"
+
+    @property
+    def brake(self) -> Brake:
+        """What of it decides."""
+        return Brake(
+            self.pk, self.level, self.kind, self.client_id, self.target_id, self.agent, self.reason, self.until
+        )
+
+    @property
+    def state(self) -> str:
+        """in force, expired or lifted."""
+        if self.lifted_at is not None:
+            return "lifted"
+        return "expired" if self.until is not None and self.until <= timezone.now() else "in force"
 
 
 class BudgetPeriod(models.Model):
@@ -134,6 +194,7 @@ class BudgetPeriod(models.Model):
             models.UniqueConstraint(fields=["playbook", "bucket", "period_start"], name="budget_period_once"),
             models.CheckConstraint(condition=Q(used__gte=0, used__lte=F("limit")), name="budget_never_overspent"),
         ]
+        triggers = [no_delete(), no_truncate(), frozen_columns("playbook_id", "bucket", "period_start")]
 
     def __str__(self) -> str:
         return f"{self.playbook} {self.bucket} {self.period_start}: {self.used}/{self.limit}"

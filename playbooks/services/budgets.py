@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import connection
@@ -26,6 +27,25 @@ RETURNING used
 _RELEASE = """
 UPDATE playbooks_budgetperiod SET used = greatest(used - %(amount)s, 0)
 WHERE playbook_id = %(playbook)s AND bucket = %(bucket)s AND period_start = %(start)s
+"""
+# As many whole units as fit. The inner lock makes every worker see what the one before it left.
+_TAKE = """
+UPDATE playbooks_budgetperiod AS b SET used = b.used + fit.units * %(unit)s, "limit" = %(limit)s
+  FROM (SELECT id, least(%(wanted)s, floor((%(limit)s - used) / %(unit)s)) AS units FROM playbooks_budgetperiod
+         WHERE playbook_id = %(playbook)s AND bucket = %(bucket)s AND period_start = %(start)s FOR UPDATE) AS fit
+ WHERE b.id = fit.id AND fit.units > 0
+RETURNING fit.units
+"""
+_FIRST = """
+INSERT INTO playbooks_budgetperiod (playbook_id, bucket, period_start, "limit", used)
+VALUES (%(playbook)s, %(bucket)s, %(start)s, %(limit)s, 0) ON CONFLICT DO NOTHING
+"""
+# What was spent is spent, whatever the limit says: as much of it is written down as the limit holds.
+_ADD = """
+UPDATE playbooks_budgetperiod AS b SET used = b.used + fit.amount
+  FROM (SELECT id, least(%(amount)s, "limit" - used) AS amount FROM playbooks_budgetperiod
+         WHERE playbook_id = %(playbook)s AND bucket = %(bucket)s AND period_start = %(start)s FOR UPDATE) AS fit
+ WHERE b.id = fit.id RETURNING fit.amount
 """
 
 
@@ -74,6 +94,16 @@ def period_start(bucket: str, at: datetime, client: Client) -> date:
     return today
 
 
+def next_period(bucket: str, at: datetime, client: Client) -> datetime:
+    """When the period that `at` falls into ends: midnight in the client's time zone, of that day, week or month."""
+    start = period_start(bucket, at, client)
+    if bucket == Bucket.MONEY:
+        following = (start + timedelta(days=32)).replace(day=1)
+    else:
+        following = start + timedelta(days=7 if bucket == Bucket.EXPERIMENTS else 1)
+    return datetime.combine(following, time(), tzinfo=zone_of(client))
+
+
 def next_day(at: datetime, client: Client) -> datetime:
     """When the client's next day, and with it every daily budget, begins."""
     local = at.astimezone(zone_of(client))
@@ -102,6 +132,69 @@ def reserve(
             },
         )
         return cursor.fetchone() is not None
+
+
+def reserve_up_to(
+    version: PlaybookVersion,
+    bucket: str,
+    unit: Decimal,
+    wanted: int,
+    *,
+    client: Client,
+    at: datetime,
+    cap: Decimal | None = None,
+) -> int:
+    """Take as many times `unit` as the period's budget still holds, `wanted` at most; how many.
+
+    One statement takes them, so any number of workers can ask at once. `cap` is a tighter limit than the version's.
+    """
+    if wanted <= 0 or unit <= 0:
+        return max(wanted, 0)
+    limit = limits_of(version)[bucket]
+    given = {
+        "playbook": version.playbook_id,
+        "bucket": str(bucket),
+        "start": period_start(bucket, at, client),
+        "limit": limit if cap is None else min(limit, cap),
+        "unit": unit,
+        "wanted": wanted,
+    }
+    with connection.cursor() as cursor:
+        taken = _take(cursor, given)
+        if taken == 0:
+            cursor.execute(_FIRST, given)  # the period's first act, or nothing is left: asking again tells which
+            taken = _take(cursor, given)
+    return taken
+
+
+def _take(cursor: Any, given: Mapping[str, Any]) -> int:
+    cursor.execute(_TAKE, given)
+    row = cursor.fetchone()
+    return int(row[0]) if row is not None else 0
+
+
+def settle(
+    version: PlaybookVersion, bucket: str, reserved: Decimal, actual: Decimal, *, client: Client, at: datetime
+) -> Decimal:
+    """Correct what was reserved at `at` to what the act really took; returns what of it lay beyond the limit.
+
+    A positive answer means that the period is spent to its limit: stop there.
+    """
+    if actual <= reserved:
+        release(version, bucket, reserved - actual, client=client, at=at)
+        return Decimal(0)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ADD,
+            {
+                "playbook": version.playbook_id,
+                "bucket": str(bucket),
+                "start": period_start(bucket, at, client),
+                "amount": actual - reserved,
+            },
+        )
+        row = cursor.fetchone()
+    return actual - reserved - (row[0] if row is not None else Decimal(0))
 
 
 def release(version: PlaybookVersion, bucket: str, amount: Decimal, *, client: Client, at: datetime) -> None:

@@ -1,14 +1,23 @@
-"""The brake: stop anything at once, with a reason, and lift it with another."""
+"""The brake: stop anything at once, with a reason, and lift it with another.
+
+A pause puts off what waits under it; a cancel calls it off. What waits belongs to other apps: each registers a
+``Follower``, which is told inside the stop's own transaction.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Protocol
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
+from playbooks.halts import StopSet
 from playbooks.models import Client, Membership, Role, Stop, User
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed, Refusal
@@ -27,6 +36,50 @@ class AlreadyLifted(Refusal):
 
 
 TARGETED = frozenset({Stop.Level.PLAYBOOK, Stop.Level.PROSPECT, Stop.Level.REQUEST})
+_LOCK = (0x5A12, 0)  # shared by whoever is about to act, held alone by whoever sets a stop
+
+
+class Follower(Protocol):
+    """What an app does with its own waiting work when people stop and lift. Both run in the stop's transaction."""
+
+    def call_off(self, stop: Stop) -> Mapping[str, int]:
+        """End what waits under a stop that cancels; how many, by kind. Doing it again finds nothing."""
+        ...
+
+    def resume(self, stop: Stop) -> None:
+        """The stop was lifted: what it put off may go on at once."""
+        ...
+
+
+_followers: dict[str, Follower] = {}
+
+
+def follow(name: str, follower: Follower) -> None:
+    """Called once by each app, in ``AppConfig.ready()``."""
+    _followers[name] = follower
+
+
+def in_force(client_id: int, playbook_id: int | None = None, *, at: datetime | None = None) -> StopSet:
+    """What is stopped for this client (and playbook) now, or at ``at``. One query."""
+    at = at or timezone.now()
+    rows = Stop.objects.in_force(at).for_client(client_id).order_by("pk")
+    if playbook_id is not None:
+        rows = rows.exclude(Q(level=Stop.Level.PLAYBOOK) & ~Q(target_id=playbook_id))
+    return StopSet(client_id, playbook_id, at, tuple(row.brake for row in rows))
+
+
+def hold_steady() -> None:
+    """No stop is set from now until this transaction ends, so what is claimed in it came before the stop or not at all.
+
+    Taken before any row lock. Workers do not wait for each other here, only for somebody who is setting a stop.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _LOCK)
+
+
+def _wait_for_claims() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _LOCK)
 
 
 @transaction.atomic
@@ -43,8 +96,9 @@ def stop(
 ) -> Stop:
     """Stop something from now on. Holds before every run and again before every dispatch.
 
-    The target must be one of the client's own: the caller looks it up. Raises NotAllowed when a person who is not an
-    admin stops everything, ReasonMissing, WrongTarget.
+    When this returns, nothing that it covers is claimed any more. A cancel has called off what waited under it, and
+    ``called_off`` says how much. The target must be one of the client's own: the caller looks it up. Raises NotAllowed
+    when a person who is not an admin stops everything, ReasonMissing, WrongTarget.
     """
     reason = reason.strip()
     if not reason:
@@ -53,6 +107,7 @@ def stop(
     if level == Stop.Level.EVERYTHING:
         _check_admin(client, actor)
     trace_id = new_trace_id()
+    _wait_for_claims()
     row = Stop.objects.create(
         client=None if level == Stop.Level.EVERYTHING else client,
         level=level,
@@ -64,7 +119,11 @@ def stop(
         until=until,
         trace_id=trace_id,
     )
-    detail = {"level": level, "kind": kind, "target": target_id, "agent": agent}
+    _call_off(row)
+    detail = {
+        "level": level, "kind": kind, "target": row.target_id, "agent": row.agent, "called_off": row.called_off,
+        "until": until.isoformat() if until else None,
+    }  # fmt: skip
     audit.record(client=client, event=AuditEvent.STOP_SET, subject=row, actor=actor, trace_id=trace_id, detail=detail)
     return row
 
@@ -82,6 +141,8 @@ def lift(stop_id: int, *, client: Client, actor: User, reason: str) -> Stop:
         _check_admin(client, actor)
     row.lifted_at, row.lifted_by, row.lift_reason = timezone.now(), actor, reason[:300]
     row.save(update_fields=["lifted_at", "lifted_by", "lift_reason"])
+    for follower in _followers.values():
+        follower.resume(row)
     audit.record(
         client=client,
         event=AuditEvent.STOP_LIFTED,
@@ -91,6 +152,31 @@ def lift(stop_id: int, *, client: Client, actor: User, reason: str) -> Stop:
         detail={"level": row.level},
     )
     return row
+
+
+def _call_off(row: Stop) -> int:
+    """Let every app end what waits under a cancel; how many things. Inside a transaction."""
+    if row.kind != Stop.Kind.CANCEL:
+        return 0
+    found: Counter[str] = Counter(row.called_off)
+    for follower in _followers.values():
+        found.update(follower.call_off(row))
+    called_off = {kind: count for kind, count in sorted(found.items()) if count}
+    ended = sum(called_off.values()) - sum(row.called_off.values())
+    if ended:
+        row.called_off = called_off
+        row.save(update_fields=["called_off"])
+    return ended
+
+
+def sweep(*, at: datetime) -> int:
+    """Call off what slipped in under a cancel while it was being set or since; how many things."""
+    ended = 0
+    for stop_id in Stop.objects.in_force(at).filter(kind=Stop.Kind.CANCEL).values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Stop.objects.select_for_update(skip_locked=True).in_force(at).filter(pk=stop_id).first()
+            ended += _call_off(row) if row is not None else 0
+    return ended
 
 
 def _check_target(level: str, target_id: int | None, agent: str, until: datetime | None) -> None:
