@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from playbooks.models import AgentAssignment, AgentPermission, PlaybookVersion
+from playbooks.models import AgentAssignment, AgentPermission, Client, PlaybookVersion
+from playbooks.services.permissions import matrix
 from salesops.runtime.context import Context
 from salesops.runtime.views import (
     BrandRuleView,
@@ -32,7 +33,7 @@ from salesops.runtime.words import ImplementationKind, Resource, Team
 _PROSPECTS = """
 SELECT p.id, p.external_id, p.stage, p.stage_seq, p.stage_since, p.facts_no, p.route, p.tier, p.segment, p.verdict,
        p.composite, p.coverage, p.provisional, p.priority, p.verdict_reason, p.next_action, p.converged_no,
-       p.converged_version_id, p.verdict_missing,
+       p.converged_version_id, p.verdict_missing, p.failures, p.refreshed_at,
        c.id, c.name, c.domain, c.industry, c.subindustry, c.employees_min, c.employees_max, c.country, c.region,
        c.city, c.location, c.tags, c.status, c.hiring, c.founded_year,
        k.id, k.name, k.first_name, k.last_name, k.title, k.seniority, k.email, k.email_status, k.phone,
@@ -80,6 +81,9 @@ class Place:
     missing: list[str] = field(default_factory=list)
     score_id: int | None = None
     judged: Any = None
+    failures: int = 0
+    refreshed_at: datetime | None = None
+    due_again_at: datetime | None = None
 
 
 ICP = "icp"
@@ -113,8 +117,8 @@ def new_contexts(ids: Sequence[int], version_id: int) -> dict[int, Context]:
 
 
 def _context(row: tuple[Any, ...]) -> Context:
-    company = _company(row[19:34])
-    contact, email_key = _contact(row[34:]), row[-1]
+    company = _company(row[21:36])
+    contact, email_key = _contact(row[36:]), row[-1]
     key = row[1] or (company.domain if company else "") or email_key or f"#{row[0]}"
     return Context(
         id=row[0],
@@ -133,7 +137,7 @@ def _context(row: tuple[Any, ...]) -> Context:
         contact=contact,
         row=Place(
             stage_seq=row[3], stage_since=row[4], reason=row[14], next_action=row[15], converged_no=row[16],
-            version_id=row[17], missing=json.loads(row[18]),
+            version_id=row[17], missing=json.loads(row[18]), failures=row[19], refreshed_at=row[20],
         ),
     )  # fmt: skip
 
@@ -250,31 +254,17 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
     )  # fmt: skip
 
 
-# What each team may write when the matrix has no row for it.
-DEFAULT_WRITES: frozenset[tuple[Team, Resource]] = frozenset(
-    {
-        (Team.LEAD_GEN, Resource.CONTACT),
-        (Team.LEAD_GEN, Resource.ACTIVITY),
-        (Team.QUALIFICATION, Resource.DEAL_STAGE),
-        (Team.QUALIFICATION, Resource.ACTIVITY),
-        (Team.QUALIFICATION, Resource.ICP_EVIDENCE),
-        (Team.CONVERSION, Resource.DEAL_STAGE),
-        (Team.CONVERSION, Resource.ACTIVITY),
-        (Team.CONVERSION, Resource.DEAL_VALUE),
-        (Team.LIFECYCLE, Resource.ACTIVITY),
-        (Team.LIFECYCLE, Resource.CHURN_RISK),
-    }
-)
+Cells = frozenset[tuple[Team, Resource]]
 
 
-def permissions(client_id: int) -> frozenset[tuple[Team, Resource]]:
-    """The (team, resource) pairs that may write for this client: its rows over the global ones over the default."""
-    matrix = {pair: pair in DEFAULT_WRITES for pair in ((team, what) for team in Team for what in Resource)}
-    rows: Iterable[AgentPermission] = AgentPermission.objects.filter(client__isnull=True)
-    own: Iterable[AgentPermission] = AgentPermission.objects.filter(client=client_id)
-    for row in [*rows, *own]:
-        matrix[(Team(row.team), Resource(row.resource))] = row.access == AgentPermission.Access.WRITE
-    return frozenset(pair for pair, may in matrix.items() if may)
+def permissions(client: Client) -> tuple[Cells, Cells]:
+    """The (team, resource) cells that may write for this client, and those that may not even read. One query."""
+    cells = {(Team(team), Resource(what)): access for (team, what), (access, _) in matrix(client).items()}
+    access = AgentPermission.Access
+    return (
+        frozenset(cell for cell, granted in cells.items() if granted == access.WRITE),
+        frozenset(cell for cell, granted in cells.items() if granted == access.NONE),
+    )
 
 
 def assignments(version_id: int) -> dict[str, ImplementationKind]:

@@ -9,24 +9,30 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion, Stop
+from playbooks.services import budgets
 from prospects import runtime_loading as loading
-from prospects.models import Convergence
+from prospects.models import Convergence, WorkLevel
 from prospects.runtime_loading import Place
 from prospects.services import scores, stages
+from prospects.toolbox import ProspectToolbox
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 from salesops.runtime.bulk import Blocks, copy_rows
 from salesops.runtime.context import Context
-from salesops.runtime.ports import Finding, Ledger, Numbers, Run, Scope
+from salesops.runtime.invariants import InvariantBroken, acceptance
+from salesops.runtime.ports import Finding, Grant, Halt, Ledger, Numbers, Run, Scope
 from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
+from salesops.runtime.toolbox import Document
 from salesops.runtime.views import EvidenceView, SignalView
 from salesops.runtime.words import Depth, Refused
 
@@ -43,7 +49,7 @@ SEQUENCES = {
 _RUN_COLUMNS = (
     "id", "client_id", "convergence_id", "cycle", "agent", "implementation", "implementation_version", "prospect_id",
     "playbook_version_id", "watermark", "status", "proposals", "digest", "proposed", "promoted", "refused",
-    "duration_us", "tokens", "cost", "error", "at", "trace_id",
+    "duration_us", "tokens", "cost", "answers", "error", "at", "trace_id",
 )  # fmt: skip
 _FINDING_COLUMNS = ("client_id", "prospect_id", "run_id", "agent", "kind", "message", "detail", "at", "trace_id")
 _SIGNAL_COLUMNS = (
@@ -59,8 +65,15 @@ _SAVED = (
     ("stage", "varchar"), ("stage_seq", "integer"), ("stage_since", "timestamptz"), ("composite", "float8"),
     ("coverage", "float8"), ("provisional", "boolean"), ("route", "varchar"), ("tier", "varchar"),
     ("priority", "float8"), ("verdict", "varchar"), ("verdict_reason", "varchar"), ("verdict_missing", "jsonb"),
-    ("next_action", "varchar"), ("facts_no", "bigint"), ("converged_no", "bigint"), ("converged_version_id", "bigint"),
+    ("next_action", "varchar"), ("due_again_at", "timestamptz"), ("failures", "smallint"),
+    ("refreshed_at", "timestamptz"), ("work_level", "smallint"), ("facts_no", "bigint"), ("converged_no", "bigint"), ("converged_version_id", "bigint"),
 )  # fmt: skip
+
+
+#: Until a person lifts the stop; lifting it makes everybody it kept away due at once.
+FAR = datetime(9999, 12, 31, tzinfo=UTC)
+#: An agent that breaks on a prospect tries again after 5, 20 and 80 minutes, then waits for a new fact or version.
+TRIES, FIRST_WAIT = 3, timedelta(minutes=5)
 
 
 class NoActiveVersion(Refusal):
@@ -82,18 +95,20 @@ def open_scope(
     ruling = version or playbook.active_version
     if ruling is None or playbook.client_id != client.pk:
         raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
-    stopped = Stop.objects.in_force().for_client(client).filter(level=Stop.Level.AGENT)
+    trace_id = trace_id or new_trace_id()
+    writable, unreadable = loading.permissions(client)
     return Scope(
         client_id=client.pk,
         playbook=loading.playbook_view(ruling),
         depth=depth,
         seed=seed,
         now=now,
-        trace_id=trace_id or new_trace_id(),
+        trace_id=trace_id,
         convergence_id=convergence_id,
-        permissions=loading.permissions(client.pk),
+        permissions=writable,
+        unreadable=unreadable,
         assignments=loading.assignments(ruling.pk),
-        stopped_agents=frozenset(stopped.values_list("agent", flat=True)),
+        toolbox=ProspectToolbox(ruling, trace_id=trace_id),
     )
 
 
@@ -114,18 +129,14 @@ class FactLedger(Ledger):
         raise TypeError(f"prospects keep no {type(proposal).__name__}")
 
     def _signal(self, context: Context, run: Run, proposal: SignalProposal) -> bool:
-        origin = next(s for s in context.signals if s.id == proposal.derived_from)
+        origin = _origin(context, proposal)
         key = derived_key(run.agent, proposal, origin)
         if any(s.dedup_key == key for s in context.signals):
             return False
-        data = {
-            **proposal.data,
-            "derived_from": {"signal_id": origin.id, "attribute": proposal.attribute},
-            "confidence": proposal.confidence,
-        }
+        data = {**proposal.data, **_whence(proposal), "confidence": proposal.confidence}
         signal = SignalView(
             id=self._numbers.row("signal"), kind=proposal.kind, observed_at=proposal.observed_at, value=proposal.value,
-            text=proposal.text, data=data, source=origin.source, source_ref=origin.source_ref, dedup_key=key,
+            text=proposal.text, data=data, source=origin.source, source_ref=_ref(proposal, origin), dedup_key=key,
             fact_no=self._numbers.fact(), agent=run.agent,
         )  # fmt: skip
         context.add_signal(signal)
@@ -172,9 +183,34 @@ class FactLedger(Ledger):
             rows.clear()
 
 
-def derived_key(agent: str, proposal: SignalProposal, origin: SignalView) -> str:
-    """The name of a derived observation: the same finding in the same signal has the same key in every database."""
-    parts = (agent, proposal.kind, proposal.attribute, proposal.observed_at.isoformat(), origin.dedup_key)
+def _origin(context: Context, proposal: SignalProposal) -> SignalView | Document:
+    """What a valid signal proposal cites."""
+    if proposal.document is not None:
+        return context.documents[(proposal.document, proposal.source_ref)]
+    return next(s for s in context.signals if s.id == proposal.derived_from)
+
+
+def _whence(proposal: SignalProposal) -> dict[str, Any]:
+    if proposal.document is not None:
+        return {"document": proposal.document}
+    return {"derived_from": {"signal_id": proposal.derived_from, "attribute": proposal.attribute}}
+
+
+def _ref(proposal: SignalProposal, origin: SignalView | Document) -> str:
+    return proposal.source_ref or (origin.ref if isinstance(origin, Document) else origin.source_ref)
+
+
+def derived_key(agent: str, proposal: SignalProposal, origin: SignalView | Document) -> str:
+    """The name of an observation: the same finding in the same place has the same key in every database."""
+    if isinstance(origin, Document):
+        # The same words from the same place are one observation, however often they are fetched.
+        content = hashlib.sha256(
+            f"{proposal.text}\x1f{json.dumps(proposal.data, sort_keys=True, default=str)}".encode()
+        )
+        place = "\x1f".join((origin.source, _ref(proposal, origin), content.hexdigest()))
+        parts: tuple[str, ...] = (agent, proposal.kind, proposal.attribute, place)
+    else:
+        parts = (agent, proposal.kind, proposal.attribute, proposal.observed_at.isoformat(), origin.dedup_key)
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:40]
 
 
@@ -212,6 +248,31 @@ class ProspectHost:
     def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         """Outreach needs nothing of prospects that research did not."""
 
+    def halted(self, scope: Scope) -> Halt:
+        """One query: it is asked before every agent's run."""
+        everything, agents, prospects = False, {}, set()
+        levels = Stop.Level
+        for stop in Stop.objects.in_force().for_client(scope.client_id):
+            if stop.level == levels.AGENT:
+                agents[stop.agent] = stop.until
+            elif stop.level == levels.PROSPECT:
+                prospects.add(stop.target_id or 0)
+            elif stop.level in (levels.EVERYTHING, levels.CLIENT):
+                everything = True
+            elif stop.level == levels.PLAYBOOK and stop.target_id == scope.playbook.playbook_id:
+                everything = True
+        return Halt(everything, agents, frozenset(prospects))
+
+    def reserve(self, scope: Scope, bucket: str, unit: Decimal, wanted: int) -> Grant:
+        version = scope.memory.get("version")
+        if version is None:
+            version = scope.memory["version"] = PlaybookVersion.objects.select_related("playbook__client").get(
+                pk=scope.playbook.id
+            )
+        client, now = version.playbook.client, timezone.now()
+        count = budgets.reserve_up_to(version, bucket, unit, wanted, client=client, at=now)
+        return Grant(count, budgets.next_period(bucket, now, client) if count < wanted else None)
+
     def atomic(self) -> transaction.Atomic:
         return transaction.atomic()
 
@@ -244,7 +305,8 @@ class ProspectHost:
         return (
             run.id, scope.client_id, scope.convergence_id, run.cycle, run.agent, run.implementation, version,
             run.prospect_id, scope.playbook.id, run.watermark, run.status, run.proposals, run.digest, run.proposed,
-            run.promoted, run.refused, run.duration_us, 0, 0, "", scope.now, scope.trace_id,
+            run.promoted, run.refused, run.duration_us, run.tokens, run.cost, list(run.answers), "", scope.now,
+            scope.trace_id,
         )  # fmt: skip
 
     def _audit_denials(self, scope: Scope, findings: Sequence[Finding]) -> None:
@@ -272,6 +334,7 @@ class ProspectHost:
 
     def conclude(self, scope: Scope, contexts: Mapping[int, Context]) -> Counter[str]:
         counts: Counter[str] = Counter()
+        broken: dict[int, list[str]] = {}
         for context in contexts.values():
             place: Place = context.row
             judged: stages.Judged = place.judged
@@ -279,11 +342,20 @@ class ProspectHost:
             place.reason = judged.reason[:500]
             place.missing = [*judged.missing, *context.notes]
             place.next_action = _next_action(context, place.missing)[:200]
+            place.failures = place.failures + 1 if context.failed else 0
+            place.due_again_at = _again_at(context, place.failures)
+            if scope.depth is Depth.EXTENDED:
+                place.refreshed_at = scope.now
             if scope.depth is not Depth.EARLY:
                 # A first verdict is not the whole work: an early convergence leaves everybody due.
                 place.converged_no = max(context.facts_no, context.newest_no)
                 place.version_id = scope.playbook.id
             counts[judged.verdict] += 1
+            words = acceptance(scope.playbook, context, place.missing, place.reason)
+            if words:
+                broken[context.id] = words
+        if broken:
+            raise InvariantBroken(broken)
         return counts
 
     def save(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
@@ -308,9 +380,29 @@ def _saved(context: Context) -> tuple[Any, ...]:
     return (
         context.id, context.stage, place.stage_seq, place.stage_since, context.composite, context.coverage,
         context.provisional, context.route, context.tier, context.priority, context.verdict, place.reason,
-        json.dumps(place.missing), place.next_action, max(context.facts_no, context.newest_no), place.converged_no,
+        json.dumps(place.missing), place.next_action, place.due_again_at, place.failures, place.refreshed_at,
+        _work_level(context), max(context.facts_no, context.newest_no), place.converged_no,
         place.version_id,
     )  # fmt: skip
+
+
+def _again_at(context: Context, failures: int) -> datetime | None:
+    """When agents that were kept away should look again: at the end of a stop or a budget's period, or after a failure."""
+    times = [
+        at or FAR for name, at in context.away.items() if name not in context.failed and name not in context.barred
+    ]
+    if context.failed and failures <= TRIES:
+        times.append(timezone.now() + FIRST_WAIT * 4 ** (failures - 1))
+    return min(times, default=None)
+
+
+def _work_level(context: Context) -> int:
+    """Whose turn comes first: what looks best, then what nobody has judged, then the rest."""
+    if context.route == "hot" or context.tier == "TIER_1":
+        return WorkLevel.FIRST
+    if context.route == "cold" or context.verdict == "rejected":
+        return WorkLevel.LATER
+    return WorkLevel.NORMAL
 
 
 def _next_action(context: Context, missing: Sequence[str]) -> str:

@@ -6,9 +6,11 @@ must outlive one; and when a worker is killed its connection ends and its prospe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -17,12 +19,16 @@ from django.utils import timezone
 from prospects.models import Convergence, Diagnostic
 from prospects.runtime_loading import fetch
 from salesops.runtime.engine import Outcome
+from salesops.runtime.invariants import InvariantBroken
 from salesops.runtime.words import Depth
 
 _SPACE = 0x5A1E5 << 40  # keeps our keys apart from every other advisory lock
+_PLACE = 48  # a place in the order of work is one number: the level above this many bits, the id below
+REFRESH_DAYS = 30
 _DUE = """
-p.playbook_id = %(playbook)s AND p.id > %(after)s AND p.id <= %(up_to)s
-AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s)
+p.playbook_id = %(playbook)s AND (p.work_level, p.id) > (%(level)s, %(after)s) AND p.id <= %(up_to)s
+AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s OR p.due_again_at <= now()
+     OR %(extended)s AND (p.refreshed_at IS NULL OR p.refreshed_at <= %(stale)s))
 AND (NOT %(early)s OR p.verdict = '')
 AND NOT EXISTS (
     SELECT 1 FROM playbooks_stop s WHERE s.level = 'prospect' AND s.target_id = p.id AND s.client_id = p.client_id
@@ -33,26 +39,20 @@ _FOREVER = 2**63 - 1
 
 @dataclass(slots=True)
 class Claim:
-    """Prospects this worker holds. ``last_id`` is where the search ended; ``exhausted`` when nothing lies beyond."""
+    """Prospects this worker holds. ``last`` is the place where the search ended; ``exhausted`` when nothing lies beyond."""
 
     ids: list[int]
-    last_id: int
+    last: int
     exhausted: bool
 
 
-def extent(playbook_id: int, version_id: int, depth: str, limit: int | None) -> tuple[int, int]:
+def extent(playbook_id: int, version_id: int, depth: str, limit: int | None, clock: datetime) -> tuple[int, int]:
     """The highest prospect id a new convergence covers, and how many due prospects lie up to it.
 
-    An early convergence takes those nobody has judged yet, and leaves them due for the whole one.
+    An early convergence takes those nobody has judged yet, and leaves them due for the whole one. An extended one also
+    takes those that no extended one has visited for a month.
     """
-    given = {
-        "playbook": playbook_id,
-        "version": version_id,
-        "early": depth == Depth.EARLY,
-        "after": 0,
-        "up_to": _FOREVER,
-        "limit": limit,
-    }
+    given = {**_asked(playbook_id, version_id, depth, clock), "up_to": _FOREVER, "limit": limit}
     ((up_to, total),) = fetch(
         f"SELECT coalesce(max(id), 0), count(*) FROM (SELECT p.id FROM prospects_prospect p WHERE {_DUE}"  # noqa: S608
         " ORDER BY p.id LIMIT %(limit)s) due",
@@ -67,29 +67,41 @@ def remaining(convergence: Convergence) -> bool:
     return bool(rows)
 
 
-def _given(convergence: Convergence, after: int) -> dict[str, Any]:
+def _asked(playbook_id: int, version_id: int, depth: str, clock: datetime, after: int = 0) -> dict[str, Any]:
+    level, last_id = divmod(after, 1 << _PLACE)
     return {
-        "playbook": convergence.playbook_id,
-        "version": convergence.version_id,
-        "early": convergence.depth == Depth.EARLY,
-        "after": after,
-        "up_to": convergence.up_to_id,
+        "playbook": playbook_id,
+        "version": version_id,
+        "early": depth == Depth.EARLY,
+        "extended": depth == Depth.EXTENDED,
+        "stale": clock - timedelta(days=REFRESH_DAYS),
+        "level": level,
+        "after": last_id,
     }
+
+
+def _given(convergence: Convergence, after: int) -> dict[str, Any]:
+    c = convergence
+    return {**_asked(c.playbook_id, c.version_id, c.depth, c.clock, after), "up_to": c.up_to_id}
 
 
 @contextmanager
 def claim(convergence: Convergence, after: int, size: int) -> Iterator[Claim]:
-    """Hold up to ``size`` due prospects beyond ``after`` that nobody else holds; let go at the end."""
+    """Hold up to ``size`` due prospects beyond the place ``after`` that nobody else holds; let go at the end.
+
+    The best fit comes first, and the older within a level.
+    """
     rows = fetch(
-        f"WITH due AS MATERIALIZED (SELECT p.id FROM prospects_prospect p WHERE {_DUE} ORDER BY p.id LIMIT %(size)s)"  # noqa: S608
-        " SELECT id, pg_try_advisory_lock(%(space)s + id) FROM due ORDER BY id",
+        "WITH due AS MATERIALIZED (SELECT p.work_level, p.id FROM prospects_prospect p"  # noqa: S608
+        f" WHERE {_DUE} ORDER BY p.work_level, p.id LIMIT %(size)s)"
+        " SELECT id, pg_try_advisory_lock(%(space)s + id), work_level FROM due ORDER BY work_level, id",
         {**_given(convergence, after), "size": size, "space": _SPACE},
     )
-    held = [prospect_id for prospect_id, locked in rows if locked]
+    held = sorted(prospect_id for prospect_id, locked, _ in rows if locked)
     try:
         yield Claim(
             ids=_still_due(convergence, held),
-            last_id=rows[-1][0] if rows else after,
+            last=(rows[-1][2] << _PLACE) + rows[-1][0] if rows else after,
             exhausted=len(rows) < size,
         )
     finally:
@@ -113,20 +125,30 @@ def _release(ids: Sequence[int]) -> None:
         fetch("SELECT count(pg_advisory_unlock(%s + id)) FROM unnest(%s::bigint[]) AS id", [_SPACE, list(ids)])
 
 
-def give_up(convergence: Convergence, prospect_id: int) -> Outcome:
+def give_up(convergence: Convergence, prospect_id: int, error: Exception) -> Outcome:
     """Leave one prospect that breaks the runtime with an explicit verdict and the trace id to look it up by."""
-    words = f"The runtime failed on this prospect. Trace {convergence.trace_id}."
+    kind, words = Diagnostic.Kind.FAILED, f"The runtime failed on this prospect. Trace {convergence.trace_id}."
+    if isinstance(error, InvariantBroken):
+        kind, words = Diagnostic.Kind.INVARIANT, " ".join(error.broken[prospect_id])[:500]
     with transaction.atomic():
         fetch(
-            "UPDATE prospects_prospect SET verdict = 'stalled', verdict_reason = %s, converged_no = facts_no,"
-            " converged_version_id = %s WHERE id = %s RETURNING id",
-            [words, convergence.version_id, prospect_id],
+            "UPDATE prospects_prospect SET verdict = 'stalled', verdict_reason = %s, verdict_missing = %s,"
+            " converged_no = facts_no, converged_version_id = %s, due_again_at = NULL,"
+            " refreshed_at = CASE WHEN %s THEN %s ELSE refreshed_at END WHERE id = %s RETURNING id",
+            [
+                words,
+                json.dumps(["Have somebody look at the diagnostic."]),
+                convergence.version_id,
+                convergence.depth == Depth.EXTENDED,
+                convergence.clock,
+                prospect_id,
+            ],
         )
         Diagnostic.objects.create(
-            client_id=convergence.client_id, prospect_id=prospect_id, agent="runtime", kind=Diagnostic.Kind.FAILED,
+            client_id=convergence.client_id, prospect_id=prospect_id, agent="runtime", kind=kind,
             message=words, at=timezone.now(), trace_id=convergence.trace_id,
         )  # fmt: skip
     outcome = Outcome(prospects=1)
     outcome.verdicts["stalled"] = 1
-    outcome.refusals["failed"] = 1
+    outcome.refusals[kind.value] = 1
     return outcome

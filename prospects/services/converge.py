@@ -24,6 +24,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
+from playbooks.services import stops
 from prospects.models import AgentRun, Convergence, Diagnostic
 from prospects.runtime_store import NoActiveVersion, open_scope
 from prospects.services import claims, funnel_cells
@@ -38,7 +39,7 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 PARALLEL = 4  # nudges sent at once; more only wait in the queue
 SILENT_AFTER = timedelta(seconds=20)  # a needless nudge finds everything held and ends
-_OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
+OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
 
 
 class Stopped(Refusal):
@@ -167,14 +168,14 @@ def open_convergence(
     version = playbook.active_version
     if version is None or playbook.client_id != client.pk:
         raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
-    stop = stop_in_force(client.pk, playbook.pk)
-    if stop is not None:
-        raise Stopped(f"{stop.get_level_display()} is stopped: {stop.reason}")
+    brake = stops.in_force(client.pk, playbook.pk).everything
+    if brake is not None:
+        raise Stopped(f"{Stop.Level(brake.level).label} is stopped: {brake.reason}")
     with transaction.atomic():
         # One opener at a time per playbook, so that two clicks make one convergence.
         Playbook.objects.select_for_update(no_key=True).get(pk=playbook.pk)
         same = Convergence.objects.filter(
-            client=client, playbook=playbook, version=version, depth=depth, limit=limit, seed=seed, status__in=_OPEN
+            client=client, playbook=playbook, version=version, depth=depth, limit=limit, seed=seed, status__in=OPEN
         ).order_by("pk")
         if clock is not None:
             same = same.filter(clock=clock)
@@ -194,7 +195,7 @@ def _create(
     seed: int,
     clock: datetime,
 ) -> Convergence:
-    up_to, total = claims.extent(playbook.pk, version.pk, depth, limit)
+    up_to, total = claims.extent(playbook.pk, version.pk, depth, limit, clock)
     convergence = Convergence.objects.create(
         client=client, playbook=playbook, version=version, depth=depth, seed=seed, clock=clock, limit=limit,
         up_to_id=up_to, total=total, created_by=actor, heartbeat_at=timezone.now(),
@@ -206,24 +207,13 @@ def _create(
     return convergence
 
 
-def stop_in_force(client_id: int, playbook_id: int) -> Stop | None:
-    """The stop that keeps agents from working for this playbook, if any."""
-    levels = Stop.Level
-    for stop in Stop.objects.in_force().for_client(client_id).order_by("pk"):
-        if stop.level in (levels.EVERYTHING, levels.CLIENT):
-            return stop
-        if stop.level == levels.PLAYBOOK and stop.target_id == playbook_id:
-            return stop
-    return None
-
-
 def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, batch_size: int = BATCH) -> int | None:
     """Take one batch of due prospects beyond ``after`` that nobody else holds, and converge it.
 
     Returns where the next batch begins, or None when nothing is left for this worker.
     """
     convergence = Convergence.objects.select_related("client", "playbook__client", "version").get(pk=convergence_id)
-    if convergence.status not in _OPEN or not _may_go_on(convergence):
+    if convergence.status not in OPEN or not _may_go_on(convergence):
         return None
     scope = open_scope(
         convergence.client, convergence.playbook, now=convergence.clock, depth=Depth(convergence.depth),
@@ -234,7 +224,7 @@ def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, bat
         if not claim.ids:
             if claim.exhausted and not claims.remaining(convergence):
                 _finish(convergence)
-            return None if claim.exhausted else claim.last_id
+            return None if claim.exhausted else claim.last
         host, ports = registered()
         engine = Engine(scope, host, ports, registry.discover(config.name for config in apps.get_app_configs()))
         batch = _isolated(engine, convergence, claim.ids)
@@ -244,7 +234,7 @@ def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, bat
     if claim.exhausted and not claims.remaining(convergence):
         _finish(convergence)
         return None
-    return claim.last_id
+    return claim.last
 
 
 def _with_playbook(convergence: Convergence) -> PlaybookVersion:
@@ -254,15 +244,14 @@ def _with_playbook(convergence: Convergence) -> PlaybookVersion:
 
 
 def _may_go_on(convergence: Convergence) -> bool:
-    """Close the convergence when a person cancelled it or stopped the work."""
+    """Whether nobody has stopped it. A pause leaves it open: the sweep asks again; a cancel closes it."""
     if convergence.cancel_requested:
-        _close(convergence, Convergence.Status.CANCELLED, "Cancelled by a person.")
+        close(convergence, Convergence.Status.CANCELLED, "Cancelled by a person.")
         return False
-    stop = stop_in_force(convergence.client_id, convergence.playbook_id)
-    if stop is not None:
-        _close(convergence, Convergence.Status.CANCELLED, f"Stopped: {stop.reason}")
-        return False
-    return True
+    brake = stops.in_force(convergence.client_id, convergence.playbook_id).everything
+    if brake is not None and brake.cancels:
+        close(convergence, Convergence.Status.CANCELLED, f"Stopped: {brake.reason}")
+    return brake is None
 
 
 def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> Outcome:
@@ -274,10 +263,8 @@ def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> O
     except Exception as error:
         if len(ids) == 1:
             log.exception("prospect_failed", prospect=ids[0], trace_id=convergence.trace_id)
-        else:
-            log.warning("batch_failed", error=type(error).__name__, prospects=len(ids), trace_id=convergence.trace_id)
-    if len(ids) == 1:
-        return claims.give_up(convergence, ids[0])
+            return claims.give_up(convergence, ids[0], error)
+        log.warning("batch_failed", error=type(error).__name__, prospects=len(ids), trace_id=convergence.trace_id)
     outcome = Outcome()
     middle = len(ids) // 2
     for half in (ids[:middle], ids[middle:]):
@@ -299,13 +286,13 @@ def _count(convergence: Convergence, batch: Outcome) -> None:
 
 
 def _finish(convergence: Convergence) -> None:
-    _close(convergence, Convergence.Status.DONE, "")
+    close(convergence, Convergence.Status.DONE, "")
 
 
-def _close(convergence: Convergence, status: str, words: str) -> None:
-    """End it once, whoever comes first."""
+def close(convergence: Convergence, status: str, words: str) -> bool:
+    """End it once, whoever comes first; whether it was this call."""
     with transaction.atomic():
-        closed = Convergence.objects.filter(pk=convergence.pk, status__in=_OPEN).update(
+        closed = Convergence.objects.filter(pk=convergence.pk, status__in=OPEN).update(
             status=status, error=words, finished_at=timezone.now()
         )
         if closed:
@@ -314,13 +301,14 @@ def _close(convergence: Convergence, status: str, words: str) -> None:
                 trace_id=convergence.trace_id, detail={"status": status},
             )  # fmt: skip
             funnel_cells.nudge_funnel()
+    return bool(closed)
 
 
 def cancel(convergence_id: int, *, client: Client, actor: User | None) -> Convergence:
     """Ask the workers to stop after their present batch. A finished convergence stays as it is."""
     with transaction.atomic():
         convergence = Convergence.objects.for_client(client).select_for_update(no_key=True).get(pk=convergence_id)
-        if convergence.status in _OPEN and not convergence.cancel_requested:
+        if convergence.status in OPEN and not convergence.cancel_requested:
             convergence.cancel_requested = True
             convergence.save(update_fields=["cancel_requested"])
             log.info("convergence_cancel_requested", convergence=convergence.pk, actor=actor.pk if actor else None)
@@ -334,7 +322,7 @@ def progress(convergence: Convergence) -> Progress:
     seconds = max((end - convergence.created_at).total_seconds(), 0.001)
     rate = convergence.done / seconds
     left = max(convergence.total - convergence.done, 0)
-    open_ = convergence.status in _OPEN
+    open_ = convergence.status in OPEN
     return Progress(
         status=convergence.status,
         done=convergence.done,
@@ -358,7 +346,7 @@ def sweep(*, at: datetime) -> int:
     """Nudge open convergences that nobody has worked on for a while; how many."""
     with transaction.atomic():
         silent = list(
-            Convergence.objects.filter(status__in=_OPEN, heartbeat_at__lt=at - SILENT_AFTER)
+            Convergence.objects.filter(status__in=OPEN, heartbeat_at__lt=at - SILENT_AFTER)
             .select_for_update(skip_locked=True)
             .order_by("pk")[:20]
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from salesops.runtime.toolbox import Document
 from salesops.runtime.views import (
     CompanyView,
     ContactView,
@@ -28,7 +30,8 @@ class Context:
     """Owned by the engine and the ports; agents only ever see :meth:`view`.
 
     ``marks[key][producer]`` is the newest fact number that producer put under a key ("" for facts from outside).
-    ``runs[(agent, version)]`` is the watermark of that agent's last finished run here.
+    ``runs[(agent, version)]`` is the watermark of that agent's last finished run here. ``away`` are agents kept from
+    acting here for now (a stop, a budget, a failure), with the time from which it is worth looking again, if any.
     """
 
     id: int
@@ -56,7 +59,10 @@ class Context:
     extras: dict[str, Any] = field(default_factory=dict)
     marks: dict[Key, dict[str, int]] = field(default_factory=dict)
     runs: dict[tuple[str, str], int] = field(default_factory=dict)
-    failed: set[str] = field(default_factory=set)
+    away: dict[str, datetime | None] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)  # of those away, the ones that broke
+    barred: set[str] = field(default_factory=set)  # of those away, the ones whose team may not read here
+    documents: Mapping[tuple[int, str], Document] = field(default_factory=dict)  # handed to the agent now heard
     new_evidence: bool = False
     prepared: bool = False  # what only outreach needs has been loaded
     notes: list[str] = field(default_factory=list)

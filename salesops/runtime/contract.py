@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from salesops.runtime.proposals import Proposal
+from salesops.runtime.toolbox import A, Document, Found, LanguageModel, Question, Reply, Sources, Usage
 from salesops.runtime.views import PlaybookView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
@@ -33,6 +34,9 @@ class Tools:
     seed: int
     playbook: PlaybookView
     _memory: dict[str, Any] = field(default_factory=dict, repr=False)
+    model: LanguageModel | None = field(default=None, repr=False)
+    sources: Sources | None = field(default=None, repr=False)
+    _handed: dict[int, dict[tuple[int, str], Document]] = field(default_factory=dict, repr=False)
 
     def rng(self, prospect: ProspectView) -> random.Random:
         """The generator for this agent and prospect: the same seed gives the same numbers in every run."""
@@ -45,6 +49,37 @@ class Tools:
             self._memory[name] = build()
         made: T = self._memory[name]
         return made
+
+    def ask(self, questions: Sequence[Question[A]]) -> list[Reply[A]]:
+        """Replies of this agent's language model, in order; every one a problem when there is none."""
+        if self.model is None:
+            return [Reply(None, "No language model is configured.") for _ in questions]
+        return self.model.ask(questions)
+
+    def look_up(self, batch: Batch, kinds: frozenset[str]) -> Mapping[int, Found]:
+        """What outside sources know about each prospect. A signal may cite any document handed over here."""
+        if self.sources is None:
+            return {}
+        found = self.sources.look_up(batch, kinds)
+        for prospect_id, one in found.items():
+            self._handed.setdefault(prospect_id, {}).update(((d.id, d.ref), d) for d in one.documents)
+        return found
+
+    def handed(self, prospect_id: int) -> Mapping[tuple[int, str], Document]:
+        """The documents this agent was handed about a prospect, by the stored answer's id and their place in the world."""
+        return self._handed.get(prospect_id, {})
+
+    def usage(self) -> dict[int, Usage]:
+        """What the tools cost by prospect since the last call."""
+        total: dict[int, Usage] = {}
+        for tool in (self.model, self.sources):
+            for prospect_id, used in tool.usage().items() if tool is not None else ():
+                total.setdefault(prospect_id, Usage()).add(used)
+        return total
+
+    def put_away(self) -> None:
+        """Forget the documents of the batch just done."""
+        self._handed.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +95,7 @@ class Agent:
     """What an agent declares about itself; every module in ``<app>/agents/`` defines one as ``AGENT``.
 
     ``order`` sorts agents of one phase. ``unit_cost`` is per prospect, drawn from ``bucket``; none for free work.
+    ``refresh_days`` makes an extended convergence run it again on facts it has seen, once in so many days.
     """
 
     name: str
@@ -72,6 +108,7 @@ class Agent:
     bucket: str = ""
     unit_cost: Decimal = Decimal(0)
     depths: frozenset[Depth] = frozenset(Depth)
+    refresh_days: int = 0
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

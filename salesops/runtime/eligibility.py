@@ -10,9 +10,12 @@ from salesops.runtime.words import (
     LIFECYCLE_STAGES,
     OUTREACH_PHASES,
     OUTREACH_STAGES,
+    READ_RESOURCES,
     RESEARCH_STAGES,
+    Depth,
     ImplementationKind,
     Key,
+    Resource,
     Team,
 )
 
@@ -43,6 +46,8 @@ def stages_for(agent: Agent) -> frozenset[str]:
 def implementation_of(agent: Agent, scope: Scope) -> ImplementationKind:
     """The implementation this playbook assigns; ``rules`` where the assigned one does not exist here, else ``off``."""
     wanted = scope.assignments.get(agent.name, ImplementationKind.RULES)
+    if wanted is ImplementationKind.LLM and (scope.toolbox is None or scope.toolbox.model(agent.name) is None):
+        wanted = ImplementationKind.RULES
     if wanted is ImplementationKind.OFF or wanted in agent.implementations:
         return wanted
     if wanted is ImplementationKind.HUMAN or ImplementationKind.RULES not in agent.implementations:
@@ -50,22 +55,27 @@ def implementation_of(agent: Agent, scope: Scope) -> ImplementationKind:
     return ImplementationKind.RULES
 
 
-def run_version(agent: Agent, kind: ImplementationKind) -> str:
+def run_version(agent: Agent, kind: ImplementationKind, scope: Scope) -> str:
     """What, beside the playbook version, makes a second run on the same facts another run."""
-    return f"{kind}-{agent.implementations[kind].version}"
+    version = f"{kind}-{agent.implementations[kind].version}"
+    if agent.refresh_days and scope.depth is Depth.EXTENDED:
+        version += f"@{scope.now.toordinal() // agent.refresh_days}"
+    return version
 
 
 def may_run(agent: Agent, scope: Scope) -> bool:
     """Whether this agent takes part in this convergence at all."""
-    return (
-        scope.depth in agent.depths
-        and agent.name not in scope.stopped_agents
-        and implementation_of(agent, scope) is not ImplementationKind.OFF
-    )
+    return scope.depth in agent.depths and implementation_of(agent, scope) is not ImplementationKind.OFF
+
+
+def unreadable(agent: Agent, scope: Scope) -> Resource | None:
+    """A resource this agent reads and its team may not, if any."""
+    wanted = (READ_RESOURCES[key] for key in sorted(agent.reads) if key in READ_RESOURCES)
+    return next((resource for resource in wanted if (agent.team, resource) in scope.unreadable), None)
 
 
 def eligible(agent: Agent, context: Context, version: str) -> bool:
     """Whether this agent, already known to take part, has something to do for this prospect."""
-    if context.stage not in stages_for(agent) or agent.name in context.failed:
+    if context.stage not in stages_for(agent) or agent.name in context.away:
         return False
     return watermark(agent, context) > context.runs.get((agent.name, version), 0)

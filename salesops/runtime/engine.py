@@ -7,10 +7,12 @@ running, and the runs' keys make the next attempt go on exactly there.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -18,12 +20,13 @@ import structlog
 from salesops.runtime import digest
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Agent, Answers, Tools
-from salesops.runtime.eligibility import eligible, implementation_of, may_run, run_version, watermark
-from salesops.runtime.ports import Finding, Host, Ledger, Port, Run, Scope
+from salesops.runtime.eligibility import eligible, implementation_of, may_run, run_version, unreadable, watermark
+from salesops.runtime.invariants import InvariantBroken, semantic
+from salesops.runtime.ports import Finding, Halt, Host, Ledger, Port, Run, Scope
 from salesops.runtime.proposals import NoteProposal, Proposal
 from salesops.runtime.registry import Registry
 from salesops.runtime.validation import Objection, check, parse
-from salesops.runtime.words import OUTREACH_PHASES, ImplementationKind, Refused
+from salesops.runtime.words import OUTREACH_PHASES, ImplementationKind, Refused, Resource
 
 log = structlog.get_logger(__name__)
 
@@ -76,9 +79,14 @@ class Engine:
         self.players = [self._player(agent) for agent in agents if may_run(agent, scope)]
 
     def _player(self, agent: Agent) -> _Player:
-        kind = implementation_of(agent, self.scope)
-        tools = Tools(agent.name, self.scope.now, self.scope.seed, self.scope.playbook, self.scope.memory)
-        return _Player(agent, kind, run_version(agent, kind), tools)
+        scope = self.scope
+        kind = implementation_of(agent, scope)
+        model = sources = None
+        if scope.toolbox is not None:
+            model = scope.toolbox.model(agent.name) if kind is ImplementationKind.LLM else None
+            sources = scope.toolbox.sources(agent.name)
+        tools = Tools(agent.name, scope.now, scope.seed, scope.playbook, scope.memory, model, sources)
+        return _Player(agent, kind, run_version(agent, kind, scope), tools)
 
     def run(self, ids: Sequence[int]) -> Outcome:
         """Converge these prospects, which the caller holds. Raises what the database raises, with nothing half done."""
@@ -98,6 +106,7 @@ class _BatchRun:
         self.runs: list[Run] = []
         self.findings: list[Finding] = []
         self.claims: dict[tuple[int, tuple[str, ...]], Agent] = {}
+        self.halted: set[int] = set()
 
     def _load(self, ids: Sequence[int]) -> dict[int, Context]:
         contexts = self.engine.host.contexts(self.scope, ids)
@@ -119,7 +128,7 @@ class _BatchRun:
         """Every agent that has something to do, in order. Later agents see what earlier ones just found."""
         self.claims.clear()
         for player in self.engine.players:
-            due = [c for c in active.values() if eligible(player.agent, c, player.version)]
+            due = self._admitted(player, [c for c in active.values() if self._eligible(player, c)])
             if not due:
                 continue
             if player.agent.phase in OUTREACH_PHASES:
@@ -128,8 +137,58 @@ class _BatchRun:
             answers = self._execute(player, due, runs)
             for context, run in zip(due, runs, strict=True):
                 context.runs[(player.agent.name, player.version)] = run.watermark
+                context.documents = player.tools.handed(context.id)
                 self._take(player.agent, context, run, answers.get(context.id, ()))
+                context.documents = {}
+            player.tools.put_away()
             self.runs.extend(runs)
+
+    def _eligible(self, player: _Player, context: Context) -> bool:
+        return context.id not in self.halted and eligible(player.agent, context, player.version)
+
+    def _admitted(self, player: _Player, due: list[Context]) -> list[Context]:
+        """Those of ``due`` that permissions, stops and budgets let this agent work on now."""
+        if not due:
+            return due
+        agent = player.agent
+        barred = unreadable(agent, self.scope)
+        if barred is not None:
+            for context in due:
+                context.barred.add(agent.name)
+            words = f"Team {agent.team} may not read {barred} for this client."
+            return self._keep_away(agent, due, None, Objection(Refused.PERMISSION, words, {"resource": barred}))
+        halt = self.engine.host.halted(self.scope)
+        if agent.name in halt.agents:
+            return self._keep_away(agent, due, halt.agents[agent.name], None)
+        due = self._not_halted(halt, due)
+        return self._within_budget(agent, due) if agent.bucket and agent.unit_cost and due else due
+
+    def _not_halted(self, halt: Halt, due: list[Context]) -> list[Context]:
+        """A stop came while the batch was running: what is done so far is kept, and these stay due."""
+        if halt.everything:
+            self.halted.update(self.contexts)
+            return []
+        self.halted.update(c.id for c in due if c.id in halt.prospects)
+        return [c for c in due if c.id not in self.halted]
+
+    def _within_budget(self, agent: Agent, due: list[Context]) -> list[Context]:
+        grant = self.engine.host.reserve(self.scope, agent.bucket, agent.unit_cost, len(due))
+        late = due[grant.count :]
+        words = f"The {agent.bucket} budget is used up; {agent.name} goes on when it opens again."
+        self._keep_away(agent, late, grant.again_at, Objection(Refused.BUDGET, words, {"bucket": agent.bucket}))
+        for context in late:
+            context.notes.append(words)
+        return due[: grant.count]
+
+    def _keep_away(
+        self, agent: Agent, contexts: Iterable[Context], again_at: datetime | None, objection: Objection | None
+    ) -> list[Context]:
+        """Nobody of ``contexts`` sees this agent again in this convergence."""
+        for context in contexts:
+            context.away[agent.name] = again_at
+            if objection is not None:
+                self._note(agent, context.id, None, objection)
+        return []
 
     def _prepare(self, due: Sequence[Context]) -> None:
         """Load what only outreach needs, for those of ``due`` that get that far for the first time."""
@@ -156,6 +215,8 @@ class _BatchRun:
     def _execute(self, player: _Player, due: Sequence[Context], runs: Sequence[Run]) -> Answers:
         """The batch's answers. An implementation that breaks fails its own runs and nobody else's."""
         views = [context.view() for context in due]
+        if (player.agent.team, Resource.CONTACT) in self.scope.unreadable:
+            views = [dataclasses.replace(view, contact=None) for view in views]
         started = time.perf_counter_ns()
         try:
             answers = player.agent.implementations[player.kind].run(views, player.tools)
@@ -164,12 +225,17 @@ class _BatchRun:
             for context, run in zip(due, runs, strict=True):
                 run.status = "failed"
                 context.failed.add(player.agent.name)
+                context.away[player.agent.name] = None
                 words = f"{player.agent.name} broke ({type(error).__name__}). Trace {self.scope.trace_id}."
                 self._find(player.agent, run, Objection(Refused.FAILED, words))
             answers = {}
         each = (time.perf_counter_ns() - started) // 1000 // max(len(due), 1)
+        usage = player.tools.usage()
         for run in runs:
             run.duration_us = each
+            used = usage.get(run.prospect_id)
+            if used is not None:
+                run.tokens, run.cost, run.answers = used.tokens, used.cost, used.answers
         return answers
 
     def _take(self, agent: Agent, context: Context, run: Run, raw: Sequence[Proposal | Mapping[str, Any]]) -> None:
@@ -219,11 +285,12 @@ class _BatchRun:
         self._find(agent, run, objection)
 
     def _find(self, agent: Agent, run: Run, objection: Objection) -> None:
+        self._note(agent, run.prospect_id, run.id, objection)
+
+    def _note(self, agent: Agent, prospect_id: int, run_id: int | None, objection: Objection) -> None:
         self.outcome.refusals[objection.kind] += 1
         self.findings.append(
-            Finding(
-                run.prospect_id, run.id, agent.name, agent.team, objection.kind, objection.message, objection.detail
-            )
+            Finding(prospect_id, run_id, agent.name, agent.team, objection.kind, objection.message, objection.detail)
         )
 
     def _close(self, active: Mapping[int, Context], *, last: bool) -> dict[int, Context]:
@@ -237,13 +304,13 @@ class _BatchRun:
             current = {i: c for i, c in active.items() if i not in stale}
             self._write(current)
             host.settle(self.scope, current, self.numbers)
+            self._hold_true(current)
             again = {i: c for i, c in current.items() if self._has_more(c)}
             if last:
                 self._stop_there(again.values())
                 again = {}
-            self.outcome.verdicts.update(
-                host.conclude(self.scope, {i: c for i, c in current.items() if i not in again})
-            )
+            rested = {i: c for i, c in current.items() if i not in again and i not in self.halted}
+            self.outcome.verdicts.update(host.conclude(self.scope, rested))
             host.save(self.scope, current)
         self._forget()
         for context in current.values():
@@ -254,7 +321,13 @@ class _BatchRun:
 
     def _has_more(self, context: Context) -> bool:
         """Whether any agent would find something new here."""
-        return any(eligible(p.agent, context, p.version) for p in self.engine.players)
+        return any(self._eligible(player, context) for player in self.engine.players)
+
+    def _hold_true(self, contexts: Mapping[int, Context]) -> None:
+        """Raises ``InvariantBroken``, which takes the whole cycle back, when facts contradict each other."""
+        broken = {i: words for i, c in contexts.items() if (words := semantic(self.scope.playbook, c))}
+        if broken:
+            raise InvariantBroken(broken)
 
     def _stop_there(self, contexts: Iterable[Context]) -> None:
         """The cycle limit ends it: whoever is still changing is told so, and concluded as they stand."""

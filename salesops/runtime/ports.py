@@ -6,10 +6,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from salesops.runtime.context import Context
 from salesops.runtime.proposals import Proposal
+from salesops.runtime.toolbox import Toolbox
 from salesops.runtime.views import PlaybookView
 from salesops.runtime.words import Depth, ImplementationKind, Refused, Resource, Team
 
@@ -27,9 +29,27 @@ class Scope:
     convergence_id: int | None = None
     cycle_limit: int = 8
     permissions: frozenset[tuple[Team, Resource]] = frozenset()
+    unreadable: frozenset[tuple[Team, Resource]] = frozenset()
     assignments: Mapping[str, ImplementationKind] = field(default_factory=dict)
-    stopped_agents: frozenset[str] = frozenset()
+    toolbox: Toolbox | None = field(default=None, repr=False)
     memory: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """What people have stopped: until when by agent and by prospect (None: until somebody lifts it)."""
+
+    everything: bool = False
+    agents: Mapping[str, datetime | None] = field(default_factory=dict)
+    prospects: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How many acts a budget still allows, and when its next period begins."""
+
+    count: int
+    again_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +70,9 @@ class Run:
     proposed: int = 0
     promoted: int = 0
     refused: int = 0
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    answers: Sequence[int] = ()
     kinds: list[str] = field(default_factory=list)
 
 
@@ -119,6 +142,14 @@ class Host(Port, Protocol):
 
     def contexts(self, scope: Scope, ids: Sequence[int]) -> dict[int, Context]:
         """Empty contexts with the current projections and the runs already made under this version."""
+        ...
+
+    def halted(self, scope: Scope) -> Halt:
+        """What is stopped at this moment; asked before every agent's run."""
+        ...
+
+    def reserve(self, scope: Scope, bucket: str, unit: Decimal, wanted: int) -> Grant:
+        """Take up to ``wanted`` times ``unit`` from a budget, atomically and at once."""
         ...
 
     def atomic(self) -> AbstractContextManager[Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from salesops.runtime.words import Key, Refused, Resource
 
@@ -31,11 +31,14 @@ class Proposal(BaseModel):
 
 
 class SignalProposal(Proposal):
-    """A typed signal derived from another signal of the same prospect."""
+    """A typed signal: derived from another signal of the same prospect, or read in a document handed to the agent.
+
+    ``document`` is the id of the source's stored answer and ``source_ref`` the place of the document within it.
+    """
 
     writes: ClassVar[Key] = Key.SIGNALS
     resource: ClassVar[Resource] = Resource.ACTIVITY
-    identities: ClassVar[frozenset[str]] = frozenset({"derived_from"})
+    identities: ClassVar[frozenset[str]] = frozenset({"derived_from", "document"})
 
     type: Literal["signal"] = "signal"
     kind: Annotated[str, Field(min_length=1, max_length=60)]
@@ -43,13 +46,22 @@ class SignalProposal(Proposal):
     value: Annotated[float, Field(allow_inf_nan=False)] | None = None
     text: Annotated[str, Field(max_length=2000)] = ""
     data: dict[str, Any] = Field(default_factory=dict)
-    derived_from: int
+    derived_from: int | None = None
+    document: int | None = None
+    source_ref: Annotated[str, Field(max_length=300)] = ""
     attribute: Annotated[str, Field(max_length=60)] = ""
     confidence: Share = 0.9
     quote: str = ""
 
+    @model_validator(mode="after")
+    def _one_origin(self) -> SignalProposal:
+        if (self.derived_from is None) == (self.document is None):
+            raise ValueError("cite either a signal or a document")
+        return self
+
     def contest(self) -> tuple[str, ...] | None:
-        return ("signal", self.kind, self.attribute, str(self.derived_from), self.observed_at.isoformat())
+        origin = f"s{self.derived_from}" if self.document is None else f"d{self.document}.{self.source_ref}"
+        return ("signal", self.kind, self.attribute, origin, self.observed_at.isoformat())
 
 
 class EvidenceProposal(Proposal):

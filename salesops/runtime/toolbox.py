@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from salesops.runtime.views import ProspectView
+from salesops.runtime.views import ProspectView, quotable
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -45,6 +46,12 @@ class Usage:
     cost: Decimal = Decimal(0)
     answers: list[int] = field(default_factory=list)
 
+    def add(self, other: Usage) -> None:
+        """Take another tool's usage in."""
+        self.tokens += other.tokens
+        self.cost += other.cost
+        self.answers.extend(other.answers)
+
 
 class LanguageModel(Protocol):
     """One agent's model, as its playbook sets it."""
@@ -58,9 +65,12 @@ class LanguageModel(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
-    """Something a source said about one prospect, stored before anybody reads it; ``id`` is that stored answer's."""
+    """Something a source said about one prospect, stored before anybody reads it.
+
+    ``id`` is the stored answer's, which may hold several documents; ``ref`` is the place in the world of this one.
+    """
 
     id: int
     source: str
@@ -72,9 +82,14 @@ class Document:
     data: Mapping[str, Any] = field(default_factory=dict)
     confidence: float = 0.9
 
+    @cached_property
+    def quotable(self) -> str:
+        """Every text a quote may be taken from, one to a line."""
+        return quotable(self.text, self.value, self.data)
+
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Found:
     """What a source found for one prospect, and what went wrong on the way, in words."""
 
     documents: Sequence[Document] = ()
@@ -84,7 +99,7 @@ class Finding:
 class Sources(Protocol):
     """The outside sources of one playbook, with its limits, costs, caches and brakes."""
 
-    def look_up(self, batch: Sequence[ProspectView], kinds: frozenset[str]) -> Mapping[int, Finding]:
+    def look_up(self, batch: Sequence[ProspectView], kinds: frozenset[str]) -> Mapping[int, Found]:
         """What the sources that deliver ``kinds`` know about each prospect, by prospect id."""
         ...
 

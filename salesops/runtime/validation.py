@@ -27,6 +27,7 @@ from salesops.runtime.proposals import (
     SignalProposal,
     VerdictProposal,
 )
+from salesops.runtime.toolbox import Document
 from salesops.runtime.views import MessageView, SignalView
 from salesops.runtime.words import OUTREACH_STAGES, Refused, Team
 
@@ -96,16 +97,22 @@ def _permission(agent: Agent, scope: Scope, context: Context, proposal: Proposal
     return None
 
 
-def _quoted(quote: str, signals: Iterable[SignalView]) -> bool:
-    return any(quote in signal.quotable for signal in signals)
+def _quoted(quote: str, origins: Iterable[SignalView | Document]) -> bool:
+    return any(quote in origin.quotable for origin in origins)
 
 
 def _signal(scope: Scope, context: Context, proposal: SignalProposal) -> Objection | None:
-    origin = next((s for s in context.signals if s.id == proposal.derived_from), None)
+    origin: SignalView | Document | None
+    if proposal.document is not None:
+        origin = context.documents.get((proposal.document, proposal.source_ref))
+        cited: dict[str, Any] = {"document": proposal.document, "ref": proposal.source_ref}
+    else:
+        origin = next((s for s in context.signals if s.id == proposal.derived_from), None)
+        cited = {"signal": proposal.derived_from}
     if origin is None:
-        return Objection(
-            Refused.PROVENANCE, "Derived from a signal that is not this prospect's.", {"signal": proposal.derived_from}
-        )
+        return Objection(Refused.PROVENANCE, "Cites something that was not seen about this prospect.", cited)
+    if isinstance(origin, Document) and proposal.text and proposal.text not in origin.quotable:
+        return Objection(Refused.PROVENANCE, "The words do not stand in the document they are taken from.", cited)
     if proposal.quote and not _quoted(proposal.quote, [origin]):
         return Objection(
             Refused.PROVENANCE, "The quote does not stand in the signal it cites.", {"quote": proposal.quote[:200]}

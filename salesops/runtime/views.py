@@ -29,11 +29,16 @@ class SignalView:
     @cached_property
     def quotable(self) -> str:
         """Every text a quote may be taken from, one to a line: the signal's words and the values it carries."""
-        lines = [self.text] if self.text else []
-        if self.value is not None:
-            lines.append(f"{self.value:g}")
-        _collect(self.data, lines)
-        return "\n".join(lines)
+        return quotable(self.text, self.value, self.data)
+
+
+def quotable(text: str, value: float | None, data: Mapping[str, Any]) -> str:
+    """An observation's words and the values it carries, one to a line."""
+    lines = [text] if text else []
+    if value is not None:
+        lines.append(f"{value:g}")
+    _collect(data, lines)
+    return "\n".join(lines)
 
 
 def _collect(value: Any, lines: list[str]) -> None:

@@ -83,6 +83,10 @@ class Resource(StrEnum):
     CHURN_RISK = "churn_risk"
 
 
+# What a team must be allowed to read before an agent of it is shown what lies under a key.
+READ_RESOURCES = {Key.SIGNALS: Resource.ACTIVITY, Key.HYPOTHESES: Resource.ICP_EVIDENCE}
+
+
 class Refused(StrEnum):
     """Why a proposal did not become a fact, or a prospect did not get on: the kinds of a Diagnostic."""
 
@@ -98,3 +102,6 @@ class Refused(StrEnum):
     STALLED = "stalled"
     STOPPED = "stopped"
     FAILED = "failed"
+    SOURCE = "source"
+    MODEL = "model"
+    INVARIANT = "invariant"

@@ -13,7 +13,7 @@ from typing import Any
 
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.ports import Finding, Run, Scope
+from salesops.runtime.ports import Finding, Grant, Halt, Run, Scope
 from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
 from salesops.runtime.views import (
     ClientView,
@@ -158,6 +158,9 @@ class MemoryHost:
         self.findings: list[Finding] = []
         self.interfere: Callable[[], None] | None = None
         self.moves: Callable[[Context], str | None] = lambda context: None
+        self.contact: ContactView | None = None
+        self.halt: Callable[[], Halt] = Halt
+        self.left = 10**9  # acts any budget still allows
         self._held: list[tuple[int, Any]] = []
         self._numbers = Counting(100)
 
@@ -172,7 +175,7 @@ class MemoryHost:
         made = {}
         for number in ids:
             row = self.stored[number]
-            made[number] = context(number, stage=row.stage, facts_no=row.facts_no)
+            made[number] = context(number, stage=row.stage, facts_no=row.facts_no, contact=self.contact)
             for run in self.runs:
                 if run.prospect_id == number and run.status == "ok":
                     made[number].runs[(run.agent, run.version)] = run.watermark
@@ -217,6 +220,14 @@ class MemoryHost:
                 kept = self.stored[number]
                 (kept.signals if isinstance(row, SignalView) else kept.evidence).append(row)
         self._held.clear()
+
+    def halted(self, scope: Scope) -> Halt:
+        return self.halt()
+
+    def reserve(self, scope: Scope, bucket: str, unit: Decimal, wanted: int) -> Grant:
+        granted = min(wanted, self.left)
+        self.left -= granted
+        return Grant(granted, NOW if granted < wanted else None)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.engine import Engine, Outcome
+from salesops.runtime.invariants import InvariantBroken
+from salesops.runtime.ports import Halt
 from salesops.runtime.proposals import NoteProposal, SignalProposal
 from salesops.runtime.registry import Registry
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Refused, Resource, Team
-from tests.runtime.memory import ALL, SEEN, MemoryHost, agent, evidence, scope, signal
+from tests.runtime.memory import ALL, SEEN, MemoryHost, agent, contact, evidence, scope, signal
 
 
 def run(host: MemoryHost, *agents: Agent, **fields: Any) -> Outcome:
@@ -102,8 +105,69 @@ def test_an_agent_switched_off_does_not_run() -> None:
 
 def test_an_agent_under_a_stop_does_not_run() -> None:
     host = MemoryHost([signal(1)])
-    run(host, agent("judge", judge), stopped_agents=frozenset({"judge"}))
+    host.halt = lambda: Halt(agents={"judge": None})
+    run(host, agent("judge", judge))
     assert host.runs == []
+    assert host.stored[1].verdict  # everybody else's work is concluded
+
+
+def test_a_stop_that_comes_in_mid_run_keeps_what_is_done_and_leaves_the_rest_due() -> None:
+    host = MemoryHost([signal(1)], [signal(2)])
+    stops = iter([Halt(), Halt(everything=True)])
+    host.halt = lambda: next(stops, Halt(everything=True))
+    run(host, agent("judge", judge), agent("second", judge, order=2))
+    assert [r.agent for r in host.runs] == ["judge", "judge"]
+    assert len(host.stored[1].evidence) == 1
+    assert host.stored[1].verdict == ""
+
+
+def test_a_stop_on_one_prospect_leaves_the_others_alone() -> None:
+    host = MemoryHost([signal(1)], [signal(2)])
+    host.halt = lambda: Halt(prospects=frozenset({1}))
+    run(host, agent("judge", judge))
+    assert [r.prospect_id for r in host.runs] == [2]
+    assert [host.stored[n].verdict for n in (1, 2)] == ["", "qualified"]
+
+
+def test_no_more_prospects_are_worked_on_than_the_budget_allows() -> None:
+    host = MemoryHost([signal(1)], [signal(2)], [signal(3)])
+    host.left = 2
+    run(host, agent("judge", judge, bucket="money", unit_cost=Decimal(1)))
+    assert [r.prospect_id for r in host.runs] == [1, 2]
+    assert [(f.prospect_id, f.kind) for f in host.findings] == [(3, Refused.BUDGET)]
+
+
+def test_an_agent_whose_team_may_not_read_what_it_reads_is_shown_nothing() -> None:
+    host = MemoryHost([signal(1)])
+    run(host, agent("judge", judge), unreadable=frozenset({(Team.QUALIFICATION, Resource.ACTIVITY)}))
+    assert host.runs == []
+    assert [f.kind for f in host.findings] == [Refused.PERMISSION]
+
+
+def test_an_agent_whose_team_may_not_read_contacts_sees_nobody() -> None:
+    host = MemoryHost([signal(1)])
+    host.contact = contact()
+    seen: list[Any] = []
+
+    def look(batch: Any, tools: Any) -> Any:
+        seen.extend(view.contact for view in batch)
+        return {}
+
+    run(host, agent("look", look), unreadable=frozenset({(Team.QUALIFICATION, Resource.CONTACT)}))
+    assert seen == [None]
+
+
+def test_a_cycle_that_would_contradict_itself_is_not_written() -> None:
+    host = MemoryHost([signal(1)])
+
+    def spoil(context: Any) -> None:
+        context.evidence.clear()
+        context.composite = 80.0
+
+    host.moves = spoil  # type: ignore[assignment]
+    with pytest.raises(InvariantBroken, match="no evidence under it"):
+        run(host, agent("judge", judge))
+    assert host.stored[1].verdict == ""
 
 
 def test_a_missing_llm_implementation_falls_back_to_rules() -> None:
