@@ -5,10 +5,9 @@ Everything is read and written in sets, a constant number of statements a batch;
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +20,7 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion, Stop
 from playbooks.services import budgets
 from prospects import runtime_loading as loading
+from prospects.fact_ledger import FactLedger
 from prospects.models import Convergence, WorkLevel
 from prospects.runtime_loading import Place
 from prospects.services import scores, stages
@@ -30,10 +30,8 @@ from salesops.errors import Refusal
 from salesops.runtime.bulk import Blocks, copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.invariants import InvariantBroken, acceptance
-from salesops.runtime.ports import Finding, Grant, Halt, Ledger, Numbers, Run, Scope
+from salesops.runtime.ports import Finding, Grant, Halt, Numbers, Run, Scope
 from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
-from salesops.runtime.toolbox import Document
-from salesops.runtime.views import EvidenceView, SignalView
 from salesops.runtime.words import Depth, Refused
 
 SEQUENCES = {
@@ -52,21 +50,13 @@ _RUN_COLUMNS = (
     "duration_us", "tokens", "cost", "answers", "error", "at", "trace_id",
 )  # fmt: skip
 _FINDING_COLUMNS = ("client_id", "prospect_id", "run_id", "agent", "kind", "message", "detail", "at", "trace_id")
-_SIGNAL_COLUMNS = (
-    "id", "client_id", "prospect_id", "kind", "observed_at", "value", "text", "data", "source", "source_ref",
-    "dedup_key", "run_id", "fact_no", "created_at", "trace_id",
-)  # fmt: skip
-_EVIDENCE_COLUMNS = (
-    "id", "client_id", "prospect_id", "playbook_version_id", "scorecard", "layer", "category", "criterion", "value",
-    "confidence", "strong_negative", "rationale", "quote", "signal_ids", "fact_ref", "source", "observed_at", "run_id",
-    "fact_no", "created_at",
-)  # fmt: skip
 _SAVED = (
     ("stage", "varchar"), ("stage_seq", "integer"), ("stage_since", "timestamptz"), ("composite", "float8"),
     ("coverage", "float8"), ("provisional", "boolean"), ("route", "varchar"), ("tier", "varchar"),
     ("priority", "float8"), ("verdict", "varchar"), ("verdict_reason", "varchar"), ("verdict_missing", "jsonb"),
     ("next_action", "varchar"), ("due_again_at", "timestamptz"), ("failures", "smallint"),
-    ("refreshed_at", "timestamptz"), ("work_level", "smallint"), ("facts_no", "bigint"), ("converged_no", "bigint"), ("converged_version_id", "bigint"),
+    ("refreshed_at", "timestamptz"), ("work_level", "smallint"), ("facts_no", "bigint"), ("converged_no", "bigint"),
+    ("converged_version_id", "bigint"),
 )  # fmt: skip
 
 
@@ -112,121 +102,6 @@ def open_scope(
     )
 
 
-class FactLedger(Ledger):
-    """Signals and evidence promoted in one batch, until their cycle is written."""
-
-    def __init__(self, scope: Scope, numbers: Numbers) -> None:
-        self._scope = scope
-        self._numbers = numbers
-        self._signals: list[tuple[Any, ...]] = []
-        self._evidence: list[tuple[Any, ...]] = []
-
-    def promote(self, context: Context, run: Run, proposal: Proposal) -> bool:
-        if isinstance(proposal, SignalProposal):
-            return self._signal(context, run, proposal)
-        if isinstance(proposal, EvidenceProposal):
-            return self._judgement(context, run, proposal)
-        raise TypeError(f"prospects keep no {type(proposal).__name__}")
-
-    def _signal(self, context: Context, run: Run, proposal: SignalProposal) -> bool:
-        origin = _origin(context, proposal)
-        key = derived_key(run.agent, proposal, origin)
-        if any(s.dedup_key == key for s in context.signals):
-            return False
-        data = {**proposal.data, **_whence(proposal), "confidence": proposal.confidence}
-        signal = SignalView(
-            id=self._numbers.row("signal"), kind=proposal.kind, observed_at=proposal.observed_at, value=proposal.value,
-            text=proposal.text, data=data, source=origin.source, source_ref=_ref(proposal, origin), dedup_key=key,
-            fact_no=self._numbers.fact(), agent=run.agent,
-        )  # fmt: skip
-        context.add_signal(signal)
-        self._signals.append(
-            (
-                signal.id, self._scope.client_id, context.id, signal.kind, signal.observed_at, signal.value,
-                signal.text, json.dumps(data), signal.source, signal.source_ref, key, run.id, signal.fact_no,
-                self._scope.now, self._scope.trace_id,
-            )
-        )  # fmt: skip
-        return True
-
-    def _judgement(self, context: Context, run: Run, proposal: EvidenceProposal) -> bool:
-        current = context.evidence.get((proposal.scorecard, proposal.criterion))
-        if current is not None and not _says_more(current, proposal):
-            return False
-        evidence = EvidenceView(
-            id=self._numbers.row("evidence"), scorecard=proposal.scorecard, criterion=proposal.criterion,
-            layer=proposal.layer, category=proposal.category, value=proposal.value, confidence=proposal.confidence,
-            strong_negative=proposal.strong_negative, rationale=proposal.rationale, quote=proposal.quote,
-            signal_ids=proposal.signal_ids, fact_ref=proposal.fact_ref, source=proposal.source,
-            observed_at=proposal.observed_at, fact_no=self._numbers.fact(), agent=run.agent,
-        )  # fmt: skip
-        context.add_evidence(evidence)
-        context.new_evidence = True
-        self._evidence.append(
-            (
-                evidence.id, self._scope.client_id, context.id, self._scope.playbook.id, evidence.scorecard,
-                evidence.layer, evidence.category, evidence.criterion, evidence.value, evidence.confidence,
-                evidence.strong_negative, evidence.rationale, evidence.quote, list(evidence.signal_ids),
-                evidence.fact_ref, evidence.source, evidence.observed_at, run.id, evidence.fact_no, self._scope.now,
-            )
-        )  # fmt: skip
-        return True
-
-    def write(self, prospects: Collection[int]) -> None:
-        for table, columns, rows in (
-            ("prospects_signal", _SIGNAL_COLUMNS, self._signals),
-            ("prospects_evidence", _EVIDENCE_COLUMNS, self._evidence),
-        ):
-            kept = [row for row in rows if row[2] in prospects]
-            if kept:
-                copy_rows(table, columns, kept)
-            rows.clear()
-
-
-def _origin(context: Context, proposal: SignalProposal) -> SignalView | Document:
-    """What a valid signal proposal cites."""
-    if proposal.document is not None:
-        return context.documents[(proposal.document, proposal.source_ref)]
-    return next(s for s in context.signals if s.id == proposal.derived_from)
-
-
-def _whence(proposal: SignalProposal) -> dict[str, Any]:
-    if proposal.document is not None:
-        return {"document": proposal.document}
-    return {"derived_from": {"signal_id": proposal.derived_from, "attribute": proposal.attribute}}
-
-
-def _ref(proposal: SignalProposal, origin: SignalView | Document) -> str:
-    return proposal.source_ref or (origin.ref if isinstance(origin, Document) else origin.source_ref)
-
-
-def derived_key(agent: str, proposal: SignalProposal, origin: SignalView | Document) -> str:
-    """The name of an observation: the same finding in the same place has the same key in every database."""
-    if isinstance(origin, Document):
-        # The same words from the same place are one observation, however often they are fetched.
-        content = hashlib.sha256(
-            f"{proposal.text}\x1f{json.dumps(proposal.data, sort_keys=True, default=str)}".encode()
-        )
-        place = "\x1f".join((origin.source, _ref(proposal, origin), content.hexdigest()))
-        parts: tuple[str, ...] = (agent, proposal.kind, proposal.attribute, place)
-    else:
-        parts = (agent, proposal.kind, proposal.attribute, proposal.observed_at.isoformat(), origin.dedup_key)
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:40]
-
-
-def _says_more(current: EvidenceView, proposal: EvidenceProposal) -> bool:
-    """Whether a judgement would supersede the one in force and say something else."""
-    if proposal.observed_at < current.observed_at:
-        return False
-    return (
-        current.value, current.confidence, current.strong_negative, current.rationale, current.signal_ids,
-        current.fact_ref,
-    ) != (
-        proposal.value, proposal.confidence, proposal.strong_negative, proposal.rationale, proposal.signal_ids,
-        proposal.fact_ref,
-    )  # fmt: skip
-
-
 class ProspectHost:
     """See :class:`salesops.runtime.ports.Host`."""
 
@@ -257,10 +132,8 @@ class ProspectHost:
                 agents[stop.agent] = stop.until
             elif stop.level == levels.PROSPECT:
                 prospects.add(stop.target_id or 0)
-            elif stop.level in (levels.EVERYTHING, levels.CLIENT):
-                everything = True
-            elif stop.level == levels.PLAYBOOK and stop.target_id == scope.playbook.playbook_id:
-                everything = True
+            elif stop.level != levels.REQUEST:
+                everything |= stop.level != levels.PLAYBOOK or stop.target_id == scope.playbook.playbook_id
         return Halt(everything, agents, frozenset(prospects))
 
     def reserve(self, scope: Scope, bucket: str, unit: Decimal, wanted: int) -> Grant:
@@ -387,10 +260,9 @@ def _saved(context: Context) -> tuple[Any, ...]:
 
 
 def _again_at(context: Context, failures: int) -> datetime | None:
-    """When agents that were kept away should look again: at the end of a stop or a budget's period, or after a failure."""
-    times = [
-        at or FAR for name, at in context.away.items() if name not in context.failed and name not in context.barred
-    ]
+    """When agents that were kept away should look again: a stop or a budget's period ends, or a failure is past."""
+    for_good = context.failed | context.barred
+    times = [at or FAR for name, at in context.away.items() if name not in for_good]
     if context.failed and failures <= TRIES:
         times.append(timezone.now() + FIRST_WAIT * 4 ** (failures - 1))
     return min(times, default=None)

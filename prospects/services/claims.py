@@ -39,7 +39,7 @@ _FOREVER = 2**63 - 1
 
 @dataclass(slots=True)
 class Claim:
-    """Prospects this worker holds. ``last`` is the place where the search ended; ``exhausted`` when nothing lies beyond."""
+    """Prospects this worker holds. ``last`` is where the search ended; ``exhausted`` when nothing lies beyond."""
 
     ids: list[int]
     last: int

@@ -66,7 +66,7 @@ class Tools:
         return found
 
     def handed(self, prospect_id: int) -> Mapping[tuple[int, str], Document]:
-        """The documents this agent was handed about a prospect, by the stored answer's id and their place in the world."""
+        """The documents this agent was handed about a prospect, by the stored answer's id and their own place."""
         return self._handed.get(prospect_id, {})
 
     def usage(self) -> dict[int, Usage]:

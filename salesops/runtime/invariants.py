@@ -53,7 +53,7 @@ def _evidence(context: Context) -> Iterator[str]:
     own = {signal.id for signal in context.signals}
     for evidence in context.evidence.values():
         if not evidence.signal_ids or not own.issuperset(evidence.signal_ids):
-            yield f"Evidence for {evidence.scorecard}.{evidence.criterion} rests on signals this prospect does not have."
+            yield f"Evidence for {evidence.scorecard}.{evidence.criterion} rests on signals of somebody else."
 
 
 def _scores(context: Context) -> Iterator[str]:

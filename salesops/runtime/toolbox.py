@@ -57,7 +57,7 @@ class LanguageModel(Protocol):
     """One agent's model, as its playbook sets it."""
 
     def ask(self, questions: Sequence[Question[A]]) -> list[Reply[A]]:
-        """Replies in the order of the questions, asked side by side. A stored answer is used again, never paid twice."""
+        """Replies in the order of the questions, asked side by side. A stored answer is never paid for twice."""
         ...
 
     def usage(self) -> Mapping[int, Usage]:
