@@ -16,8 +16,9 @@ from django.db import connection
 
 from playbooks.models import Playbook
 from prospects import stages
+from prospects.funnel_combined import Combined, combined_counts
 from prospects.funnel_filters import COHORT, FunnelFilters, matured
-from prospects.funnel_reading import Counted, read_counts
+from prospects.funnel_reading import Counted, stored_counts
 from prospects.models import FunnelMark, Outcome, Stage
 from prospects.rules.statistics import (
     HALF,
@@ -69,13 +70,14 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """The whole answer. ``as_of`` is None when nothing was ever counted."""
+    """The whole answer. ``as_of`` is None when nothing was ever counted; ``is_behind``: a new count is due."""
 
     filters: FunnelFilters
     as_of: datetime | None
     rows: list[StageRow]
     segments: list[SegmentRow]
     choices: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    is_behind: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -83,23 +85,29 @@ class Funnel:
         return not any(row.entered or row.on or row.aside or row.lost or row.open for row in self.rows)
 
 
-def read_funnel(playbook: Playbook, filters: FunnelFilters) -> Funnel:
-    """The funnel of one playbook, in a constant number of queries."""
+def read_funnel(playbook: Playbook, filters: FunnelFilters, *, at_any_cost: bool = False) -> Funnel:
+    """The funnel of one playbook, in a constant number of queries.
+
+    Several dimensions narrowed at once may need a long count: it is made here ``at_any_cost`` alone. Otherwise the
+    answer is the last one kept, with its own ``as_of``, and ``is_behind`` asks for another.
+    """
     mark = FunnelMark.objects.for_client(playbook.client_id).filter(playbook=playbook).first()
     if mark is None:
         return Funnel(filters, None, [], [])
     filters = matured(filters, client=playbook.client, as_of=mark.as_of)
-    counts = read_counts(playbook, filters, mark)
+    if len(filters.dimensions) > 1:
+        found = combined_counts(playbook, filters, mark, at_any_cost=at_any_cost)
+    else:
+        found = Combined(stored_counts(playbook, filters, mark.as_of), is_behind=False)
+    choices = _choices(playbook)
+    if found.counts is None:
+        return Funnel(filters, None, [], [], choices, is_behind=True)
     tally = _Tally(filters)
-    for counted in counts.stages:
+    for counted in found.counts.stages:
         tally.add(counted)
-    return Funnel(
-        filters,
-        counts.as_of,
-        [tally.row(stage) for stage in (*stages.MAIN_LINE, *_SIDE)],
-        _segment_rows(counts.segments, filters),
-        _choices(playbook),
-    )
+    rows = [tally.row(stage) for stage in (*stages.MAIN_LINE, *_SIDE)]
+    segments = _segment_rows(found.counts.segments, filters)
+    return Funnel(filters, found.counts.as_of, rows, segments, choices, found.is_behind)
 
 
 class _Tally:

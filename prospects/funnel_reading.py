@@ -1,29 +1,17 @@
-"""Where the funnel's numbers are read: from stored cells, or counted now when several dimensions are narrowed at once.
-
-Both ways give the same rows. Cells answer in a time that depends on the days asked for, not on the number of prospects;
-counting now costs time in proportion to the prospects that pass the filters, so that answer is kept until the facts or
-the day change (see ``fresh_counts``).
-"""
+"""The funnel from stored cells: an answer whose cost follows the days asked for, never the number of prospects."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.core.cache import cache
 from django.db import connection
-from psycopg import sql
 
 from playbooks.models import Playbook
 from prospects import stages
 from prospects.funnel_filters import COHORT, FunnelFilters
-from prospects.funnel_sql import FILED, filed_arguments
-from prospects.models import Basis, FunnelMark, Grain, Outcome
+from prospects.models import Grain
 from prospects.rules.statistics import DURATION_EDGES, bucket_of_window
-
-_KEPT_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +36,19 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Everything counted for one funnel; segments as (segment, stage, prospects ever there, in a period: come there)."""
+    """Everything counted for one funnel. Segments: (segment, stage, prospects ever there; in a period, come there)."""
 
     stages: list[Counted]
     segments: list[tuple[str, str, int]]
     as_of: datetime
 
 
-def read_counts(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Counts:
-    """Cells answer when no dimension or one is narrowed; beyond that, what the filters let through is counted."""
-    if len(filters.dimensions) <= 1:
-        return _stored_counts(playbook, filters, mark.as_of)
-    return fresh_counts(playbook, filters, mark)
-
-
-def _stored_counts(playbook: Playbook, filters: FunnelFilters, as_of: datetime) -> Counts:
-    """The answer from cells, in one query."""
+def stored_counts(playbook: Playbook, filters: FunnelFilters, as_of: datetime) -> Counts:
+    """The answer from cells, in one query; for filters that narrow one dimension at most."""
     arguments = {
         "playbook": playbook.pk,
         "now": int(as_of.timestamp()),
-        "limit": _outcome_limit(filters),
+        "limit": outcome_limit(filters),
         "edges": list(DURATION_EDGES),
         "main_line": list(stages.MAIN_LINE),
         **_grains(filters),
@@ -113,7 +94,8 @@ def _days(filters: FunnelFilters) -> dict[str, date]:
     return {"first": first, "last": last, "months_from": months_from, "months_to": months_to}
 
 
-def _outcome_limit(filters: FunnelFilters) -> int:
+def outcome_limit(filters: FunnelFilters) -> int:
+    """The first duration bucket that comes too late for the filters' window."""
     return bucket_of_window(filters.within) if filters.within else len(DURATION_EDGES) + 1
 
 
@@ -155,72 +137,3 @@ _STORED_PERIOD = " UNION ALL ".join(
         _BY_SEGMENT.format(where=f"basis = 'entered' AND {_IN_DAYS}"),
     )
 )
-
-
-def fresh_counts(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Counts:
-    """Counted now for several dimensions at once, and kept until the cells change, the day or the filters do.
-
-    A lost cache costs the time of one count and nothing else.
-    """
-    said = json.dumps([filters.as_query(), str(filters.first), str(filters.last), mark.changed_at.isoformat()])
-    key = f"prospects:funnel:counts:{playbook.pk}:{hashlib.sha256(said.encode()).hexdigest()}"
-    kept = cache.get(key)
-    if not isinstance(kept, Counts):
-        kept = _count_now(playbook, filters, mark)
-        cache.set(key, kept, timeout=_KEPT_SECONDS)
-    return kept
-
-
-def _count_now(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> Counts:
-    narrowed = {name: value for name, value in filters.dimensions.items() if name != "version"}
-    conditions: list[sql.Composable] = [sql.SQL("playbook_id = %(playbook)s")]
-    conditions += [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in narrowed]
-    everyone = sql.SQL("SELECT id FROM prospects_prospect WHERE ") + sql.SQL(" AND ").join(conditions)
-    arguments = {
-        **filed_arguments(playbook_id=playbook.pk, zone=mark.time_zone),
-        **narrowed,
-        "version": filters.dimensions.get("version"),
-        "first": filters.first,
-        "last": filters.last,
-        "now": int(mark.as_of.timestamp()),
-        "limit": _outcome_limit(filters),
-        "is_cohort": filters.mode == COHORT,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_NOW.format(filed=FILED.format(scope=everyone)), arguments)
-        rows = cursor.fetchall()
-    counts, segments = [], []
-    for segment, basis, inside, stage, outcome, in_time, ended, bucket, n, seconds in rows:
-        is_entry, is_cohort = basis == Basis.ENTERED, filters.mode == COHORT
-        counts.append(
-            Counted(
-                stage,
-                outcome,
-                n,
-                int(seconds),
-                bucket,
-                ended,
-                in_time,
-                entered=is_entry and inside,
-                became=is_entry if is_cohort else not is_entry or outcome == Outcome.OPEN,
-                reached=basis == Basis.REACHED,
-            )
-        )
-        if inside and stage in stages.MAIN_LINE and basis == (Basis.REACHED if is_cohort else Basis.ENTERED):
-            segments.append((segment, stage, n))
-    return Counts(counts, segments, mark.as_of)
-
-
-_NOW = sql.SQL("""
-    {filed}
-    SELECT segment, basis, inside, stage, outcome, outcome_bucket >= 0 AND outcome_bucket < %(limit)s, stay_bucket >= 0,
-        CASE WHEN stay_bucket >= 0 THEN stay_bucket
-             ELSE width_bucket(%(now)s::bigint - entered, %(edges)s::bigint[]) END,
-        count(*), sum(CASE WHEN stay_bucket >= 0 THEN stay ELSE %(now)s::bigint - entered END)
-    FROM (SELECT *, (%(first)s::date IS NULL OR day >= %(first)s::date)
-            AND (%(last)s::date IS NULL OR day <= %(last)s::date) AS inside FROM filed) AS dated
-    WHERE (%(version)s::text IS NULL OR version = %(version)s::text)
-      AND CASE WHEN %(is_cohort)s THEN basis IN ('entered', 'reached') AND inside
-               ELSE basis IN ('entered', 'left') AND (inside OR (basis = 'entered' AND outcome = 'open')) END
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
-""")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
+from playbooks.models import Playbook
+from prospects.funnel import read_funnel
+from prospects.funnel_filters import read_filters
 from prospects.services import converge, funnel_cells, import_uploads
 
 
@@ -26,6 +29,13 @@ def sweep_convergences() -> None:
 def sweep_funnel() -> None:
     """Let the funnel's summary cells follow what changed."""
     funnel_cells.sweep_funnel()
+
+
+@shared_task(name="prospects.tasks.count_funnel")
+def count_funnel(playbook_id: int, query: dict[str, str]) -> None:
+    """Count a funnel that several dimensions narrow, and keep the answer for the page."""
+    playbook = Playbook.objects.select_related("client").get(pk=playbook_id)
+    read_funnel(playbook, read_filters(query, client=playbook.client), at_any_cost=True)
 
 
 @shared_task(name="prospects.tasks.run_import", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)

@@ -194,6 +194,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
 CELERY_TASK_ROUTES = {
     # Quick sweeps must not wait behind research; a whole name goes before a pattern.
     "prospects.tasks.sweep_funnel": {"queue": "default"},
+    "prospects.tasks.count_funnel": {"queue": "default"},
     "prospects.tasks.sweep_imports": {"queue": "default"},
     "prospects.tasks.*": {"queue": "research"},
     "approvals.tasks.*": {"queue": "outreach"},

@@ -7,6 +7,8 @@ in the transaction that made the change.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -22,6 +24,7 @@ from prospects.models import FunnelMark, Span
 _LOCK_CLASS = 7_010
 _NUDGE_SECONDS = 5
 _NUDGE_KEY = "prospects:funnel:nudged"
+_ASKED_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,15 @@ def _enqueue_sweep() -> None:
         from prospects import tasks  # tasks import services
 
         tasks.sweep_funnel.apply_async(countdown=_NUDGE_SECONDS)
+
+
+def ask_for_count(playbook: Playbook, query: dict[str, str]) -> None:
+    """Ask a worker to count a funnel that several dimensions narrow; the same one at most once in a while."""
+    asked = hashlib.sha256(json.dumps(query, sort_keys=True).encode()).hexdigest()
+    if cache.add(f"prospects:funnel:asked:{playbook.pk}:{asked}", 1, timeout=_ASKED_SECONDS):
+        from prospects import tasks  # tasks import services
+
+        transaction.on_commit(lambda: tasks.count_funnel.delay(playbook.pk, query), robust=True)
 
 
 def _sweep(playbook: Playbook, *, everything: bool) -> Swept | None:

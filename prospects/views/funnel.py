@@ -14,6 +14,7 @@ from playbooks.models import Route, Tier
 from prospects.funnel import Funnel, read_funnel
 from prospects.funnel_filters import COHORT, NONE, PERIOD, PERIODS, FunnelFilters, read_filters
 from prospects.rules.statistics import WINDOWS, Proportion
+from prospects.services.funnel_cells import ask_for_count
 from prospects.stages import MAIN_LINE
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.funnel_rows import (
@@ -57,13 +58,17 @@ def funnel_page(request: ClientRequest) -> HttpResponse:
     filters = read_filters(request.GET, client=request.client)
     context: dict[str, Any] = {"chosen": chosen, "filters": filters}
     if chosen.playbook is not None:
-        context |= _answer(read_funnel(chosen.playbook, filters), filters, chosen)
+        funnel = read_funnel(chosen.playbook, filters)
+        if funnel.is_behind:
+            ask_for_count(chosen.playbook, filters.as_query())
+        context |= _answer(funnel, filters, chosen)
     return render_page(request, "prospects/funnel.html", context, partial="funnel")
 
 
 def _answer(funnel: Funnel, filters: FunnelFilters, chosen: Chosen) -> dict[str, Any]:
     rows = shown_stages(funnel, chosen.as_query)
     segments = shown_segments(funnel, chosen.as_query)
+    asked = {**chosen.as_query, **filters.as_query()}
     return {
         "funnel": funnel,
         "is_cohort": filters.mode == COHORT,
@@ -74,12 +79,9 @@ def _answer(funnel: Funnel, filters: FunnelFilters, chosen: Chosen) -> dict[str,
         "segment_labels": main_line_labels(funnel),
         "groups": _groups(filters, chosen),
         "selects": _selects(funnel, filters),
-        "query": urlencode({**chosen.as_query, **filters.as_query()}),
-        "kept": {
-            name: value
-            for name, value in {**chosen.as_query, **filters.as_query()}.items()
-            if name not in ("segment", "source", "version")
-        },
+        "query": urlencode(asked),
+        "here": f"?{urlencode(asked)}",
+        "kept": {name: value for name, value in asked.items() if name not in ("segment", "source", "version")},
     }
 
 
@@ -164,4 +166,4 @@ def _read(request: ClientRequest) -> Funnel | None:
     chosen = chosen_playbook(request)
     if chosen.playbook is None:
         return None
-    return read_funnel(chosen.playbook, read_filters(request.GET, client=request.client))
+    return read_funnel(chosen.playbook, read_filters(request.GET, client=request.client), at_any_cost=True)

@@ -207,7 +207,8 @@ def test_filters_survive_the_url_and_nonsense_falls_back(playbook):
     nonsense = {"mode": "x", "period": "-3", "route": "lukewarm", "version": "1;--", "within": "8", "from": "yesterday"}
     assert read_filters(nonsense, client=client, now=now) == read_filters({}, client=client, now=now)
     for day in ("0001-01-01", "9999-12-31"):
-        assert read_filters({"period": "days", "from": day}, client=client, now=now).first is None
+        given = {"period": "days", "from": day, "to": day}
+        assert read_filters(given, client=client, now=now) == read_filters({}, client=client, now=now)
         assert read_slice({"funnel": "entered", "at": "sourced", "to": day}) == FunnelSlice("entered", "sourced")
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from prospects import stages
+from prospects import funnel_combined, stages
 from prospects.models import Prospect
-from prospects.services.funnel_cells import sweep_funnel
+from prospects.services.funnel_cells import ask_for_count, sweep_funnel
+from prospects.tasks import count_funnel
 from prospects.timeline import TimelineEvent, _providers, register_timeline
 from tests import factories
 from tests.prospects.lives import live
@@ -239,6 +241,45 @@ def test_every_link_of_the_funnel_opens_a_list_of_as_many_prospects_as_it_says(m
     for number in numbers:
         if number.n:
             assert member.get(number.url).context["count"] == number.n, number.url
+
+
+def test_a_long_count_is_left_to_a_worker_and_old_numbers_say_their_age(member, version, monkeypatch):
+    monkeypatch.setattr(funnel_combined, "COUNTED_WHILE_WAITING", 2)
+    query = {"period": "all", "segment": "B2B", "route": "hot"}
+    url = f"{reverse('prospects:funnel')}?{urlencode(query)}"
+
+    def grow():
+        for _ in range(3):
+            live(version.playbook, version, START, segment="B2B", route="hot")
+        sweep_funnel()
+
+    def seen():
+        response = member.get(url)
+        funnel = response.context["funnel"]
+        return (funnel.rows[0].entered if funnel.rows else None), funnel.is_behind, body(response)
+
+    grow()
+    entered, is_behind, page = seen()
+    assert (entered, is_behind) == (None, True)
+    assert "Being counted" in page
+    assert 'hx-trigger="load delay:1s"' in page
+    count_funnel(version.playbook_id, query)
+    assert seen()[:2] == (3, False)
+    grow()
+    entered, is_behind, page = seen()
+    assert (entered, is_behind) == (3, True), "the last numbers, until there are newer ones"
+    assert "being counted again" in page
+    (first, *_) = lines(member.get(f"{reverse('prospects:funnel_csv')}?{urlencode(query)}"))
+    assert first["entered"] == "6", "who downloads a table waits for the newest"
+    assert seen()[:2] == (6, False)
+
+
+def test_one_worker_is_asked_for_one_count(version, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as asked:
+        for _ in range(3):
+            ask_for_count(version.playbook, {"segment": "B2B", "route": "hot"})
+        ask_for_count(version.playbook, {"segment": "B2B", "tier": "TIER_1"})
+    assert len(asked) == 2
 
 
 def test_htmx_gets_only_the_part_it_asked_for(member, version):

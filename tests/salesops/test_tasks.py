@@ -22,6 +22,7 @@ def test_whatever_is_scheduled_is_a_task(name: str) -> None:
         ("approvals.tasks.sweep_outbox", "outreach"),
         ("prospects.tasks.converge_batch", "research"),
         ("prospects.tasks.sweep_funnel", "default"),
+        ("prospects.tasks.count_funnel", "default"),
         ("prospects.tasks.sweep_imports", "default"),
     ],
 )
