@@ -221,6 +221,8 @@ def fold(text: str) -> str:
 _DOTTED = re.compile(r"\b(?:[^\W\d_]\.\s?){1,}[^\W\d_]?\b\.?")
 _APOSTROPHES = str.maketrans("", "", "'’‘`´")
 _WORDS = re.compile(r"\w+")
+# Written without a space to the name. The longer forms come first, or their endings would be taken for them.
+_UNSPACED = re.compile("(株式会社|有限会社|合同会社|주식회사|유한회사|股份有限公司|有限责任公司|有限責任公司|有限公司)")
 
 
 @lru_cache(maxsize=32768)
@@ -234,6 +236,8 @@ def name_key(name: str) -> str:
     if "." in text:
         text = _DOTTED.sub(lambda found: found[0].replace(".", "").replace(" ", "") + " ", text)
     text = text.replace("&", " and ").replace("+", " and ")
+    if not text.isascii():
+        text = _UNSPACED.sub(r" \1 ", text.replace("(주)", "주식회사").replace("(株)", "株式会社"))
     if "/" in text:
         text = re.sub(r"\b([a-z])/([a-z])\b", r"\1\2", text)
     words = _WORDS.findall(text.replace("_", " "))

@@ -1,237 +1,326 @@
-"""Which records are about one company or one person, and why we think so.
+"""Which records are about one company or one person, how sure that is, and why.
 
-Exact keys decide first (registered domain, e-mail address, id within one source). What is left is compared by name with
-legal forms stripped, and a likeness of names alone is never certain: it needs the place, the date of birth or the
-street beside it, or stays a question for a person.
+Every comparison ends in a score (0–1) with its reasons: what agreed, what differed and what each was worth in bits (see
+``likeness``). Two thresholds turn scores into acts: from ``AUTOMATIC`` on two records are merged without asking, from
+``REVIEW`` on a person is asked, below nobody hears of it. A contradiction (another date of birth, another first name,
+another domain) leaves the last word to a person, however much else agrees.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from rapidfuzz import fuzz
-from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
 from prospects.importing.identity import fold, name_key
+from prospects.rules.blocking import MAX_BLOCK, company_keys, person_keys
+from prospects.rules.identities import CompanyFacts, PersonFacts
+from prospects.rules.likeness import SAME, Field, Reason, digits, digits_alike, probability, weigh, words_alike
 
-SURE = 0.99
-LIKELY = 0.85  # confidence from which two records may be merged without asking
-PERHAPS = 0.65
-NAME_LIKENESS = 92.0  # 0–100, rapidfuzz token_sort_ratio of names without legal forms
-PERSON_THRESHOLD = 0.72
-MAX_BLOCK = 200  # a block larger than this says nothing: it is a common word
+#: One wrong merge in a hundred is the most we take without asking; it can be undone, but it costs trust.
+AUTOMATIC = 0.99
+#: Likelier one than two: worth a person's ten seconds.
+REVIEW = 0.5
+#: The most a pair with a contradiction can score: below AUTOMATIC, whatever else agrees.
+CONTRADICTED = 0.95
 
-
-@dataclass(frozen=True, slots=True)
-class CompanyFacts:
-    """What identifies a company. Empty means unknown and speaks neither for nor against."""
-
-    id: int
-    name: str
-    domain: str = ""
-    country: str = ""
-    city: str = ""
-    source: str = ""
-    external_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PersonFacts:
-    """What identifies a person. Empty means unknown."""
-
-    id: int
-    first_name: str = ""
-    last_name: str = ""
-    email_key: str = ""
-    birth_date: str = ""
-    street_number: str = ""
-    street: str = ""
-    postcode: str = ""
-    city: str = ""
-    phone: str = ""
-    national_id: str = ""
+__all__ = [
+    "AUTOMATIC",
+    "REVIEW",
+    "CompanyFacts",
+    "Match",
+    "PersonFacts",
+    "duplicate_companies",
+    "duplicate_people",
+    "kept_first",
+    "match_companies",
+    "match_people",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Two records and why they are one. ``confidence`` is 0–1; ``one`` is the smaller id."""
+    """Two records that may be one. ``one`` is the smaller id; reasons come heaviest first."""
 
     one: int
     other: int
-    confidence: float
-    reason: str
+    score: float
+    reasons: tuple[Reason, ...]
 
     @property
     def is_certain(self) -> bool:
-        return self.confidence >= LIKELY
+        """Whether they may be merged without asking."""
+        return self.score >= AUTOMATIC
+
+
+# --- companies -----------------------------------------------------------------------------------------------------
+
+#: Two records that share a key are one in about two hundred and fifty cases: 8 bits against.
+_COMPANY_PRIOR = -8.0
+_DOMAIN = Field("domain", 20.0, -5.0)
+_ENDING = Field("domain but for its ending", 6.0, -5.0)
+_EXTERNAL = Field("id in one source", 20.0, -6.0)
+_COUNTRY = Field("country", 1.5, -5.0)
+_CITY = Field("city", 4.5, -1.5, floor=0.9)
+_FOUNDED = Field("year founded", 3.0, -1.5)
+_SIZE = Field("number of employees", 0.5, -1.5)
+_NAME_DIFFERS = -8.0
+_NAME_FLOOR = 0.86
+_MOST_NAME_BITS = 12.0
 
 
 def match_companies(a: CompanyFacts, b: CompanyFacts) -> Match | None:
-    """Whether two companies are one; None when nothing says so or something speaks against it."""
-    one, other = sorted((a.id, b.id))
-    if a.domain and a.domain == b.domain:
-        return Match(one, other, SURE, f"same domain {a.domain}")
-    if a.source == b.source and a.external_id and b.external_id:
-        if a.external_id == b.external_id:
-            return Match(one, other, SURE, f"same id {a.external_id} in {a.source}")
-        return None  # their own source tells them apart
-    if a.country and b.country and a.country != b.country:
+    """Whether two companies are one; None below ``REVIEW``. The order of the two makes no difference."""
+    a, b = _in_order(a, b)
+    name, contradicts = _names(a, b)
+    reasons = [name, *_known(_domains(a, b), _external(a, b))]
+    # Two domains are two homes: of one company, perhaps, or of a company and its sister abroad.
+    contradicts = contradicts or any(r.weight < 0 or r.what == _ENDING.what for r in reasons[1:])
+    reasons += _known(
+        weigh(_COUNTRY, None if not (a.country and b.country) else float(a.country == b.country)),
+        weigh(_CITY, words_alike(a.city, b.city)),
+        weigh(_FOUNDED, _years_alike(a.founded_year, b.founded_year)),
+        weigh(_SIZE, _sizes_alike(a.employees, b.employees)),
+    )
+    return _match(a.id, b.id, _COMPANY_PRIOR, reasons, contradicted=contradicts)
+
+
+def _names(a: CompanyFacts, b: CompanyFacts) -> tuple[Reason, bool]:
+    """What the names say. A long name says more: about a bit a letter, up to a limit."""
+    likeness, words = _names_alike(*sorted((name_key(a.name), name_key(b.name))))
+    worth = min(_MOST_NAME_BITS, 4.0 + 0.8 * min(_length(a.name), _length(b.name)))
+    if words in _TELL_APART:
+        return Reason("name", _NAME_DIFFERS, words), True
+    if likeness >= 1.0:
+        return Reason("name", round(worth, 2), words), False
+    if likeness < _NAME_FLOOR:
+        return Reason("name", _NAME_DIFFERS, "different"), True
+    share = (likeness - _NAME_FLOOR) / (1.0 - _NAME_FLOOR)
+    return Reason("name", round(worth * (0.35 + 0.5 * share), 2), words), False
+
+
+_TELL_APART = ("another number", "one word differs")
+
+
+@lru_cache(maxsize=65536)
+def _names_alike(one: str, other: str) -> tuple[float, str]:
+    squashed_one, squashed_other = one.replace(" ", ""), other.replace(" ", "")
+    if one == other or (squashed_one == squashed_other and squashed_one):
+        return 1.0, "same but for its legal form and spelling"
+    if _numbers(one) != _numbers(other):
+        return 0.0, _TELL_APART[0]  # Fund 2 and Fund 3 are alike, and two
+    if sorted(one.split()) == sorted(other.split()):
+        return 0.99, "same words in another order"
+    sorted_likeness = fuzz.token_sort_ratio(one, other) / 100
+    squashed_likeness = fuzz.ratio(squashed_one, squashed_other) / 100
+    likeness = max(sorted_likeness, squashed_likeness)
+    if likeness >= _NAME_FLOOR and _one_word_replaced(one, other):
+        return 0.0, _TELL_APART[1]
+    if likeness < _NAME_FLOOR and _begins_with(one, other):
+        return _NAME_FLOOR, "one is the beginning of the other"
+    return likeness, "nearly the same"
+
+
+def _one_word_replaced(one: str, other: str) -> bool:
+    """``Acme Labs`` and ``Acme Lads`` are one with a slip; ``United Metal East`` and ``… West`` are two."""
+    mine, theirs = set(one.split()), set(other.split())
+    left, right = mine - theirs, theirs - mine
+    if not (mine & theirs) or len(left) != 1 or len(right) != 1:
+        return False
+    return fuzz.ratio(left.pop(), right.pop()) < 80
+
+
+def _begins_with(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return len(short) >= 5 and long.startswith(short + " ")
+
+
+def _numbers(key: str) -> list[str]:
+    return sorted(word for word in key.split() if word.isdecimal() or word in _ROMAN)
+
+
+_ROMAN = frozenset("ii iii iv vi vii viii ix".split())  # noqa: SIM905
+
+
+def _length(name: str) -> int:
+    return len(name_key(name).replace(" ", ""))
+
+
+def _domains(a: CompanyFacts, b: CompanyFacts) -> Reason | None:
+    if not a.domain or not b.domain:
         return None
-    key_a, key_b = name_key(a.name), name_key(b.name)
-    same_name = key_a == key_b or key_a.replace(" ", "") == key_b.replace(" ", "")
-    likeness = 100.0 if same_name else fuzz.token_sort_ratio(key_a, key_b, score_cutoff=NAME_LIKENESS)
-    if likeness < NAME_LIKENESS or _differ_in_a_number(key_a, key_b):
+    if a.domain == b.domain:
+        return Reason(_DOMAIN.what, _DOMAIN.agree, SAME)
+    if a.domain.split(".", 1)[0] == b.domain.split(".", 1)[0] and len(a.domain.split(".", 1)[0]) > 2:
+        return Reason(_ENDING.what, _ENDING.agree, SAME)
+    return Reason(_DOMAIN.what, _DOMAIN.differ, "different")
+
+
+def _external(a: CompanyFacts, b: CompanyFacts) -> Reason | None:
+    if not (a.external_id and b.external_id and a.source == b.source):
         return None
-    return Match(one, other, *_weigh_names(a, b, likeness))
+    return weigh(_EXTERNAL, float(a.external_id == b.external_id))
 
 
-def _weigh_names(a: CompanyFacts, b: CompanyFacts, likeness: float) -> tuple[float, str]:
-    words = "same name" if likeness == 100.0 else f"names alike ({likeness:.0f} of 100)"
-    discount = 0.0 if likeness == 100.0 else 0.1
-    if a.domain and b.domain:
-        return PERHAPS - 0.1 - discount, f"{words}, but domains {a.domain} and {b.domain}"
-    if a.city and b.city:
-        if fold(a.city) == fold(b.city):
-            return LIKELY + 0.07 - discount, f"{words}, same city {a.city}"
-        return PERHAPS - 0.1 - discount, f"{words}, but cities {a.city} and {b.city}"
-    if a.country and a.country == b.country:
-        return LIKELY - discount, f"{words}, same country {a.country}"
-    return PERHAPS - discount, words
+def _years_alike(a: int | None, b: int | None) -> float | None:
+    if a is None or b is None:
+        return None
+    return {0: 1.0, 1: 0.9}.get(abs(a - b), 0.0)
 
 
-def _differ_in_a_number(a: str, b: str) -> bool:
-    """``Fund 2`` and ``Fund 3`` are alike and not the same."""
-    return [w for w in a.split() if w.isdigit()] != [w for w in b.split() if w.isdigit()]
+def _sizes_alike(a: int | None, b: int | None) -> float | None:
+    if not a or not b:
+        return None
+    return 1.0 if max(a, b) <= 3 * min(a, b) else 0.0 if max(a, b) > 10 * min(a, b) else None
+
+
+# --- people --------------------------------------------------------------------------------------------------------
+
+_PERSON_PRIOR = -9.0
+_EMAIL = Field("e-mail address", 16.0, -2.0)
+_LINKEDIN = Field("LinkedIn page", 16.0, -4.0)
+_NATIONAL = Field("national id", 15.0, -6.0)
+_BIRTH = Field("date of birth", 10.0, -5.0)
+_PHONE = Field("phone number", 9.0, -1.0)
+_FIRST = Field("first name", 5.0, -4.0, floor=0.8)
+_LAST = Field("last name", 6.0, -4.5, floor=0.8)
+_STREET = Field("street", 6.0, -1.5, floor=0.85)
+_NUMBER = Field("street number", 2.0, -1.0)
+_POSTCODE = Field("postcode", 4.5, -1.5)
+_TOWN = Field("town", 3.0, -1.0, floor=0.85)
+_EMPLOYER = Field("company", 6.0, -2.5)
+_LAND = Field("country", 0.5, -3.0)
+#: What contradicts: people do not change these, and twins and fathers differ in nothing else …
+_FIXED = frozenset({_BIRTH.what, _NATIONAL.what, _FIRST.what})
+#: … unless one of these is the same to the letter: nobody shares them, while families share a roof and an address.
+_UNIQUE = frozenset({_NATIONAL.what, _LINKEDIN.what})
 
 
 def match_people(a: PersonFacts, b: PersonFacts) -> Match | None:
-    """Whether two people are one: address or id equal, or name and other facts alike enough together."""
-    one, other = sorted((a.id, b.id))
-    if a.email_key and a.email_key == b.email_key:
-        return Match(one, other, SURE, "same e-mail address")
-    total, got, reasons = 0.0, 0.0, []
-    for label, weight, likeness in _PERSON_EVIDENCE:
-        score = likeness(a, b)
-        if score is None:
-            continue
-        total += weight
-        got += weight * score
-        if score >= 0.85:
-            reasons.append(label)
-    if total < 3.0 or len(reasons) < 2 or got / total < PERSON_THRESHOLD:
-        return None
-    share = got / total
-    confidence = min(0.97, LIKELY + (share - PERSON_THRESHOLD) * 0.5) if len(reasons) >= 3 else PERHAPS
-    return Match(one, other, round(confidence, 3), "same or nearly the same " + ", ".join(reasons))
+    """Whether two people are one; None below ``REVIEW``. The order of the two makes no difference."""
+    a, b = _in_order(a, b)
+    reasons = _known(
+        weigh(_EMAIL, None if not (a.email_key and b.email_key) else float(a.email_key == b.email_key)),
+        weigh(_LINKEDIN, None if not (a.linkedin and b.linkedin) else float(a.linkedin == b.linkedin)),
+        weigh(_NATIONAL, digits_alike(a.national_id, b.national_id)),
+        weigh(_BIRTH, digits_alike(a.birth_date, b.birth_date)),
+        weigh(_PHONE, digits_alike(digits(a.phone)[-9:], digits(b.phone)[-9:])),
+        *_person_names(a, b),
+        weigh(_STREET, words_alike(a.street, b.street)),
+        weigh(_NUMBER, digits_alike(a.street_number, b.street_number)),
+        weigh(_POSTCODE, _postcodes_alike(a.postcode, b.postcode)),
+        weigh(_TOWN, words_alike(a.city, b.city)),
+        weigh(_EMPLOYER, None if not (a.company and b.company) else float(a.company == b.company)),
+        weigh(_LAND, None if not (a.country and b.country) else float(a.country == b.country)),
+    )
+    speaking = {reason.what for reason in reasons if reason.weight > 0}
+    if not speaking - _WEAK or not speaking - _NAMES:
+        return None  # a place alone is a town, a name alone is many people
+    settled = any(reason.what in _UNIQUE and reason.words == SAME for reason in reasons)
+    contradicted = not settled and any(reason.weight < 0 and reason.what in _FIXED for reason in reasons)
+    return _match(a.id, b.id, _PERSON_PRIOR, reasons, contradicted=contradicted)
 
 
-def _alike(a: str, b: str) -> float | None:
-    """0–1, None when either is unknown. Typing errors cost little, other words cost all."""
+_NAMES = frozenset({_FIRST.what, _LAST.what, _LAND.what})
+_WEAK = frozenset({_LAND.what, _EMPLOYER.what, _TOWN.what, _POSTCODE.what, _NUMBER.what})
+
+
+def _person_names(a: PersonFacts, b: PersonFacts) -> list[Reason | None]:
+    """First and last name, also the other way round: forms get filled in wrongly."""
+    straight = [
+        weigh(_FIRST, words_alike(a.first_name, b.first_name)),
+        weigh(_LAST, words_alike(a.last_name, b.last_name)),
+    ]
+    crossed = [
+        weigh(_FIRST, words_alike(a.first_name, b.last_name)),
+        weigh(_LAST, words_alike(a.last_name, b.first_name)),
+    ]
+    if _total(crossed) > max(_total(straight), 0.0):
+        return [
+            Reason(r.what, round(r.weight - 0.5, 2), f"{r.words}, first and last swapped") for r in _known(*crossed)
+        ]
+    if straight[0] is not None and straight[0].weight < 0 and _is_initial(a.first_name, b.first_name):
+        straight[0] = Reason(_FIRST.what, 1.5, "an initial that fits")
+    return list(straight)
+
+
+def _is_initial(a: str, b: str) -> bool:
+    short, long = sorted((fold(a).strip(". "), fold(b).strip(". ")), key=len)
+    return len(short) == 1 and long.startswith(short)
+
+
+def _postcodes_alike(a: str, b: str) -> float | None:
     if not a or not b:
         return None
-    one, other = fold(a), fold(b)
-    if one == other:
-        return 1.0
-    likeness = JaroWinkler.similarity(one, other)
-    return likeness if likeness >= 0.8 else 0.0
+    one, other = ("".join(fold(text).split()) for text in (a, b))
+    return 1.0 if one == other else digits_alike(one, other) if one.isdecimal() and other.isdecimal() else 0.0
 
 
-def _digits_alike(a: str, b: str) -> float | None:
-    """Numbers as written: one slip of the finger (a digit wrong, two swapped) still counts for most of it."""
-    if not a or not b:
-        return None
-    if a == b:
-        return 1.0
-    return 0.85 if len(a) > 3 and DamerauLevenshtein.distance(a, b, score_cutoff=1) <= 1 else 0.0
-
-
-def _names_alike(a: PersonFacts, b: PersonFacts) -> float | None:
-    """First and last name together, also the other way round: forms get filled in wrongly."""
-    straight = [_alike(a.first_name, b.first_name), _alike(a.last_name, b.last_name)]
-    crossed = [_alike(a.first_name, b.last_name), _alike(a.last_name, b.first_name)]
-    best = 0.0
-    known = False
-    for pair in (straight, crossed):
-        scores = [score for score in pair if score is not None]
-        if scores:
-            known = True
-            best = max(best, sum(scores) / len(scores))
-    return best if known else None
-
+# --- both ----------------------------------------------------------------------------------------------------------
 
 T = TypeVar("T", CompanyFacts, PersonFacts)
-_Likeness = Callable[[PersonFacts, PersonFacts], float | None]
-_PERSON_EVIDENCE: tuple[tuple[str, float, _Likeness], ...] = (
-    ("name", 2.5, _names_alike),
-    ("date of birth", 2.0, lambda a, b: _digits_alike(_bare(a.birth_date), _bare(b.birth_date))),
-    ("national id", 2.0, lambda a, b: _digits_alike(a.national_id, b.national_id)),
-    ("phone number", 1.5, lambda a, b: _digits_alike(_bare(a.phone)[-9:], _bare(b.phone)[-9:])),
-    ("street", 1.0, lambda a, b: _alike(a.street, b.street)),
-    ("street number", 0.4, lambda a, b: _digits_alike(a.street_number, b.street_number)),
-    ("postcode", 0.8, lambda a, b: _digits_alike(a.postcode, b.postcode)),
-    ("town", 0.6, lambda a, b: _alike(a.city, b.city)),
-)
+_BETTER_FILLED = 3  # facts more: fewer are chance
 
 
-def _bare(text: str) -> str:
-    return "".join(character for character in text if character.isdigit())
+def kept_first(a: T, b: T) -> tuple[T, T]:
+    """(the one that is kept, the one merged into it): the clearly better filled one, else the older."""
+    older, newer = _in_order(a, b)
+    return (newer, older) if newer.filled >= older.filled + _BETTER_FILLED else (older, newer)
+
+
+def _in_order(a: T, b: T) -> tuple[T, T]:
+    return (a, b) if a.id <= b.id else (b, a)
+
+
+def _known(*reasons: Reason | None) -> list[Reason]:
+    return [reason for reason in reasons if reason is not None]
+
+
+def _total(reasons: Iterable[Reason | None]) -> float:
+    return sum(reason.weight for reason in reasons if reason is not None)
+
+
+def _match(one: int, other: int, prior: float, reasons: list[Reason], *, contradicted: bool) -> Match | None:
+    score = probability(prior, reasons)
+    if contradicted:
+        score = min(score, CONTRADICTED)
+    if score < REVIEW:
+        return None
+    ordered = sorted(reasons, key=lambda reason: (-abs(reason.weight), reason.what))
+    return Match(one, other, round(score, 4), tuple(ordered))
 
 
 def duplicate_companies(companies: Sequence[CompanyFacts]) -> list[Match]:
-    """Every likely pair, the surest first. Only companies that share a key or the start of a name are compared."""
-    return _matches(companies, _company_blocks, match_companies)
+    """Every likely pair of a list in memory, the surest first. Only companies that share a key are compared."""
+    return _matches(companies, company_keys, match_companies)
 
 
 def duplicate_people(people: Sequence[PersonFacts]) -> list[Match]:
-    """Every likely pair, the surest first. Only people who share one of several coarse keys are compared."""
-    return _matches(people, _person_blocks, match_people)
+    """Every likely pair of a list in memory, the surest first. Only people who share a key are compared."""
+    return _matches(people, person_keys, match_people)
 
 
-def _company_blocks(company: CompanyFacts) -> Iterator[str]:
-    if company.domain:
-        yield f"d:{company.domain}"
-    words = name_key(company.name).split()
-    if words:
-        yield "n:" + "".join(words)[:6]
-        yield "w:" + " ".join(sorted(words))[:12]
-        yield "l:" + max(words, key=len)
-
-
-def _person_blocks(person: PersonFacts) -> Iterator[str]:
-    first, last = fold(person.first_name), fold(person.last_name)
-    for name, value in (("m", person.email_key), ("b", _bare(person.birth_date)), ("i", person.national_id)):
-        if value:
-            yield f"{name}:{value}"
-    for one, other in ((first, last), (last, first)):
-        if one and other:
-            yield f"n:{one[:3]}{other[:3]}"
-    if person.street and person.postcode:
-        yield f"s:{fold(person.street)[:6]}{person.postcode}"
-    if last and person.postcode:
-        yield f"p:{last[:4]}{person.postcode}"
+def candidate_pairs(items: Sequence[T], keys_of: Callable[[T], Iterable[str]]) -> set[tuple[int, int]]:
+    """Positions of the pairs that share a key in a block that is not too large."""
+    blocks: dict[str, list[int]] = defaultdict(list)
+    for position, item in enumerate(items):
+        for key in keys_of(item):
+            blocks[key].append(position)
+    return {
+        (one, other)
+        for members in blocks.values()
+        if 1 < len(members) <= MAX_BLOCK
+        for i, one in enumerate(members)
+        for other in members[i + 1 :]
+    }
 
 
 def _matches(
-    items: Sequence[T], blocks_of: Callable[[T], Iterable[str]], compare: Callable[[T, T], Match | None]
+    items: Sequence[T], keys_of: Callable[[T], Iterable[str]], compare: Callable[[T, T], Match | None]
 ) -> list[Match]:
-    blocks: dict[str, list[int]] = defaultdict(list)
-    for position, item in enumerate(items):
-        for key in set(blocks_of(item)):
-            blocks[key].append(position)
-    compared: set[tuple[int, int]] = set()
-    found: list[Match] = []
-    for members in blocks.values():
-        if not 1 < len(members) <= MAX_BLOCK:
-            continue
-        for i, one in enumerate(members):
-            for other in members[i + 1 :]:
-                if (one, other) in compared:
-                    continue
-                compared.add((one, other))
-                match = compare(items[one], items[other])
-                if match is not None:
-                    found.append(match)
-    return sorted(found, key=lambda m: (-m.confidence, m.one, m.other))
+    compared = (compare(items[one], items[other]) for one, other in candidate_pairs(items, keys_of))
+    return sorted((m for m in compared if m is not None), key=lambda m: (-m.score, m.one, m.other))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,16 +14,6 @@ from prospects.importing.identity import (
     person_key,
     registrable_domain,
 )
-from prospects.rules.dedup import (
-    CompanyFacts,
-    PersonFacts,
-    duplicate_companies,
-    duplicate_people,
-    match_companies,
-    match_people,
-)
-
-DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.mark.parametrize(
@@ -120,50 +107,3 @@ def test_no_text_makes_a_key_fall_over(text: str) -> None:
 def test_a_name_alone_is_nobody() -> None:
     assert person_key("Dana Lee") == ""
     assert person_key("Dana Lee", "1980-01-01") == person_key("LEE, Dana", "1980 01 01")
-
-
-def test_what_speaks_for_and_against_two_companies_being_one() -> None:
-    acme = CompanyFacts(1, "Acme Robotics GmbH", "acme.com", "DE", "Berlin", "crm", "7")
-    same_domain = match_companies(acme, CompanyFacts(2, "Anything", "acme.com"))
-    assert same_domain is not None
-    assert same_domain.reason == "same domain acme.com"
-    assert same_domain.is_certain
-    nearby = match_companies(acme, CompanyFacts(2, "ACME Robotics", "", "DE", "Berlin"))
-    assert nearby is not None
-    assert nearby.is_certain
-    elsewhere = match_companies(acme, CompanyFacts(2, "Acme Robotics", "acme.de", "DE"))
-    assert elsewhere is not None
-    assert not elsewhere.is_certain
-    assert match_companies(acme, CompanyFacts(2, "Acme Robotics", "", "FR")) is None
-    assert match_companies(acme, CompanyFacts(2, "Acme Robotics", "", "DE", "", "crm", "8")) is None
-    assert match_companies(CompanyFacts(1, "Growth Fund 2"), CompanyFacts(2, "Growth Fund 3")) is None
-
-
-def test_a_name_and_an_address_make_a_person() -> None:
-    dana = PersonFacts(1, "Dana", "Lee", "d@acme.com")
-    assert match_people(dana, PersonFacts(2, "D.", "L", "d@acme.com")) is not None
-    assert match_people(PersonFacts(1, "Dana", "Lee"), PersonFacts(2, "Dana", "Lee")) is None
-
-
-def test_duplicates_with_slips_of_the_pen_are_found_and_nobody_else() -> None:
-    with (DATA / "people.csv").open() as file:
-        rows = [{k.strip(): v.strip() for k, v in row.items()} for row in csv.DictReader(file)]
-    people = [
-        PersonFacts(
-            i, row["given_name"], row["surname"], birth_date=row["date_of_birth"], street_number=row["street_number"],
-            street=row["address_1"], postcode=row["postcode"], city=row["suburb"],
-        )
-        for i, row in enumerate(rows)
-    ]  # fmt: skip
-    number = [row["rec_id"].split("-")[1] for row in rows]
-    found = duplicate_people(people)
-    assert all(number[match.one] == number[match.other] for match in found)
-    assert len(found) >= 22
-
-
-def test_duplicate_companies_come_surest_first() -> None:
-    companies = [
-        CompanyFacts(1, "Birch Labs Inc.", "birch.io", "US"), CompanyFacts(2, "Birch Labs", "", "US"),
-        CompanyFacts(3, "Cobalt", "cobalt.dev"), CompanyFacts(4, "Cobalt Ltd", "cobalt.dev"), CompanyFacts(5, "Other"),
-    ]  # fmt: skip
-    assert [(m.one, m.other) for m in duplicate_companies(companies)] == [(3, 4), (1, 2)]
