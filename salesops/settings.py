@@ -235,3 +235,38 @@ SOURCES_THREADS = env.int("SOURCES_THREADS", default=16)
 SOURCES_REQUEST_SECONDS = env.float("SOURCES_REQUEST_SECONDS", default=30)
 SOURCES_BATCH_SECONDS = env.float("SOURCES_BATCH_SECONDS", default=240)  # well under the tasks' time limit
 SOURCES_MAX_BYTES = env.int("SOURCES_MAX_BYTES", default=5_000_000)
+
+# --- Language models: none is asked until a playbook gives an agent to one and a key is set ---------------------------
+LLM = {
+    # One model by what it is good at; a playbook may name another for one of its agents.
+    "MODELS": {
+        "fast": env.str("LLM_MODEL_FAST", default="anthropic:claude-haiku-5-5"),
+        "search": env.str("LLM_MODEL_SEARCH", default="anthropic:claude-haiku-5-5"),
+        "analysis": env.str("LLM_MODEL_ANALYSIS", default="anthropic:claude-haiku-5-5"),
+        "writing": env.str("LLM_MODEL_WRITING", default="anthropic:claude-sonnet-5-5"),
+    },
+    # Money for a million tokens. A model without a price is never asked: no ceiling could hold it.
+    "PRICES": {
+        "anthropic:claude-haiku-5-5": {"in": "0.50", "out": "2.50"},
+        "anthropic:claude-sonnet-5-5": {"in": "2", "out": "10"},
+        "anthropic:claude-opus-5-5": {"in": "4", "out": "20"},
+        **env.json("LLM_PRICES", default={}),
+    },
+    # How much of a playbook's currency one unit of the price list's currency is.
+    "RATES": {"USD": 1, **env.json("LLM_RATES", default={})},
+    "KEYS": {
+        "anthropic": env.str("ANTHROPIC_API_KEY", default=""),
+        "openai": env.str("OPENAI_API_KEY", default=""),
+        "google": env.str("GOOGLE_API_KEY", default=""),
+    },
+    # A server of one's own that speaks a provider's protocol.
+    "BASE_URLS": {
+        "anthropic": env.str("LLM_ANTHROPIC_URL", default=""),
+        "openai": env.str("LLM_OPENAI_URL", default=""),
+        "google": env.str("LLM_GOOGLE_URL", default=""),
+    },
+    "CONCURRENCY": env.int("LLM_CONCURRENCY", default=32),
+    "TIMEOUT": env.float("LLM_TIMEOUT", default=60),
+    "ATTEMPTS": env.int("LLM_ATTEMPTS", default=3),
+    "ASK_SECONDS": env.float("LLM_ASK_SECONDS", default=300),  # well under the tasks' time limit
+}

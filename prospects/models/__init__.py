@@ -1,4 +1,5 @@
 from prospects.models.accounts import Company, Contact, ImportBatch
+from prospects.models.answers import ModelAnswer
 from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
 from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
 from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
@@ -18,6 +19,7 @@ __all__ = [
     "FunnelMark",
     "Grain",
     "ImportBatch",
+    "ModelAnswer",
     "Outcome",
     "Prospect",
     "Score",

@@ -1,0 +1,56 @@
+"""What language models answered, word for word: paid once, read again whenever the same question comes up."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from playbooks.models import Client
+from prospects.models.prospect import Prospect
+from salesops.guards import fact_guards
+from salesops.tenancy import TenantQuerySet
+
+
+class ModelAnswer(models.Model):
+    """One answer of one language model, stored the moment it came and never edited.
+
+    ``key`` is a hash of everything that shaped the question: model, prompt and its edition, the filled-in words, the form
+    asked for. Written outside the cycle's transaction, so what was paid for outlives whatever happens to the cycle.
+    """
+
+    class Outcome(models.TextChoices):
+        ANSWERED = "answered", "Answered"
+        REFUSED = "refused", "Refused"
+        MALFORMED = "malformed", "Malformed"
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    key = models.CharField(max_length=64)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="model_answers", db_index=False)
+    agent = models.CharField(max_length=40)
+    model = models.CharField(max_length=80)
+    prompt = models.CharField(max_length=80)
+    prompt_version = models.CharField(max_length=40)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    text = models.TextField(blank=True, help_text="The answer as it came: untrusted, and read again at every use.")
+    words = models.CharField(max_length=300, blank=True, help_text="Why it is no use, when it is none.")
+    tokens_in = models.PositiveIntegerField(default=0)
+    tokens_out = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    seconds = models.FloatField(default=0)
+    at = models.DateTimeField(default=timezone.now)
+    trace_id = models.CharField(max_length=32)
+
+    objects = TenantQuerySet["ModelAnswer"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "key"], name="model_answer_once"),
+            models.CheckConstraint(condition=Q(cost__gte=0), name="model_answer_cost_not_negative"),
+        ]
+        indexes = [models.Index(fields=["prospect", "-id"], name="model_answer_latest")]
+        triggers = fact_guards()
+
+    def __str__(self) -> str:
+        return f"{self.prompt} by {self.model}"
