@@ -62,6 +62,15 @@ class QueueRow:
     opened: bool
 
     @property
+    def key(self) -> str:
+        return str(self.pk)
+
+    @property
+    def pick(self) -> str:
+        """What its box sends when it is approved with others."""
+        return f"{self.pk}:{self.seen.encode()}"
+
+    @property
     def channel_label(self) -> str:
         return CHANNEL_LABELS[self.channel]
 

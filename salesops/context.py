@@ -138,11 +138,11 @@ def read_counts(client_id: int) -> Counts:
     """Waiting requests, those that expire soon, open tasks, what is newest and stops in force, in one query."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS_SQL, {"client": client_id, "cap": COUNT_CAP + 1, "hours": OVERDUE_HOURS})
-        *numbers, stops = cursor.fetchone()
+        waiting, overdue, tasks, request, decision, stops = cursor.fetchone()
     found = json.loads(stops) if isinstance(stops, str) else stops
     for stop in found:
         stop["until"] = datetime.fromisoformat(stop["until"]) if stop["until"] else None
-    return Counts(*numbers, found)
+    return Counts(waiting, overdue, tasks, request, decision, found)
 
 
 def _capped(number: int) -> str:

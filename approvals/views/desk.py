@@ -135,10 +135,10 @@ def queue_context(request: ClientRequest, selected: int | None, rules: Rules) ->
         request.client, rules=rules, user=request.user,
         channel=filters.channel, grade=filters.grade, after=filters.after,
     )  # fmt: skip
-    before, after = reverse("approvals:detail", args=[0]).rsplit("0", 1)
+    before, after = reverse("approvals:detail", args=[0]).rsplit("0", 1)  # once a page, not once a row
     return {
         "page": page,
-        "opens": {"before": before, "after": after + filters.query},  # around a row's number: reversed once, not a row
+        "rows": [(row, f"{before}{row.pk}{after}{filters.query}") for row in page.rows],
         "selected": selected or (page.rows[0].pk if page.rows else None),
         "version": version,
         "channels": Channel.choices,

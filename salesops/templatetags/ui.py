@@ -1,11 +1,16 @@
-"""What templates are made of: icons, chips, bars, form fields, pagers. Small marks are built here, not in templates."""
+"""What templates are made of: icons, chips, bars, form fields, pagers. Small marks are built here, not in templates.
+
+Marks that only depend on a word of ours are built once per word: a page draws hundreds of them.
+"""
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Any
 
 from django import template
 from django.forms import BaseForm, BoundField
+from django.template.defaultfilters import floatformat
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -67,6 +72,7 @@ VERDICT_TONES = {
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """A decorative icon of our own sprite: the word beside it carries the meaning."""
     return format_html(
@@ -77,12 +83,14 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def stylesheet(name: str) -> SafeString:
     """A link to one of our style sheets."""
     return format_html('<link rel="stylesheet" href="{}">', static(f"css/{name}"))
 
 
 @register.simple_tag
+@cache
 def script(name: str) -> SafeString:
     """A link to one of our ES modules."""
     return format_html('<script type="module" src="{}"></script>', static(f"js/{name}"))
@@ -98,18 +106,21 @@ def chip(label: object, tone: str = "neutral", shape: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def route_chip(route: str | None) -> SafeString:
     """Hot, warm or cold."""
     return chip(str(route).capitalize(), str(route)) if route else SafeString("")
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def tier_chip(tier: str | None) -> SafeString:
     """TIER_1 as "Tier 1"."""
     return chip(str(tier).replace("_", " ").capitalize()) if tier else SafeString("")
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def grade_chip(grade: str | None) -> SafeString:
     """The quality grade of a message."""
     if not grade:
@@ -119,6 +130,7 @@ def grade_chip(grade: str | None) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def channel_chip(channel: str | None) -> SafeString:
     """The channel with its shape."""
     if not channel:
@@ -128,12 +140,14 @@ def channel_chip(channel: str | None) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def verdict_chip(verdict: str | None) -> SafeString:
     """qualified, rejected, stalled; or PASS, REVIEW, BLOCK."""
     return chip(str(verdict).capitalize(), VERDICT_TONES.get(str(verdict), "neutral")) if verdict else SafeString("")
 
 
 @register.simple_tag
+@lru_cache(maxsize=100)
 def status_chip(status: str | None) -> SafeString:
     """The state of a request, a dispatch, a task, an import or a run."""
     if not status:
@@ -142,36 +156,72 @@ def status_chip(status: str | None) -> SafeString:
     return chip(words.capitalize(), STATUS_TONES.get(status, "neutral"))
 
 
-@register.inclusion_tag("partials/score_bar.html")
+@register.simple_tag
 def score_bar(
-    value: float | None, coverage: float | None = 1.0, label: str = "", weight: object = ""
-) -> dict[str, object]:
+    value: float | None, coverage: float | None = 1.0, label: str = "", weight: float | None = None
+) -> SafeString:
     """A 0–100 bar to scale; the part of it that rests on no evidence is hatched. ``coverage`` is a share 0–1."""
     if value is None:
-        return {"value": None, "label": label, "weight": weight}
+        name = format_html('<span class="label">{}</span>', label) if label else ""
+        return format_html(
+            '<div class="score">{}<span class="value quiet small">unknown</span>{}</div>', name, _bar("")
+        )
     shown = min(100.0, max(0.0, float(value)))
     known = min(1.0, max(0.0, float(1.0 if coverage is None else coverage)))
-    return {
-        "value": shown,
-        "label": label,
-        "weight": weight,
-        "solid": f"{shown * known:.1f}%",
-        "hatched": f"{shown * (1 - known):.1f}%",
-        "known": known,
-    }
+    solid, hatched = f"{shown * known:.1f}%", f"{shown * (1 - known):.1f}%"
+    marks = format_html(
+        '<rect class="bar-fill" width="{}" height="8" rx="2"/><rect x="{}" width="{}" height="8" fill="url(#hatch)"/>',
+        solid, solid, hatched,
+    )  # fmt: skip
+    return format_html(
+        '<div class="score">{}<span class="value">{}<span class="visually-hidden"> of 100, {} of it known</span></span>'
+        "{}</div>",
+        _bar_label(label, weight), floatformat(shown, 0), figures.pct(known), _bar(marks),
+    )  # fmt: skip
 
 
-@register.inclusion_tag("partials/meter.html")
-def meter(used: float, limit: float, label: str) -> dict[str, object]:
+def _bar_label(label: str, weight: float | None) -> SafeString:
+    if not label:
+        return SafeString("")
+    if not weight:
+        return format_html('<span class="label">{}</span>', label)
+    return format_html(
+        '<span class="label">{} <span class="quiet small nowrap" title="Weight in the composite">'
+        '<span class="visually-hidden">weight </span>{} %</span></span>',
+        label, floatformat(weight),
+    )  # fmt: skip
+
+
+def _bar(marks: str) -> SafeString:
+    """A track of full width with ``marks`` on it."""
+    return format_html(
+        '<svg aria-hidden="true" focusable="false" height="8">'
+        '<rect class="bar-track" width="100%" height="8" rx="2"/>{}</svg>',
+        marks,
+    )
+
+
+@register.simple_tag
+def meter(used: float, limit: float, label: str) -> SafeString:
     """How much of a limit is used."""
     share = min(1.0, float(used) / float(limit)) if limit else 1.0
-    return {"used": used, "limit": limit, "label": label, "width": f"{share * 100:.1f}%", "full": share >= 1.0}
+    over = " over" if share >= 1.0 else ""
+    mark = format_html('<rect class="bar-fill{}" width="{}" height="8" rx="2"/>', over, f"{share * 100:.1f}%")
+    return format_html(
+        '<div class="score"><span class="label">{}</span>'
+        '<span class="value">{} <span class="quiet">of {}</span></span>{}</div>',
+        label, figures.num(used), figures.num(limit), _bar(mark),
+    )  # fmt: skip
 
 
-@register.inclusion_tag("partials/gate.html")
-def gate(passed: bool, label: str, numbers: str = "") -> dict[str, object]:
+@register.simple_tag
+def gate(passed: bool, label: str, numbers: str = "") -> SafeString:
     """One line of a gate checklist."""
-    return {"passed": passed, "label": label, "numbers": numbers}
+    state, mark, word = ("passed", "check", "Met: ") if passed else ("failed", "cross", "Not met: ")
+    return format_html(
+        '<li class="{}">{}<span><span class="visually-hidden">{}</span>{}</span>{}</li>',
+        state, icon(mark), word, label, format_html('<span class="numbers">{}</span>', numbers) if numbers else "",
+    )  # fmt: skip
 
 
 @register.inclusion_tag("partials/empty.html")
