@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from playbooks.models import PlaybookVersion
+from functools import cached_property
+
+import structlog
+from django.conf import settings
+
+from playbooks.models import AgentAssignment, PlaybookVersion
+from prospects.services.model_answers import AnswerStore, PlaybookPurse
+from salesops.llm import config as llm
+from salesops.llm.asker import Asker
 from salesops.runtime.toolbox import LanguageModel, Sources
+
+log = structlog.get_logger(__name__)
 
 
 class ProspectToolbox:
@@ -12,11 +22,35 @@ class ProspectToolbox:
     def __init__(self, version: PlaybookVersion, *, trace_id: str) -> None:
         self._version = version
         self._trace_id = trace_id
+        self._models: dict[str, Asker | None] = {}
 
     def model(self, agent: str) -> LanguageModel | None:
-        """The agent's model as the playbook and the environment set it."""
-        del agent
-        return None
+        """The agent's model as the playbook and the environment set it; None when the playbook gives it none."""
+        if agent not in self._models:
+            self._models[agent] = self._make_model(agent)
+        return self._models[agent]
+
+    def _make_model(self, agent: str) -> Asker | None:
+        wanted = self._assigned.get(agent)
+        if wanted is None:
+            return None
+        config, rate = llm.from_settings(settings), None
+        why = "" if (config.choose(wanted) if wanted else config.any_usable()) else config.why_not(wanted or "analysis")
+        if not why:
+            rate = config.rate(self._version.currency)
+            why = "" if rate is not None else f"LLM_RATES says nothing about {self._version.currency}"
+        if rate is None:
+            log.warning("language_model_not_usable", agent=agent, reason=why, trace_id=self._trace_id)
+            return None
+        client = self._version.playbook.client
+        store = AnswerStore(client, agent=agent, trace_id=self._trace_id)
+        return Asker(config, store, PlaybookPurse(client, self._version), wanted=wanted, rate=rate)
+
+    @cached_property
+    def _assigned(self) -> dict[str, str]:
+        """Agents given to a language model, with the role or id the playbook names; empty leaves it to the prompt."""
+        rows = AgentAssignment.objects.filter(version=self._version, implementation=AgentAssignment.Implementation.LLM)
+        return dict(rows.values_list("agent", "model"))
 
     def sources(self, agent: str) -> Sources | None:
         """The playbook's sources, for agents that look things up."""

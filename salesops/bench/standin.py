@@ -1,0 +1,227 @@
+"""A stand-in for a model provider: a real HTTP server on this machine that speaks both protocols, for tests and benches.
+
+It answers POST /v1/messages (Anthropic) and POST /v1/chat/completions (OpenAI) with whatever a function says, counts how
+many questions it has at once, and turns away what goes beyond its limit, as providers do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question as it arrived. ``nth`` counts from 1 over the life of the server."""
+
+    nth: int
+    path: str
+    headers: Headers
+    body: Mapping[str, Any]
+
+    @property
+    def is_anthropic(self) -> bool:
+        return self.path.endswith("/messages")
+
+    @property
+    def system(self) -> str:
+        """What the model is told."""
+        if self.is_anthropic:
+            return _text(self.body.get("system", ""))
+        return "\n".join(_text(m["content"]) for m in self.body["messages"] if m["role"] in ("system", "developer"))
+
+    @property
+    def question(self) -> str:
+        """What it is asked about this prospect."""
+        return "\n".join(_text(m["content"]) for m in self.body["messages"] if m["role"] == "user")
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON schema of the answer's form."""
+        tool = self.body["tools"][0]
+        found: Mapping[str, Any] = tool["input_schema"] if self.is_anthropic else tool["function"]["parameters"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """What to answer. An ``answer`` that is no mapping is sent as the words of a tool call that is no JSON object.
+
+    ``raw`` are bytes put on the wire as they are, after which the connection is cut.
+    """
+
+    answer: Mapping[str, Any] | str | None = None
+    text: str = ""
+    refusal: str = ""
+    stop: str = ""
+    status: int = 200
+    headers: Headers = field(default_factory=dict)
+    error: str = "overloaded_error"
+    after: float = 0.0
+    tokens_in: int = 400
+    tokens_out: int = 120
+    body: bytes | None = None
+    raw: bytes | None = None
+
+
+Behaviour = Callable[[Asked], Say | Awaitable[Say]]
+
+
+class StandIn:
+    """The server, on a thread of its own. ``limit`` is how many questions it takes at once; more get a 429."""
+
+    def __init__(self, behaviour: Behaviour, *, limit: int | None = None, port: int = 0) -> None:
+        self.behaviour = behaviour
+        self.limit = limit
+        self.port = port
+        self.asked: list[Asked] = []
+        self.busy = self.most_at_once = self.turned_away = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="model-stand-in", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> StandIn:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        self._open: set[asyncio.Task[Any]] = set()
+        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, backlog=512)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stopping.wait()
+        server.close()
+        for task in list(self._open):
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+        await server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 — a connection is always served by a task
+        self._open.add(task)
+        try:
+            while await self._one(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._open.discard(task)
+            writer.close()
+            with suppress(ConnectionError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Serve one request of a connection; False when the connection ends."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        first, *lines = head.strip().split("\r\n")
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))))
+        asked = Asked(len(self.asked) + 1, first.split(" ")[1], headers, body)
+        self.asked.append(asked)
+        said = await self._answer(asked)
+        if said.raw is not None:
+            writer.write(said.raw)
+            await writer.drain()
+            return False
+        writer.write(_response(asked, said))
+        await writer.drain()
+        return True
+
+    async def _answer(self, asked: Asked) -> Say:
+        if self.limit is not None and self.busy >= self.limit:
+            self.turned_away += 1
+            return Say(status=429, error="rate_limit_error", headers={"retry-after": "1"})
+        self.busy += 1
+        self.most_at_once = max(self.most_at_once, self.busy)
+        try:
+            said = self.behaviour(asked)
+            if not isinstance(said, Say):
+                said = await said
+            if said.after:
+                await asyncio.sleep(said.after)
+            return said
+        finally:
+            self.busy -= 1
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text", "") for part in content)
+
+
+def _response(asked: Asked, said: Say) -> bytes:
+    if said.body is not None:
+        payload = said.body
+    elif said.status >= 400:
+        payload = json.dumps({"type": "error", "error": {"type": said.error, "message": "no", "code": said.error}}).encode()
+    else:
+        payload = json.dumps(_anthropic(asked, said) if asked.is_anthropic else _openai(asked, said)).encode()
+    lines = [
+        f"HTTP/1.1 {said.status} X", "content-type: application/json", f"content-length: {len(payload)}",
+        *(f"{name}: {value}" for name, value in said.headers.items()),
+    ]  # fmt: skip
+    return "\r\n".join([*lines, "", ""]).encode() + payload
+
+
+def _anthropic(asked: Asked, said: Say) -> dict[str, Any]:
+    content: list[dict[str, Any]] = []
+    if said.text or said.refusal:
+        content.append({"type": "text", "text": said.text or said.refusal})
+    if said.answer is not None:
+        given = said.answer if isinstance(said.answer, Mapping) else {"": said.answer}
+        content.append({"type": "tool_use", "id": f"toolu_{asked.nth}", "name": _tool(asked), "input": given})
+    stop = said.stop or ("refusal" if said.refusal else "tool_use" if said.answer is not None else "end_turn")
+    return {
+        "id": f"msg_{asked.nth}", "type": "message", "role": "assistant", "model": asked.body["model"],
+        "content": content, "stop_reason": stop, "stop_sequence": None,
+        "usage": {"input_tokens": said.tokens_in, "output_tokens": said.tokens_out},
+    }  # fmt: skip
+
+
+def _openai(asked: Asked, said: Say) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
+    if said.refusal:
+        message["refusal"] = said.refusal
+    if said.answer is not None:
+        words = said.answer if isinstance(said.answer, str) else json.dumps(said.answer)
+        call = {"id": f"call_{asked.nth}", "type": "function", "function": {"name": _tool(asked), "arguments": words}}
+        message["tool_calls"] = [call]
+    stop = said.stop or ("tool_calls" if said.answer is not None else "stop")
+    return {
+        "id": f"chatcmpl-{asked.nth}", "object": "chat.completion", "created": 1_780_000_000,
+        "model": asked.body["model"], "choices": [{"index": 0, "message": message, "finish_reason": stop}],
+        "usage": {
+            "prompt_tokens": said.tokens_in, "completion_tokens": said.tokens_out,
+            "total_tokens": said.tokens_in + said.tokens_out,
+        },
+    }  # fmt: skip
+
+
+def _tool(asked: Asked) -> str:
+    tool = asked.body["tools"][0]
+    name: str = tool["name"] if asked.is_anthropic else tool["function"]["name"]
+    return name
