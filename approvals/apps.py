@@ -9,10 +9,13 @@ class ApprovalsConfig(AppConfig):
         """Bring messages and requests to the runtime, and to each prospect's timeline."""
         from approvals.explain import SECTIONS
         from approvals.runtime_store import PORT
+        from approvals.services import call_off
         from approvals.timeline import events_of
+        from playbooks.services import stops
         from prospects.timeline import register_timeline
         from salesops.runtime.ports import explainers, register
 
         register(PORT)
         explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
+        stops.follow("approvals", call_off.FOLLOWER)

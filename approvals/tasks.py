@@ -24,7 +24,8 @@ def recover_stale_dispatches() -> int:
 
 @shared_task(soft_time_limit=60, time_limit=90)
 def expire_requests() -> int:
-    """Expire, escalate and bring back requests."""
+    """Expire, escalate and bring back requests; call off what slipped in under a stop that cancels."""
     from approvals.services import request
+    from playbooks.services import stops
 
-    return request.sweep(at=timezone.now())
+    return request.sweep(at=timezone.now()) + stops.sweep(at=timezone.now())

@@ -7,10 +7,13 @@ class ProspectsConfig(AppConfig):
 
     def ready(self) -> None:
         """Bring prospects to the runtime, and their own facts to the timeline."""
+        from playbooks.services import stops
         from prospects.own_timeline import own_events
         from prospects.runtime_store import HOST
+        from prospects.services import halting
         from prospects.timeline import register_timeline
         from salesops.runtime.ports import register_host
 
         register_host(HOST)
         register_timeline("prospects", own_events)
+        stops.follow("prospects", halting.FOLLOWER)

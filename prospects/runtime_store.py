@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Playbook, PlaybookVersion, Stop
-from playbooks.services import budgets
+from playbooks.models import Client, Playbook, PlaybookVersion
+from playbooks.services import budgets, stops
 from prospects import runtime_loading as loading
 from prospects.fact_ledger import FactLedger
 from prospects.models import Convergence, WorkLevel
@@ -125,16 +125,8 @@ class ProspectHost:
 
     def halted(self, scope: Scope) -> Halt:
         """One query: it is asked before every agent's run."""
-        everything, agents, prospects = False, {}, set()
-        levels = Stop.Level
-        for stop in Stop.objects.in_force().for_client(scope.client_id):
-            if stop.level == levels.AGENT:
-                agents[stop.agent] = stop.until
-            elif stop.level == levels.PROSPECT:
-                prospects.add(stop.target_id or 0)
-            elif stop.level != levels.REQUEST:
-                everything |= stop.level != levels.PLAYBOOK or stop.target_id == scope.playbook.playbook_id
-        return Halt(everything, agents, frozenset(prospects))
+        stopped = stops.in_force(scope.client_id, scope.playbook.playbook_id)
+        return Halt(stopped.everything is not None, stopped.agents, stopped.prospects)
 
     def reserve(self, scope: Scope, bucket: str, unit: Decimal, wanted: int) -> Grant:
         version = scope.memory.get("version")

@@ -41,6 +41,16 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     }
 )
 
+#: The agent that acts on each channel, and by whose name it is stopped.
+EXECUTORS: Mapping[str, str] = MappingProxyType(
+    {
+        "email": "email_execution",
+        "call": "call_execution",
+        "linkedin": "message_execution",
+        "sms": "message_execution",
+    }
+)
+
 FINAL = frozenset(state for state, after in MOVES.items() if not after)
 
 

@@ -12,16 +12,16 @@ from django.db.models import Max, Q
 
 from approvals.models import ApprovalRequest, Dispatch
 from approvals.rules import compliance, frequency
-from approvals.rules.sending import ramp_cap
+from approvals.rules.sending import EXECUTORS, ramp_cap
 from approvals.services import gate
-from approvals.services.seen import Asked, holds
 from playbooks import stages
-from playbooks.models import Channel, ChannelPolicy, PlaybookVersion, Stop
-from playbooks.services import budgets
+from playbooks.models import Channel, ChannelPolicy, PlaybookVersion
+from playbooks.services import budgets, stops
 from prospects.models import Signal
 
 REPLY_KINDS = ("reply", "replied", "email_reply", "email_replied", "meeting_booked", "call_accepted")
 PAUSE_MINUTES = 5
+PAUSED = "paused: "
 BUCKETS = {
     Channel.EMAIL: budgets.Bucket.EMAILS,
     Channel.CALL: budgets.Bucket.CALLS,
@@ -75,15 +75,19 @@ def _still_approved(due: Due) -> Obstacle | None:
 
 
 def _stops(due: Due) -> Obstacle | None:
+    """Asked under `stops.hold_steady`: no stop can be set between this answer and the claim."""
     dispatch = due.dispatch
-    stops = Stop.objects.in_force().for_client(dispatch.client_id).order_by("id")
-    asked = Asked(dispatch.request_id, dispatch.prospect_id, dispatch.prospect.playbook_id, dispatch.channel)
-    for stop in stops:
-        if holds(stop, asked):
-            if stop.kind == Stop.Kind.CANCEL:
-                return Obstacle(f"stopped: {stop.reason}")
-            return Obstacle(f"paused: {stop.reason}", due.at + timedelta(minutes=PAUSE_MINUTES))
-    return None
+    playbook = dispatch.prospect.playbook_id
+    brake = stops.in_force(dispatch.client_id, playbook, at=due.at).halts(
+        agent=EXECUTORS[dispatch.channel], prospect=dispatch.prospect_id, request=dispatch.request_id
+    )
+    if brake is None:
+        return None
+    if brake.cancels:
+        return Obstacle(f"stopped: {brake.reason}")
+    # A pause only puts off: looked at again soon, at its end, and when the approval runs out.
+    soon = due.at + timedelta(minutes=PAUSE_MINUTES)
+    return Obstacle(f"{PAUSED}{brake.reason}", min(soon, brake.until or soon, dispatch.expires_at))
 
 
 def _prospect(due: Due) -> Obstacle | None:

@@ -27,6 +27,7 @@ from approvals.services.suppress import link_in
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, PlaybookVersion
+from playbooks.services import stops
 from salesops.logs import bind_trace
 
 log = structlog.get_logger(__name__)
@@ -95,6 +96,7 @@ class HeldBack:
 def claim_next(*, at: datetime) -> Claim | HeldBack | None:
     """Lock the next queued dispatch, check it, and commit it as sending, postponed or cancelled. None: nothing due."""
     with transaction.atomic():
+        stops.hold_steady()
         rows = Dispatch.objects.filter(status=Status.QUEUED, not_before__lte=at).order_by("not_before", "id")
         dispatch = rows.select_related(*RELATED).select_for_update(skip_locked=True, of=("self",)).first()
         if dispatch is None:

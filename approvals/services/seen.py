@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from approvals.models import ApprovalRequest, Decision, Message
+from approvals.rules.sending import EXECUTORS
 from approvals.services.refusals import StaleDecision
-from playbooks.models import Client, PlaybookVersion, Stop
+from playbooks.halts import Brake, StopSet
+from playbooks.models import Client, PlaybookVersion
+from playbooks.services import stops
 from prospects.models import Evidence, Signal
 
 _NONE = "-"
@@ -44,7 +47,7 @@ class Present:
     seen: Seen
     message: Message
     version: PlaybookVersion | None
-    stops: tuple[Stop, ...]
+    stops: tuple[Brake, ...]
 
 
 @dataclass(frozen=True)
@@ -67,23 +70,27 @@ class Rules:
     """What rules a client's requests now: the active version of each playbook, and the stops in force."""
 
     versions: dict[int, PlaybookVersion]
-    stops: tuple[Stop, ...]
+    stops: StopSet
 
-    def holding(self, asked: Asked) -> tuple[Stop, ...]:
+    def holding(self, asked: Asked) -> tuple[Brake, ...]:
         """The stops that touch this request."""
-        return tuple(stop for stop in self.stops if holds(stop, asked))
+        return self.stops.holding(
+            playbook=asked.playbook_id,
+            agent=EXECUTORS[asked.channel],
+            prospect=asked.prospect_id,
+            request=asked.request_id,
+        )
 
     def limits(self, asked: Asked) -> str:
         """The version that rules the request and the stops that touch it, as one word to compare."""
         version = self.versions.get(asked.playbook_id)
-        return f"{version.pk if version else 0}:{','.join(str(stop.pk) for stop in self.holding(asked))}"
+        return f"{version.pk if version else 0}:{','.join(str(brake.id) for brake in self.holding(asked))}"
 
 
 def rules_now(client: Client) -> Rules:
     """The rules as they stand. Two queries."""
     versions = PlaybookVersion.objects.for_client(client).active()
-    stops = Stop.objects.in_force().for_client(client).order_by("id")
-    return Rules({row.playbook_id: row for row in versions}, tuple(stops))
+    return Rules({row.playbook_id: row for row in versions}, stops.in_force(client.pk))
 
 
 def present(request: ApprovalRequest, rules: Rules | None = None) -> Present:
@@ -115,17 +122,6 @@ def first_approvals(versions: Mapping[int, int]) -> dict[int, Decision]:
     return {row.request_id: row for row in firsts if row.request_version == versions[row.request_id] - 1}
 
 
-def holds(stop: Stop, asked: Asked) -> bool:
-    """Whether a stop in force touches what this request would do."""
-    level = Stop.Level
-    if stop.level in (level.EVERYTHING, level.CLIENT):
-        return True
-    if stop.level == level.AGENT:
-        return stop.agent in (f"{asked.channel}_execution", "message_execution")
-    target = {level.PLAYBOOK: asked.playbook_id, level.PROSPECT: asked.prospect_id, level.REQUEST: asked.request_id}
-    return target.get(Stop.Level(stop.level)) == stop.target_id
-
-
 def changes(request: ApprovalRequest, seen: Seen, now: Present) -> list[str]:
     """What is different from what was seen, in words; empty when nothing is."""
     found = []
@@ -143,13 +139,13 @@ def changes(request: ApprovalRequest, seen: Seen, now: Present) -> list[str]:
 
 
 def _limit_changes(before: str, now: Present) -> list[str]:
-    version, _, stops = before.partition(":")
+    version, _, set_then = before.partition(":")
     found = []
     if version != str(now.version.pk if now.version else 0):
         found.append(f"version {now.version.number} of the playbook rules now" if now.version else "no version rules")
-    known = set(stops.split(",")) - {""}
-    found += [f"a stop was set: {stop.reason}" for stop in now.stops if str(stop.pk) not in known]
-    if known - {str(stop.pk) for stop in now.stops}:
+    known = set(set_then.split(",")) - {""}
+    found += [f"a stop was set: {brake.reason}" for brake in now.stops if str(brake.id) not in known]
+    if known - {str(brake.id) for brake in now.stops}:
         found.append("a stop was lifted")
     return found or ["the limits are not the ones you saw"]
 

@@ -151,7 +151,7 @@ def reserve_up_to(
     if wanted <= 0 or unit <= 0:
         return max(wanted, 0)
     limit = limits_of(version)[bucket]
-    given = {
+    given: dict[str, Any] = {
         "playbook": version.playbook_id,
         "bucket": str(bucket),
         "start": period_start(bucket, at, client),

@@ -162,7 +162,7 @@ def _call_off(row: Stop) -> int:
     for follower in _followers.values():
         found.update(follower.call_off(row))
     called_off = {kind: count for kind, count in sorted(found.items()) if count}
-    ended = sum(called_off.values()) - sum(row.called_off.values())
+    ended: int = sum(called_off.values()) - sum(row.called_off.values())
     if ended:
         row.called_off = called_off
         row.save(update_fields=["called_off"])

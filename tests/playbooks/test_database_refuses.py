@@ -103,8 +103,8 @@ def test_deleting_a_stop_instead_of_lifting_it() -> None:
 def test_a_stop_that_names_no_target() -> None:
     client = factories.client()
     sql = (
-        "INSERT INTO playbooks_stop (client_id, level, kind, agent, reason, created_by_id, created_at, lift_reason,"
-        " trace_id) VALUES (%s, 'prospect', 'pause', '', 'x', %s, now(), '', 'x')"
+        "INSERT INTO playbooks_stop (client_id, level, kind, agent, reason, created_by_id, created_at, called_off,"
+        " lift_reason, trace_id) VALUES (%s, 'prospect', 'pause', '', 'x', %s, now(), '{}', '', 'x')"
     )
     refuses(sql, [client.pk, factories.user(client).pk], because="stop_names_its_target")
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals.models import ApprovalRequest, Evaluation, Message
 from playbooks.models import AgentPermission, AuditEntry, Stop
+from playbooks.services import stops
 from prospects.models import (
     AgentRun,
     Convergence,
@@ -235,19 +236,25 @@ def test_a_stopped_prospect_is_skipped_and_a_stopped_agent_does_not_run() -> Non
     assert Message.objects.count() == 0
 
 
-def test_a_stop_that_arrives_between_batches_ends_the_convergence() -> None:
+@pytest.mark.parametrize(("kind", "after"), [("pause", "running"), ("cancel", "cancelled")])
+def test_a_stop_that_arrives_between_batches_ends_the_convergence_or_lets_it_wait(kind: str, after: str) -> None:
     under = scene.demo()
     for _ in range(3):
         scene.company(under, scene.GOOD)
-    person = factories.user(under.playbook.client)
+    client = under.playbook.client
+    person = factories.user(client)
 
     def stop(done: int, total: int) -> None:
-        if done == 1:
-            Stop.objects.create(level="client", client=under.playbook.client, reason="Halt", created_by=person)
+        if done == 1 and not Stop.objects.exists():
+            stops.stop(client=client, level="client", kind=kind, reason="Halt", actor=person)
 
     report = scene.run(under, batch_size=1, progress=stop)
-    assert (report.convergence.status, report.convergence.done) == ("cancelled", 1)
-    assert "Halt" in report.convergence.error
+    assert (report.convergence.status, report.convergence.done) == (after, 1)
+    assert ("Halt" in report.convergence.error) == (kind == "cancel")
+    stops.lift(Stop.objects.get().pk, client=client, actor=person, reason="Done")
+    again = scene.run(under)
+    assert (again.convergence.pk == report.convergence.pk) == (kind == "pause")
+    assert again.convergence.status == "done"
 
 
 def test_cancelling_stops_after_the_present_batch() -> None:

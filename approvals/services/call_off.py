@@ -1,0 +1,112 @@
+"""What becomes of waiting requests and approved messages when people stop and lift.
+
+A cancel ends what waits under it, a pause does not touch it: the last look before each dispatch puts that off, and
+lifting the stop lets it be looked at again at once. What is already on its way cannot be called back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from django.db.models import Q
+from django.utils import timezone
+
+from approvals.models import ApprovalRequest, Dispatch
+from approvals.rules.sending import EXECUTORS
+from approvals.services import nudge
+from approvals.services.checks import PAUSED
+from approvals.services.request import OPEN
+from playbooks import audit
+from playbooks.events import AuditEvent
+from playbooks.models import Client, Stop, User
+
+HELD = (Dispatch.Status.UNDO_HOLD, Dispatch.Status.QUEUED, Dispatch.Status.POSTPONED)
+GATE = "approval_gate"
+
+
+class Outreach:
+    """See :class:`playbooks.services.stops.Follower`."""
+
+    def call_off(self, stop: Stop) -> Mapping[str, int]:
+        """Cancel the open requests under the stop, then the messages that have not left. A few statements, set-wise.
+
+        In this order: an approval that is being made holds its request, and its message is there when it lets go.
+        """
+        requests = _requests(stop)
+        dispatches = _dispatches(stop)
+        return {"requests": requests, "messages": dispatches}
+
+    def resume(self, stop: Stop) -> None:
+        """What the stop put off is due now; if another stop still holds it, the next look puts it off again."""
+        put_off = Dispatch.objects.filter(status=Dispatch.Status.POSTPONED, reason__startswith=PAUSED)
+        if put_off.filter(_sends(stop)).update(not_before=timezone.now()):
+            nudge.outbox()
+
+
+def _requests(stop: Stop) -> int:
+    rows = ApprovalRequest.objects.filter(_asks(stop), status__in=OPEN).order_by("pk")
+    found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
+    # The status is protected on instances only; PostgreSQL judges the move as it does every other.
+    ApprovalRequest.objects.filter(pk__in=[row.pk for row in found]).update(status=ApprovalRequest.Status.CANCELLED)
+    _record(AuditEvent.REQUEST_CANCELLED, found, stop)
+    return len(found)
+
+
+def _dispatches(stop: Stop) -> int:
+    rows = Dispatch.objects.filter(_sends(stop), status__in=HELD).order_by("pk")
+    found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
+    Dispatch.objects.filter(pk__in=[row.pk for row in found]).update(
+        status=Dispatch.Status.CANCELLED, reason=f"stopped: {stop.reason}"[:500], finished_at=timezone.now()
+    )
+    _record(AuditEvent.DISPATCH_CANCELLED, found, stop)
+    return len(found)
+
+
+def _channels(agent: str) -> list[str]:
+    return [channel for channel, executor in EXECUTORS.items() if executor == agent]
+
+
+def _asks(stop: Stop) -> Q:
+    """Requests under the stop. An agent's are those it drafted, put together or would have acted on."""
+    level = Stop.Level
+    if stop.level == level.EVERYTHING:
+        return Q()
+    own = Q(client=stop.client_id)
+    if stop.level == level.AGENT:
+        made_by_agents = Q(created_by__isnull=True) if stop.agent == GATE else Q(pk__in=())
+        return own & (Q(channel__in=_channels(stop.agent)) | Q(message__run__agent=stop.agent) | made_by_agents)
+    target = {
+        level.PLAYBOOK: Q(prospect__playbook=stop.target_id),
+        level.PROSPECT: Q(prospect=stop.target_id),
+        level.REQUEST: Q(pk=stop.target_id),
+    }
+    return own & target.get(level(stop.level), Q())
+
+
+def _sends(stop: Stop) -> Q:
+    """Messages under the stop. A person has decided them, so an agent's are only those it would act on."""
+    level = Stop.Level
+    if stop.level == level.EVERYTHING:
+        return Q()
+    target = {
+        level.AGENT: Q(channel__in=_channels(stop.agent)),
+        level.PLAYBOOK: Q(prospect__playbook=stop.target_id),
+        level.PROSPECT: Q(prospect=stop.target_id),
+        level.REQUEST: Q(request=stop.target_id),
+    }
+    return Q(client=stop.client_id) & target.get(level(stop.level), Q())
+
+
+def _record(event: AuditEvent, rows: Iterable[ApprovalRequest | Dispatch], stop: Stop) -> None:
+    """One entry each, in the chain of its own client; the reason stands in the stop it names."""
+    actor: User = stop.created_by
+    chains: dict[int, list[audit.Entry]] = defaultdict(list)
+    for row in rows:
+        detail = {"stop": stop.pk, "level": stop.level}
+        chains[row.client_id].append(audit.Entry(event=event, subject=row, trace_id=row.trace_id, detail=detail))
+    for client_id in sorted(chains):
+        audit.record_many(client=Client(pk=client_id), entries=chains[client_id], actor=actor)
+
+
+FOLLOWER = Outreach()
