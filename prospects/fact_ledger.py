@@ -99,7 +99,7 @@ class FactLedger(Ledger):
 def _origin(context: Context, proposal: SignalProposal) -> SignalView | Document:
     """What a valid signal proposal cites."""
     if proposal.document is not None:
-        return context.documents[(proposal.document, proposal.source_ref)]
+        return context.documents[proposal.document]
     return next(s for s in context.signals if s.id == proposal.derived_from)
 
 

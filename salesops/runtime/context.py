@@ -62,7 +62,7 @@ class Context:
     away: dict[str, datetime | None] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)  # of those away, the ones that broke
     barred: set[str] = field(default_factory=set)  # of those away, the ones whose team may not read here
-    documents: Mapping[tuple[int, str], Document] = field(default_factory=dict)  # handed to the agent now heard
+    documents: Mapping[int, Document] = field(default_factory=dict)  # handed to the agent now heard
     new_evidence: bool = False
     prepared: bool = False  # what only outreach needs has been loaded
     notes: list[str] = field(default_factory=list)

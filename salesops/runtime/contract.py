@@ -36,7 +36,7 @@ class Tools:
     _memory: dict[str, Any] = field(default_factory=dict, repr=False)
     model: LanguageModel | None = field(default=None, repr=False)
     sources: Sources | None = field(default=None, repr=False)
-    _handed: dict[int, dict[tuple[int, str], Document]] = field(default_factory=dict, repr=False)
+    _handed: dict[int, dict[int, Document]] = field(default_factory=dict, repr=False)
 
     def rng(self, prospect: ProspectView) -> random.Random:
         """The generator for this agent and prospect: the same seed gives the same numbers in every run."""
@@ -62,11 +62,11 @@ class Tools:
             return {}
         found = self.sources.look_up(batch, kinds)
         for prospect_id, one in found.items():
-            self._handed.setdefault(prospect_id, {}).update(((d.id, d.ref), d) for d in one.documents)
+            self._handed.setdefault(prospect_id, {}).update((d.id, d) for d in one.documents)
         return found
 
-    def handed(self, prospect_id: int) -> Mapping[tuple[int, str], Document]:
-        """The documents this agent was handed about a prospect, by the stored answer's id and their own place."""
+    def handed(self, prospect_id: int) -> Mapping[int, Document]:
+        """The documents this agent was handed about a prospect, by id."""
         return self._handed.get(prospect_id, {})
 
     def usage(self) -> dict[int, Usage]:

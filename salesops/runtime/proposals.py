@@ -33,7 +33,7 @@ class Proposal(BaseModel):
 class SignalProposal(Proposal):
     """A typed signal: derived from another signal of the same prospect, or read in a document handed to the agent.
 
-    ``document`` is the id of the source's stored answer and ``source_ref`` the place of the document within it.
+    ``source_ref`` says where in the world a document's fact stands, where that is not the document's own place.
     """
 
     writes: ClassVar[Key] = Key.SIGNALS

@@ -67,10 +67,7 @@ class LanguageModel(Protocol):
 
 @dataclass(frozen=True)
 class Document:
-    """Something a source said about one prospect, stored before anybody reads it.
-
-    ``id`` is the stored answer's, which may hold several documents; ``ref`` is the place in the world of this one.
-    """
+    """Something a source said about one prospect, stored before anybody reads it; ``ref`` is its place in the world."""
 
     id: int
     source: str

@@ -104,8 +104,8 @@ def _quoted(quote: str, origins: Iterable[SignalView | Document]) -> bool:
 def _signal(scope: Scope, context: Context, proposal: SignalProposal) -> Objection | None:
     origin: SignalView | Document | None
     if proposal.document is not None:
-        origin = context.documents.get((proposal.document, proposal.source_ref))
-        cited: dict[str, Any] = {"document": proposal.document, "ref": proposal.source_ref}
+        origin = context.documents.get(proposal.document)
+        cited = {"document": proposal.document}
     else:
         origin = next((s for s in context.signals if s.id == proposal.derived_from), None)
         cited = {"signal": proposal.derived_from}
