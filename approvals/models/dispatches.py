@@ -10,7 +10,7 @@ from django_fsm import FSMField, transition
 from approvals.models.guards import dispatch_is_approved, dispatch_moves
 from approvals.models.messages import Message
 from approvals.models.requests import ApprovalRequest, Decision
-from playbooks.models import Channel, Client, User
+from playbooks.models import Channel, Client, PlaybookVersion, User
 from prospects.models import Contact, Prospect
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
@@ -240,6 +240,7 @@ class Task(models.Model):
         CALL = "call", "Call"
         LINKEDIN = "linkedin", "LinkedIn"
         REVIEW = "review", "Needs review"
+        AGENT_WORK = "agent_work", "Work for an agent"
 
     class Status(models.TextChoices):
         OPEN = "open", "Open"
@@ -252,6 +253,12 @@ class Task(models.Model):
     dispatch = models.ForeignKey(Dispatch, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
     title = models.CharField(max_length=200)
     detail = models.TextField(blank=True)
+    agent = models.CharField(max_length=40, blank=True, help_text="The agent whose work a person does here.")
+    form = models.CharField(max_length=12, blank=True)
+    asks = models.JSONField(default=list, blank=True)
+    playbook_version = models.ForeignKey(
+        PlaybookVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     resolution = models.CharField(max_length=40, blank=True)
     words = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -266,7 +273,10 @@ class Task(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["dispatch", "kind"], condition=Q(dispatch__isnull=False), name="task_once_per_dispatch"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["prospect", "agent"], condition=Q(status="open") & ~Q(agent=""), name="task_once_per_agent"
+            ),
         ]
         indexes = [models.Index(fields=["client", "status", "-id"], name="task_list")]
         triggers = [no_delete()]

@@ -84,10 +84,14 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Implementation:
-    """One way of doing an agent's work. A changed ``version`` makes it run again on facts it has seen."""
+    """One way of doing an agent's work. A changed ``version`` makes it run again on facts it has seen.
+
+    A ``human`` one asks in ``run`` and turns what the person filled in into proposals in ``heard``.
+    """
 
     run: Callable[[Batch, Tools], Answers]
     version: str = "1"
+    heard: Callable[[ProspectView, Tools, Mapping[str, Any]], Sequence[Proposal]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,19 @@ class RequestProposal(Proposal):
         return ("request",)
 
 
+class TaskProposal(Proposal):
+    """Work for a person: what an agent whose implementation is ``human`` asks for. ``asks`` is what the form shows."""
+
+    writes: ClassVar[Key] = Key.PROPOSALS
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+
+    type: Literal["task"] = "task"
+    form: Literal["signal", "evidence", "message", "channel"]
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    detail: Annotated[str, Field(max_length=2000)] = ""
+    asks: tuple[dict[str, Any], ...] = ()
+
+
 class NoteProposal(Proposal):
     """Something a person should know: why nothing could be done here. Becomes a Diagnostic, never a fact."""
 
@@ -216,6 +229,7 @@ AnyProposal = Annotated[
     | VerdictProposal
     | EvaluationProposal
     | RequestProposal
+    | TaskProposal
     | NoteProposal,
     Field(discriminator="type"),
 ]

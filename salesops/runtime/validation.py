@@ -25,6 +25,7 @@ from salesops.runtime.proposals import (
     Proposal,
     RequestProposal,
     SignalProposal,
+    TaskProposal,
     VerdictProposal,
 )
 from salesops.runtime.toolbox import Document
@@ -73,8 +74,8 @@ def check(agent: Agent, scope: Scope, context: Context, proposal: Proposal) -> O
 
 
 def _permission(agent: Agent, scope: Scope, context: Context, proposal: Proposal) -> Objection | None:
-    if isinstance(proposal, NoteProposal):
-        return None
+    if isinstance(proposal, NoteProposal | TaskProposal):
+        return None  # telling or asking a person changes nothing
     if proposal.writes not in agent.writes:
         return Objection(
             Refused.PERMISSION,
