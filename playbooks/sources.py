@@ -21,9 +21,10 @@ from playbooks.criteria import ParamsError
 
 Kind = Literal["file", "json", "website", "jobs", "feed"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
-#: What may stand in braces: the company's own facts. ``label`` is the first part of its domain (``acme`` of acme.com).
+#: What may stand in braces: the company's own facts. ``website`` is ``https://`` and its domain, ``label`` the domain's
+#: first part (``acme`` of acme.com).
 PLACEHOLDERS: Final = frozenset(
-    {"name", "domain", "label", "website", "country", "region", "city", "industry", "external_id", "intent"}
+    {"name", "domain", "label", "website", "country", "region", "city", "industry", "intent"}
 )
 #: What an address may ask for that is no company's: the market scan's own.
 SEED_PLACEHOLDERS: Final = frozenset({"industry", "country", "intent"})
@@ -169,7 +170,7 @@ DELIVERS: Final[Mapping[str, tuple[str, ...]]] = {
     "jobs": ("job_posting",),
     "feed": ("news",),
 }
-_DEFAULT_URL: Final[Mapping[str, str]] = {"website": "{website}"}
+_DEFAULT_URL: Final[Mapping[str, str]] = {"website": "{website}/"}
 
 
 def _texts(value: Any) -> Iterable[str]:
@@ -192,12 +193,12 @@ def placeholders(template: str) -> frozenset[str]:
 class SourceConfig:
     """One source of one playbook version.
 
-    ``cost`` is money per request, in the playbook's currency. ``weight`` (0–1) is how much a candidate from here counts
-    in a market scan, ``confidence`` (0–1) how far a fact from here is believed. ``rate_per_minute`` is the limit the
-    source states; we keep to 80 % of it. ``delivers`` are the kinds of document it gives; ``candidate`` makes it part
-    of market scans. ``auth_env`` names the environment variable whose value is sent as the header ``auth_header``;
-    ``<auth_env>_HOST`` must name the host it may be sent to. ``fallback`` is the source asked instead when this one
-    has gone for good. For kind ``file``, ``url`` is a file's name in the installation's folder of sources.
+    ``cost`` is money per answered request, in the playbook's currency. ``weight`` (0–1) is how much a candidate from
+    here counts in a market scan, ``confidence`` (0–1) how far a fact from here is believed. ``rate_per_minute`` is the
+    limit the source states; we keep to 80 % of it. ``delivers`` are the kinds of document it gives; ``candidate`` makes
+    it part of market scans. ``auth_env`` names the environment variable whose value is sent as the header
+    ``auth_header``; ``<auth_env>_HOST`` must name the host it may be sent to. ``fallback`` is the source asked instead
+    when this one has gone for good. For kind ``file``, ``url`` is a file in the installation's folder of sources.
     """
 
     key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
