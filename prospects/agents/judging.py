@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from playbooks.criteria import Criterion
+from prospects.agents.by_hand import evidence_by_hand
+from prospects.agents.model_evidence import CATEGORIES, evidence_by_model
 from prospects.rules.compiled import criteria_by_key
 from prospects.rules.criteria import Judgement, judge_all
 from prospects.rules.facts import Facts
@@ -27,6 +29,10 @@ def evidence_agent(category: str, order: int) -> Agent:
         mine = [criterion for criterion in criteria.values() if criterion.category == category]
         return {prospect.id: _judged(prospect, mine, tools) for prospect in batch} if mine else {}
 
+    implementations = {ImplementationKind.RULES: Implementation(run)}
+    if category in CATEGORIES:
+        implementations[ImplementationKind.LLM] = evidence_by_model(category, criteria_of, run)
+    implementations[ImplementationKind.HUMAN] = evidence_by_hand(category, criteria_of)
     return Agent(
         name=f"{category}_evidence",
         team=Team.QUALIFICATION,
@@ -34,7 +40,7 @@ def evidence_agent(category: str, order: int) -> Agent:
         order=order,
         reads=frozenset({Key.SIGNALS}),
         writes=frozenset({Key.HYPOTHESES}),
-        implementations={ImplementationKind.RULES: Implementation(run)},
+        implementations=implementations,
     )
 
 

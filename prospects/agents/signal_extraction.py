@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prospects.agents.model_signals import NAME, signals_by_model
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import SignalProposal
 from salesops.runtime.views import ProspectView, SignalView
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team
 
 _PROFILE, _CHANGE = "profile", "change"
-_TEXTS = frozenset({"news", "post", "press_release", "blog", "review", "web_page", "job_post"})
+_TEXTS = frozenset(
+    {"news", "post", "press_release", "blog", "review", "web_page", "job_post", "page", "job_posting", "text"}
+)
 _SURE, _LIKELY = 0.9, 0.7
 
 # What an announcement is called, and the words it is recognised by (whole words, any case).
@@ -52,7 +55,7 @@ def _derived(prospect: ProspectView) -> Iterator[SignalProposal]:
                 yield from _changed(after, field, before.data[field], after.data[field])
         yield from _changed(after, "employees", _headcount(before.data), _headcount(after.data))
     for signal in prospect.signals:
-        if signal.agent:
+        if signal.agent == NAME:
             continue  # derived already
         if signal.kind == _CHANGE:
             field = str(signal.data.get("field", ""))
@@ -157,11 +160,14 @@ def _sentence(text: str, start: int, end: int) -> str:
 
 
 AGENT = Agent(
-    name="signal_extraction",
+    name=NAME,
     team=Team.LEAD_GEN,
     phase=Phase.DISCOVERY,
     order=2,
     reads=frozenset({Key.SIGNALS}),
     writes=frozenset({Key.SIGNALS}),
-    implementations={ImplementationKind.RULES: Implementation(run)},
+    implementations={
+        ImplementationKind.RULES: Implementation(run, version="2"),
+        ImplementationKind.LLM: signals_by_model(_TEXTS, run),
+    },
 )

@@ -1,7 +1,7 @@
-"""A stand-in for a model provider: a real HTTP server on this machine that speaks both protocols, for tests and benches.
+"""A stand-in for a model provider: a real HTTP server on this machine that speaks both protocols.
 
-It answers POST /v1/messages (Anthropic) and POST /v1/chat/completions (OpenAI) with whatever a function says, counts how
-many questions it has at once, and turns away what goes beyond its limit, as providers do.
+It answers POST /v1/messages (Anthropic) and POST /v1/chat/completions (OpenAI) with whatever a function says, counts
+how many questions it has at once, and turns away what goes beyond its limit, as providers do. For tests and benches.
 """
 
 from __future__ import annotations
@@ -177,7 +177,9 @@ def _response(asked: Asked, said: Say) -> bytes:
     if said.body is not None:
         payload = said.body
     elif said.status >= 400:
-        payload = json.dumps({"type": "error", "error": {"type": said.error, "message": "no", "code": said.error}}).encode()
+        payload = json.dumps(
+            {"type": "error", "error": {"type": said.error, "message": "no", "code": said.error}}
+        ).encode()
     else:
         payload = json.dumps(_anthropic(asked, said) if asked.is_anthropic else _openai(asked, said)).encode()
     lines = [

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -26,14 +26,13 @@ from pydantic import BaseModel, ValidationError
 from salesops.llm import loop
 from salesops.llm.config import LLMConfig, ModelChoice
 from salesops.llm.pace import Pace, backoff, spread
-from salesops.llm.ports import Amount, Answer, Kept, Outcome, Purse, Store
+from salesops.llm.ports import BUDGET, Amount, Answer, Kept, Outcome, Purse, Store
 from salesops.llm.prompts import Prompt, load
 from salesops.llm.wire import Attempt, Call, Result, worst_tokens_in
 from salesops.runtime.toolbox import A, Question, Reply, Usage
 
 log = structlog.get_logger(__name__)
 
-BUDGET = "budget: today's tokens or this month's money do not cover another question"
 _LATE = "There was no time left to ask."
 _paces: dict[tuple[str, str, int], Pace] = {}
 
@@ -78,7 +77,7 @@ class Asker:
         return used
 
     def ask(self, questions: Sequence[Question[A]]) -> list[Reply[A]]:
-        """Replies in the order of the questions, asked side by side. A stored answer is used again, never paid twice."""
+        """Replies in the order of the questions, asked side by side. A stored answer is used again, not paid again."""
         asks: dict[str, _Ask] = {}
         keys: list[str] = []
         problems: dict[str, str] = {}
@@ -157,7 +156,7 @@ class _Work:
     # --- out -----------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        """Fill the flight deck, as far as the budget goes. Twice as many as may ask at once, so none has to wait for us."""
+        """Start questions, as far as the budget goes: twice as many as may ask at once, so no slot waits for us."""
         room = 2 * self.config.concurrency - len(self.flying)
         group = [self.waiting.popleft() for _ in range(min(room, len(self.waiting)))]
         group = [ask for ask in group if not self._hopeless(ask)]
@@ -211,7 +210,7 @@ class _Work:
     # --- in ------------------------------------------------------------------------------------------------------
 
     def _land(self) -> None:
-        """Take in all that has finished, at least one; store the answers and settle the budget for all of them at once."""
+        """Take in all that has finished, at least one; store the answers and settle the budget for all at once."""
         arrived = []
         # A question under way ends by itself after its timeout; the rest is for a loop that died.
         longest = max(0.0, self.ends_at - time.monotonic()) + self.config.timeout + 5.0
@@ -318,7 +317,7 @@ def _call(prompt: Prompt, question: Question[Any], choice: ModelChoice, timeout:
     return Call(
         choice,
         prompt.fill(question.values),
-        _schema(question.answer),
+        _schema(cast(Any, question.answer)),
         (question.answer.__doc__ or "The answer.").strip(),
         prompt.max_tokens,
         timeout,

@@ -63,7 +63,7 @@ def submit(work: Coroutine[Any, Any, T]) -> Future[T]:
 
 
 def _mine() -> _Loop:
-    global _current  # noqa: PLW0603 — the process has one
+    global _current
     with _making:
         if _current is None or _current.pid != os.getpid() or not _current.thread.is_alive():
             _current = _Loop()
@@ -73,7 +73,7 @@ def _mine() -> _Loop:
 
 def close() -> None:
     """End this process's loop, if it has one. The next question starts another."""
-    global _current  # noqa: PLW0603
+    global _current
     with _making:
         mine, _current = _current, None
     if mine is not None:

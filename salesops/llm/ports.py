@@ -9,6 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+#: The problem of a question that was not asked because the budget does not cover its worst case.
+BUDGET = "budget: today's tokens or this month's money do not cover another question"
+
 
 class Outcome(StrEnum):
     """What kind of answer came back and was paid for."""

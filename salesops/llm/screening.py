@@ -11,12 +11,13 @@ import re
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|preceding|your|all|any"
-        r"|these|the system)\b[^.\n]{0,30}\b(?:instructions?|prompts?|rules?|guidelines|directions|constraints|context)\b",
+        r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}"
+        r"\b(?:previous|prior|above|earlier|preceding|your|all|any|these|the system)\b[^.\n]{0,30}"
+        r"\b(?:instructions?|prompts?|rules?|guidelines|directions|constraints|context)\b",
         r"\b(?:system|developer) (?:prompt|message|instructions?)\b",
         r"\bas an? (?:ai|artificial intelligence|language) (?:model|assistant|agent)\b",
-        r"\b(?:attention|note|message|instructions?|notice)\b[^.\n]{0,20}\b(?:to|for)\b[^.\n]{0,12}\b(?:ai|llms?|language models?"
-        r"|gpt|claude|chat ?bots?|crawlers? and (?:ai|llms?))\b",
+        r"\b(?:attention|note|message|instructions?|notice)\b[^.\n]{0,20}\b(?:to|for)\b[^.\n]{0,12}"
+        r"\b(?:ai|llms?|language models?|gpt|claude|chat ?bots?)\b(?! (?:startups?|companies|teams|products?))",
         r"\byou are (?:now )?(?:an?|the) (?:ai|assistant|language model|agent|chat ?bot)\b",
         r"\b(?:new|updated|revised) instructions?\s*:",
         r"<\s*/?\s*(?:system|assistant|instructions?|tool_call|function_call)\s*>",

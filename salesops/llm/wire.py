@@ -141,9 +141,7 @@ def _make(choice: ModelChoice, http: httpx2.AsyncClient) -> Model:
         from pydantic_ai.models.google import GoogleModel
         from pydantic_ai.providers.google import GoogleProvider
 
-        return GoogleModel(
-            choice.name, provider=GoogleProvider(api_key=choice.api_key, base_url=url, http_client=http)
-        )
+        return GoogleModel(choice.name, provider=GoogleProvider(api_key=choice.api_key, base_url=url, http_client=http))
     from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -216,50 +214,57 @@ def _failed(error: Exception, seconds: float) -> Attempt:
     """What an exception of the client library means for this question and for the others."""
     from pydantic_ai import exceptions as e
 
-    name = type(error).__name__
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, TooLong):
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, TooLong):
-        words = "The response went on for too long and was cut off."
-        return Attempt(Result.DONE, Outcome.MALFORMED, "", words, seconds=seconds, is_charged=None)
+    if _was_cut_off(error):
+        return _lost("The response went on for too long and was cut off.", Outcome.MALFORMED, seconds)
     if isinstance(error, e.ContentFilterError):
-        return Attempt(
-            Result.DONE, Outcome.REFUSED, "", "The model refused to answer.", seconds=seconds, is_charged=None
-        )
+        return _lost("The model refused to answer.", Outcome.REFUSED, seconds)
     if isinstance(error, e.ModelRateLimitError):
         words = "The model's service asked us to slow down."
         return Attempt(Result.WAIT, words=words, seconds=seconds, is_charged=False, wait=error.retry_after)
-    if isinstance(error, e.ModelAuthenticationError):
-        return _brake("The model's service refused our key.", error, seconds)
-    if isinstance(error, e.ModelQuotaExceededError):
-        return _brake("The credit with the model's service is used up.", error, seconds)
-    if isinstance(error, e.ModelNotFoundError):
-        return _brake("The model's service knows no such model.", error, seconds)
+    for kind, words in (
+        (e.ModelAuthenticationError, "The model's service refused our key."),
+        (e.ModelQuotaExceededError, "The credit with the model's service is used up."),
+        (e.ModelNotFoundError, "The model's service knows no such model."),
+    ):
+        if isinstance(error, kind):
+            log.error("model_service_stopped", reason=words, error=type(error).__name__)
+            return Attempt(Result.BRAKE, words=words, seconds=seconds, is_charged=False)
     if isinstance(error, e.ModelRequestRejectedError):
-        log.warning("model_rejected_question", error=name, status=getattr(error, "status_code", None))
-        return Attempt(
-            Result.HOPELESS, words="The model's service rejected the question.", seconds=seconds, is_charged=False
-        )
+        log.warning("model_rejected_question", status=getattr(error, "status_code", None))
+        words = "The model's service rejected the question."
+        return Attempt(Result.HOPELESS, words=words, seconds=seconds, is_charged=False)
+    return _passing(error, seconds)
+
+
+def _passing(error: Exception, seconds: float) -> Attempt:
+    """Faults that another attempt may heal. What was under way when it broke may have been counted."""
+    from pydantic_ai import exceptions as e
+
+    wait = getattr(error, "retry_after", None)
     if isinstance(error, e.ModelUnavailableError | e.ModelServerError):
         words = "The model's service is failing."
-        return Attempt(Result.AGAIN, words=words, seconds=seconds, is_charged=False, wait=error.retry_after)
+        return Attempt(Result.AGAIN, words=words, seconds=seconds, is_charged=False, wait=wait)
+    is_charged = False if getattr(error, "phase", None) in ("pool", "connect") else None
     if isinstance(error, e.ModelRequestTimeout | e.ModelTimeoutError):
-        sent = getattr(error, "phase", None) not in ("pool", "connect")
-        return Attempt(
-            Result.AGAIN, words="The model did not answer in time.", seconds=seconds, is_charged=None if sent else False
-        )
-    if isinstance(error, e.ModelConnectionError):
-        sent = error.phase not in ("pool", "connect")
-        words = "The connection to the model's service broke." if sent else "The model's service cannot be reached."
-        return Attempt(Result.AGAIN, words=words, seconds=seconds, is_charged=None if sent else False)
-    log.warning("model_answer_unreadable", error=name)
-    return Attempt(Result.AGAIN, words="The model's service sent no readable answer.", seconds=seconds, is_charged=None)
+        words = "The model did not answer in time."
+    elif isinstance(error, e.ModelConnectionError):
+        reached = is_charged is None
+        words = "The connection to the model's service broke." if reached else "The model's service cannot be reached."
+    else:
+        log.warning("model_answer_unreadable", error=type(error).__name__)
+        words = "The model's service sent no readable answer."
+    return Attempt(Result.AGAIN, words=words, seconds=seconds, is_charged=is_charged, wait=wait)
 
 
-def _brake(words: str, error: Exception, seconds: float) -> Attempt:
-    log.error("model_service_stopped", reason=words, error=type(error).__name__)
-    return Attempt(Result.BRAKE, words=words, seconds=seconds, is_charged=False)
+def _was_cut_off(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, TooLong):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _lost(words: str, outcome: Outcome, seconds: float) -> Attempt:
+    """An answer there was, and nobody knows what it cost."""
+    return Attempt(Result.DONE, outcome, "", words, seconds=seconds, is_charged=None)
 
 
 def worst_tokens_in(call: Call) -> int:

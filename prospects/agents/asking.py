@@ -1,0 +1,153 @@
+"""What agents that ask a language model share: material as labelled pieces, exact quotes, and rules to fall back on.
+
+Not an agent. Whatever a model answers is only a proposal: names that were never given out, quotes that stand nowhere
+and numbers out of range are handed on as they are, for the runtime to refuse in everybody's sight.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from salesops.llm.ports import BUDGET
+from salesops.llm.prompts import Piece
+from salesops.llm.screening import addressed_to_models
+from salesops.runtime.proposals import NoteProposal, Proposal
+from salesops.runtime.views import ProspectView, SignalView
+from salesops.runtime.words import Refused
+
+Untyped = Proposal | Mapping[str, Any]  # what an implementation may answer
+NOBODY = 0  # no row has this id: what cites it is refused by the runtime as somebody else's
+_PIECE, _ALL, _PIECES = 4_000, 16_000, 40
+_BOOKKEEPING = frozenset({"derived_from", "confidence", "sets"})
+_SHORTEST = 3
+_BLANKS = re.compile(r"\s+")
+
+
+class Form(BaseModel):
+    """Base of the forms that models answer in: a field nobody asked for makes the whole answer void."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=2000)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Signals as a model sees them: by short names that mean nothing outside this question."""
+
+    named: Mapping[str, SignalView]
+    pieces: tuple[Piece, ...]
+    withheld: tuple[NoteProposal, ...]
+
+    def cited(self, names: Iterable[str]) -> list[SignalView] | None:
+        """The signals behind names; None when one of them was never given out."""
+        found = [self.named.get(name.strip()) for name in names]
+        return None if None in found else [signal for signal in found if signal is not None]
+
+
+def material(signals: Iterable[SignalView], prefix: str) -> Material:
+    """The newest signals first, each with at most 4,000 characters and 16,000 together.
+
+    What speaks to language models instead of to people is withheld, and a note says so.
+    """
+    named: dict[str, SignalView] = {}
+    pieces: list[Piece] = []
+    withheld: list[NoteProposal] = []
+    left = _ALL
+    for signal in sorted(signals, key=lambda s: (_negative(s.observed_at), s.dedup_key)):
+        text = shown(signal)[: min(_PIECE, left)]
+        if not text.strip() or len(pieces) >= _PIECES:
+            continue
+        spoken = addressed_to_models(text)
+        if spoken:
+            withheld.append(_withheld(signal, spoken))
+            continue
+        name = f"{prefix}{len(pieces) + 1}"
+        named[name] = signal
+        pieces.append(Piece(f"{name}, {signal.kind.replace('_', ' ')}, {signal.observed_at:%Y-%m-%d}", text))
+        left -= len(text)
+    return Material(named, tuple(pieces), tuple(withheld))
+
+
+def _negative(at: datetime) -> float:
+    return -at.timestamp()
+
+
+def _withheld(signal: SignalView, spoken: str) -> NoteProposal:
+    kind = signal.kind.replace("_", " ")
+    words = f"A {kind} speaks to language models (“{spoken}”): no model was shown it, and nothing was taken from it."
+    return NoteProposal(kind=Refused.PROVENANCE, message=words, detail={"source": signal.source_ref or signal.source})
+
+
+def shown(signal: SignalView) -> str:
+    """A signal's words and values, each value under its name; a quote of either stands in the signal."""
+    lines = [signal.text] if signal.text else []
+    if signal.value is not None:
+        lines.append(f"value: {signal.value:g}")
+    facts = {**signal.data, **_mapping(signal.data.get("sets"))}
+    for name, value in facts.items():
+        if name in _BOOKKEEPING or value in (None, "", []):
+            continue
+        lines.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}")
+    return "\n".join(lines)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def exact(quote: str, text: str) -> str:
+    """The words of ``text`` that ``quote`` copies, as they stand there; empty when they do not.
+
+    Only blanks may differ: a model sees one line where a page had two. A fragment of a word is no quote.
+    """
+    words = _BLANKS.split(quote.strip())
+    if len(quote.strip()) < _SHORTEST and quote.strip() not in text.splitlines():
+        return ""
+    if not words[0]:
+        return ""
+    pattern = r"\s+".join(map(re.escape, words))
+    found = re.search(rf"(?<!\w){pattern}(?!\w)", text)
+    return found.group() if found is not None else ""
+
+
+def source_of(quote: str, signals: Sequence[SignalView]) -> tuple[str, SignalView | None]:
+    """The exact words and the first of ``signals`` in which they stand."""
+    for signal in signals:
+        words = exact(quote, signal.quotable)
+        if words:
+            return words, signal
+    return "", None
+
+
+def attribute_of(quote: str, signal: SignalView) -> str:
+    """The fact a quote is about: the attribute that holds it, else the signal's kind.
+
+    Everything quoted from one text counts as one fact, so no number of sentences makes one page several sources.
+    """
+    given = signal.data if signal.kind == "profile" else _mapping(signal.data.get("sets"))
+    for name, value in given.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        if quote and quote in text:
+            return re.sub(r"^(employees|revenue)_(min|max)$", r"\1", name)
+    return signal.kind
+
+
+def instead(problem: str, by_rules: Iterable[Untyped]) -> list[Untyped]:
+    """What the rules say, and a note that they spoke because the model did not."""
+    kind = Refused.BUDGET if problem == BUDGET else Refused.MODEL
+    words = f"Judged by rules instead of the language model. {problem[:1].upper()}{problem[1:]}"
+    return [*by_rules, NoteProposal(kind=kind, message=words[:500])]
+
+
+def known_about(prospect: ProspectView) -> str:
+    """Who the prospect is, in a line or two, without ids."""
+    company = prospect.company
+    if company is None:
+        return prospect.name
+    place = ", ".join(part for part in (company.city, company.country) if part)
+    return "\n".join(part for part in (company.name, company.domain, company.industry, place) if part)
