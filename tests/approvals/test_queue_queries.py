@@ -9,6 +9,7 @@ from approvals.models import ApprovalRequest
 from approvals.services import bulk, decide
 from approvals.services import request as requests
 from approvals.services.refusals import NotBulkApprovable
+from playbooks.services import stops
 from tests import factories as make
 from tests.approvals.scene import WORDS, reload, scene
 
@@ -49,8 +50,8 @@ def test_the_queue_and_a_dossier_cost_the_same_whatever_their_size(at_work):
         other = at_work.request()
         make.evidence(request.prospect, at_work.version)
         requests.mark_opened(other.pk, actor=at_work.reviewer, client=at_work.client)
-    assert count(lambda: queries.queue_page(at_work.client, user=at_work.reviewer)) == one <= 6
-    assert count(lambda: queries.dossier(at_work.client, request.pk)) <= single + 2 <= 16
+    assert count(lambda: queries.queue_page(at_work.client, user=at_work.reviewer)) == one <= 4
+    assert count(lambda: queries.dossier(at_work.client, request.pk)) <= single + 2 <= 9
 
 
 def test_the_rows_carry_what_their_forms_send_back(at_work):
@@ -61,6 +62,37 @@ def test_the_rows_carry_what_their_forms_send_back(at_work):
     requests.mark_opened(request.pk, actor=at_work.reviewer, client=at_work.client)
     [row] = queries.queue_page(at_work.client, user=at_work.reviewer).rows
     assert row.opened
+
+
+def test_after_a_first_approval_the_second_person_sees_the_words_it_left():
+    at_work = scene(two_approvers=True)
+    request, second = at_work.request(), make.user(at_work.client)
+    first = decide.approve_with_edits(
+        request.pk,
+        seen=at_work.seen(request),
+        actor=at_work.reviewer,
+        client=at_work.client,
+        subject="Your new hires",
+        body=WORDS,
+    )
+    [row] = queries.queue_page(at_work.client, user=second).rows
+    found = queries.dossier(at_work.client, request.pk)
+    assert row.seen == found.seen == at_work.seen(request)
+    assert row.seen.content_hash == first.decision.message.content_hash != request.content_hash
+    assert found.message.subject == "Your new hires"
+
+
+def test_a_stop_shows_in_the_state_of_the_requests_it_touches_alone(at_work):
+    stopped, free = at_work.request(priority=0.9), at_work.request(priority=0.1)
+    before = [row.seen for row in queries.queue_page(at_work.client).rows]
+    stops.stop(
+        client=at_work.client, actor=at_work.reviewer, level="prospect", target_id=stopped.prospect_id, reason="Wait"
+    )
+    after = [row.seen for row in queries.queue_page(at_work.client).rows]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    assert queries.dossier(at_work.client, stopped.pk).seen == after[0]
+    assert queries.dossier(at_work.client, free.pk).seen == after[1]
 
 
 def test_no_client_sees_another_clients_queue(at_work):

@@ -72,3 +72,17 @@ def test_an_unknown_score_is_called_unknown_not_zero() -> None:
     html = Template('{% load ui %}{% score_bar None 0 label="Fit" %}').render(Context())
     assert "unknown" in html
     assert ">0<" not in html
+
+
+def test_a_meter_is_marked_when_its_limit_is_reached() -> None:
+    assert 'bar-fill" width="40.0%"' in ui.meter(12, 30, "E-mails")
+    assert 'bar-fill over" width="100.0%"' in ui.meter(31, 30, "E-mails")
+    assert "over" in ui.meter(0, 0, "E-mails")
+
+
+def test_a_gate_says_in_words_whether_it_is_met_and_escapes_what_it_measured() -> None:
+    assert "Met: " in ui.gate(True, "Three categories", "3 of 3")
+    html = ui.gate(False, "<b>Score</b>", "<i>1</i>")
+    assert "Not met: " in html
+    assert "<b>" not in html
+    assert "<i>" not in html
