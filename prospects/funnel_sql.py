@@ -44,10 +44,11 @@ FILED = sql.SQL("""
         SELECT id, 0 AS seq, 'sourced'::text AS stage, created_at AS at, NULL::bigint AS version,
             created_at AS came_in, segment, source, route, tier
         FROM prospects_prospect WHERE id IN (SELECT id FROM scope) AND playbook_id = %(playbook)s
+            AND merged_into_id IS NULL
         UNION ALL
         SELECT p.id, t.seq, t.to_stage, t.at, t.playbook_version_id, p.created_at, segment, source, route, tier
         FROM prospects_prospect p JOIN prospects_stagetransition t ON t.prospect_id = p.id AND t.pipeline = 'prospect'
-        WHERE p.id IN (SELECT id FROM scope) AND p.playbook_id = %(playbook)s
+        WHERE p.id IN (SELECT id FROM scope) AND p.playbook_id = %(playbook)s AND p.merged_into_id IS NULL
     ), stays AS (
         SELECT *, lead(at) OVER life AS left_at,
             coalesce(version, lead(version) OVER life) AS entry_version,

@@ -2,26 +2,33 @@ from prospects.models.accounts import Company, Contact, ImportBatch
 from prospects.models.answers import ModelAnswer
 from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
 from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
+from prospects.models.merges import Alias, BlockingKey, BlockingMark, Duplicate, Merge, RecordKind
 from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
 from prospects.models.sources import SourceAnswer, SourceState
 
 __all__ = [
     "AgentRun",
+    "Alias",
     "Basis",
+    "BlockingKey",
+    "BlockingMark",
     "Company",
     "Contact",
     "Convergence",
     "Diagnostic",
+    "Duplicate",
     "Evidence",
     "FunnelCell",
     "FunnelChange",
     "FunnelMark",
     "Grain",
     "ImportBatch",
+    "Merge",
     "ModelAnswer",
     "Outcome",
     "Prospect",
+    "RecordKind",
     "Score",
     "Signal",
     "SourceAnswer",

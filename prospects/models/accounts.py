@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from playbooks.models import Client
+from prospects.models.merge_guards import company_follows_its_merge, contact_follows_its_merge
 from salesops.dbtypes import trace_id_field
 from salesops.tenancy import TenantQuerySet
 
@@ -38,7 +39,9 @@ class Company(models.Model):
     hiring = models.BooleanField(null=True, blank=True)
     founded_year = models.PositiveSmallIntegerField(null=True, blank=True)
     attributes = models.JSONField(default=dict, blank=True, help_text="Other columns, as given.")
-    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged")
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -48,7 +51,12 @@ class Company(models.Model):
         ordering = ["name"]
         verbose_name_plural = "companies"
         constraints = [
-            models.UniqueConstraint(fields=["client", "domain"], condition=~Q(domain=""), name="company_domain_once"),
+            models.UniqueConstraint(  # also finds domains by how they begin
+                fields=["client", "domain"],
+                condition=~Q(domain=""),
+                opclasses=["int8_ops", "varchar_pattern_ops"],
+                name="company_domain_once",
+            ),
             models.UniqueConstraint(
                 fields=["client", "source", "external_id"],
                 condition=~Q(external_id=""),
@@ -58,8 +66,9 @@ class Company(models.Model):
         indexes = [
             models.Index(fields=["client", "name_key"], name="company_by_name_key"),
             models.Index("client", OpClass(Lower("name"), "text_pattern_ops"), name="company_name_prefix"),
-            models.Index("client", OpClass("domain", "varchar_pattern_ops"), name="company_domain_prefix"),
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="company_merged"),
         ]
+        triggers = company_follows_its_merge()
 
     def __str__(self) -> str:
         return self.name
@@ -97,6 +106,9 @@ class Contact(models.Model):
     )
     synthetic = models.BooleanField(default=False)
     attributes = models.JSONField(default=dict, blank=True)
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -105,8 +117,11 @@ class Contact(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["client", "email_key"], condition=~Q(email_key=""), name="contact_email_once"
+            models.UniqueConstraint(  # also finds addresses by how they begin
+                fields=["client", "email_key"],
+                condition=~Q(email_key=""),
+                opclasses=["int8_ops", "varchar_pattern_ops"],
+                name="contact_email_once",
             ),
             models.UniqueConstraint(
                 fields=["client", "source", "external_id"],
@@ -114,6 +129,11 @@ class Contact(models.Model):
                 name="contact_external_id_once",
             ),
         ]
+        indexes = [
+            models.Index("client", OpClass(Lower("name"), "text_pattern_ops"), name="contact_name_prefix"),
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="contact_merged"),
+        ]
+        triggers = contact_follows_its_merge()
 
     def __str__(self) -> str:
         return self.name

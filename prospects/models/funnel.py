@@ -147,8 +147,8 @@ def prospect_funnel_triggers() -> list[pgtrigger.Trigger]:
             referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
             func=_NOTE.format(
                 "SELECT n.playbook_id, n.id, NULL::timestamptz, now() FROM new_rows n JOIN old_rows o ON o.id = n.id"
-                " WHERE (n.stage, n.route, n.tier, n.segment, n.source)"
-                " IS DISTINCT FROM (o.stage, o.route, o.tier, o.segment, o.source)"
+                " WHERE (n.stage, n.route, n.tier, n.segment, n.source, n.merged_into_id)"
+                " IS DISTINCT FROM (o.stage, o.route, o.tier, o.segment, o.source, o.merged_into_id)"
             ),
         ),
     ]

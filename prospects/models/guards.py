@@ -11,18 +11,25 @@ from salesops.guards import Guard, refuse
 _BY_REASON = ("rejected", "stalled", "nurture", "disqualified", "closed")
 
 
+def starts_as_sourced() -> Guard:
+    """A prospect is sourced at birth. Looked at afterwards: a guard before each row would stop COPY from batching."""
+    return Guard(
+        name="starts_as_sourced",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        condition=pgtrigger.Condition("NEW.stage <> 'sourced' OR NEW.stage_seq <> 0"),
+        func=refuse("% starts as sourced"),
+    )
+
+
 def stage_follows_its_log() -> Guard:
-    """A prospect is sourced at birth; later its stage is what this very transaction wrote into the transition log."""
+    """Once born, a prospect's stage is what this very transaction wrote into the transition log."""
     return Guard(
         name="stage_follows_its_log",
         when=pgtrigger.Before,
-        operation=pgtrigger.Insert | pgtrigger.UpdateOf("stage", "stage_seq", "stage_since"),
+        operation=pgtrigger.UpdateOf("stage", "stage_seq", "stage_since"),
         func=(
-            "IF TG_OP = 'INSERT' THEN"
-            " IF NEW.stage <> 'sourced' OR NEW.stage_seq <> 0 THEN "
-            + refuse("% starts as sourced")
-            + " END IF; RETURN NEW; END IF;"
-            " IF (OLD.stage, OLD.stage_seq, OLD.stage_since) IS NOT DISTINCT FROM"
+            "IF (OLD.stage, OLD.stage_seq, OLD.stage_since) IS NOT DISTINCT FROM"
             " (NEW.stage, NEW.stage_seq, NEW.stage_since) THEN RETURN NEW; END IF;"
             " IF NOT EXISTS (SELECT 1 FROM prospects_stagetransition t WHERE t.prospect_id = NEW.id"
             " AND t.pipeline = 'prospect' AND t.seq = NEW.stage_seq AND t.to_stage = NEW.stage"
@@ -101,6 +108,12 @@ def _cites_its_own_evidence() -> str:
         " IF cited <> cardinality(NEW.evidence_ids) THEN "
         + refuse("% cites evidence that is not its prospect''s")
         + " END IF;"
+        # After a merge was undone, what rests on the other's signals says nothing about this one any more.
+        " IF EXISTS (SELECT 1 FROM prospects_evidence e JOIN prospects_signal s ON s.id = ANY(e.signal_ids)"
+        " JOIN prospects_prospect p ON p.id = s.prospect_id WHERE e.id = ANY(NEW.evidence_ids)"
+        " AND s.prospect_id <> NEW.prospect_id AND p.merged_into_id IS DISTINCT FROM NEW.prospect_id) THEN "
+        + refuse("% rests on signals that its prospect can no longer read")
+        + " END IF;"
     )
 
 
@@ -157,7 +170,10 @@ def prospect_follows_transition() -> Guard:
 
 
 def evidence_cites_its_signals() -> Guard:
-    """Evidence without a signal, or with somebody else's, does not exist."""
+    """Evidence without a signal, or with somebody else's, does not exist.
+
+    Signals of prospects merged into this one are its own; that is asked only when the plain answer is no.
+    """
     return Guard(
         name="cites_its_signals",
         when=pgtrigger.Before,
@@ -165,6 +181,9 @@ def evidence_cites_its_signals() -> Guard:
         func=(
             "IF cardinality(NEW.signal_ids) = 0 OR (SELECT count(*) FROM prospects_signal s"
             " WHERE s.id = ANY(NEW.signal_ids) AND s.prospect_id = NEW.prospect_id) <> cardinality(NEW.signal_ids)"
+            " AND (SELECT count(*) FROM prospects_signal s JOIN prospects_prospect p ON p.id = s.prospect_id"
+            " WHERE s.id = ANY(NEW.signal_ids) AND NEW.prospect_id IN (p.id, p.merged_into_id))"
+            " <> cardinality(NEW.signal_ids)"
             " THEN " + refuse("% must cite signals of its own prospect") + " END IF; RETURN NEW;"
         ),
     )

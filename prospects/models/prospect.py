@@ -12,7 +12,8 @@ from playbooks.models import Client, Playbook, PlaybookVersion, Route, Tier, Use
 from prospects import stages
 from prospects.models.accounts import Company, Contact
 from prospects.models.funnel import prospect_funnel_triggers
-from prospects.models.guards import stage_follows_its_log
+from prospects.models.guards import stage_follows_its_log, starts_as_sourced
+from prospects.models.merge_guards import prospect_follows_its_record
 from salesops.fsm import StateModel
 from salesops.guards import no_delete
 from salesops.tenancy import TenantQuerySet
@@ -51,7 +52,11 @@ class WorkLevel(models.IntegerChoices):
 class ProspectQuerySet(TenantQuerySet["Prospect"]):
     def due(self) -> ProspectQuerySet:
         """Prospects with facts that no finished convergence has seen."""
-        return self.filter(facts_no__gt=F("converged_no"))
+        return self.going_on().filter(facts_no__gt=F("converged_no"))
+
+    def going_on(self) -> ProspectQuerySet:
+        """Those that are worked as themselves, and not as part of another they were merged into."""
+        return self.filter(merged_into__isnull=True)
 
     def with_account(self) -> ProspectQuerySet:
         return self.select_related("company", "contact", "playbook")
@@ -66,11 +71,25 @@ class Prospect(StateModel):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="prospects", db_index=False)
     playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="prospects", db_index=False)
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, null=True, blank=True, related_name="prospects")
-    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="prospects")
+    company = models.ForeignKey(
+        Company, on_delete=models.PROTECT, null=True, blank=True, related_name="prospects", db_index=False
+    )
+    contact = models.ForeignKey(
+        Contact, on_delete=models.PROTECT, null=True, blank=True, related_name="prospects", db_index=False
+    )
     external_id = models.CharField(max_length=120, blank=True)
     source = models.CharField(max_length=120)
     segment = models.CharField(max_length=120, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="merged",
+        db_index=False,
+        editable=False,
+        help_text="The prospect this one is worked as, since their companies or people turned out to be one.",
+    )
     owner = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
 
     stage = FSMField(max_length=24, choices=Stage.choices, default=Stage.SOURCED, protected=True, editable=False)
@@ -114,7 +133,7 @@ class Prospect(StateModel):
                 condition=Q(company__isnull=False) | Q(contact__isnull=False), name="prospect_is_someone"
             ),
             models.UniqueConstraint(
-                fields=["playbook", "company"], condition=Q(company__isnull=False), name="prospect_company_once"
+                fields=["company", "playbook"], condition=Q(company__isnull=False), name="prospect_company_once"
             ),
             models.UniqueConstraint(
                 fields=["playbook", "contact"], condition=Q(company__isnull=True), name="prospect_contact_once"
@@ -126,6 +145,8 @@ class Prospect(StateModel):
             ),
         ]
         indexes = [
+            models.Index(fields=["contact"], condition=Q(contact__isnull=False), name="prospect_by_contact"),
+            models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="prospect_merged"),
             models.Index(fields=["client", "playbook", "-priority", "-id"], name="prospect_ranked"),
             models.Index(fields=["client", "playbook", "stage", "-priority", "-id"], name="prospect_by_stage"),
             models.Index(fields=["client", "playbook", "route", "-priority", "-id"], name="prospect_by_route"),
@@ -139,7 +160,13 @@ class Prospect(StateModel):
                 fields=["client", "external_id"], condition=~Q(external_id=""), name="prospect_by_external_id"
             ),
         ]
-        triggers = [no_delete(), stage_follows_its_log(), *prospect_funnel_triggers()]
+        triggers = [
+            no_delete(),
+            starts_as_sourced(),
+            stage_follows_its_log(),
+            *prospect_follows_its_record(),
+            *prospect_funnel_triggers(),
+        ]
 
     def __str__(self) -> str:
         return str(self.company or self.contact)
