@@ -19,6 +19,7 @@ class AuditEvent(models.TextChoices):
     PLAYBOOK_APPROVED = "playbook.approved", "A version was approved"
     PLAYBOOK_ACTIVATED = "playbook.activated", "A version began to rule"
     PLAYBOOK_RETIRED = "playbook.retired", "A version was retired"
+    SOURCE_RESUMED = "source.resumed", "A person let a halted source be asked again"
     STOP_SET = "stop.set", "A person stopped something"
     STOP_LIFTED = "stop.lifted", "A stop was lifted"
     PERMISSION_CHANGED = "permission.changed", "The permission matrix changed"

@@ -138,7 +138,7 @@ class WebsiteParams(Params):
 
     pages: Annotated[int, Field(ge=1, le=12)] = 5
     links: tuple[str, ...] = ("about", "company", "career", "jobs", "news", "press", "blog")
-    max_characters: Annotated[int, Field(ge=500, le=100_000)] = 20_000
+    max_characters: Annotated[int, Field(ge=500, le=20_000)] = 8_000
 
 
 class JobsParams(Params):

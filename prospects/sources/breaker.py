@@ -14,7 +14,7 @@ from prospects.sources.troubles import AuthenticationTrouble, Gone, NotAsked
 
 FAILURES = 5
 #: Sources whose every question goes to another host: a few dead sites in a row are ordinary there.
-FAILURES_PER_HOST = 50
+FAILURES_PER_HOST = 200
 FIRST_REST = timedelta(minutes=1)
 LONGEST_REST = timedelta(hours=1)
 

@@ -30,11 +30,16 @@ class Office:
 
 
 class Line:
-    """One question's way to its source. ``answered`` counts the requests that came back with an answer: those cost."""
+    """One question's way to its source.
+
+    ``answered`` counts the requests that came back with an answer: those cost. ``tried`` says whether the brake let any
+    through.
+    """
 
     def __init__(self, config: SourceConfig, office: Office, brake: Brake, *, until: float) -> None:
         self.config, self.office, self.brake, self.until = config, office, brake, until
         self.answered = 0
+        self.tried = False
 
     def get(
         self,
@@ -57,6 +62,7 @@ class Line:
 
     def _once(self, url: str, place: str, per_minute: float, fetch: Callable[[], Page], *, robots: bool) -> Page:
         self.brake.enter()
+        self.tried = True
         try:
             if robots and (delay := self.office.robots.check(url)):
                 per_minute = min(per_minute, 60.0 / delay)

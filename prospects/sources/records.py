@@ -27,7 +27,7 @@ _AS_THEY_ARE = frozenset({"domain", "website", "label"})
 
 @dataclass(frozen=True, slots=True)
 class Doc:
-    """One thing a source said. ``observed_at`` None: when it was fetched."""
+    """One thing a source said, ``about`` whom it names. ``observed_at`` None: when it was fetched."""
 
     kind: str
     ref: str
@@ -35,6 +35,7 @@ class Doc:
     value: float | None = None
     observed_at: datetime | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    about: str = ""
 
     def stored(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -44,6 +45,7 @@ class Doc:
             "text": safe_text(self.text, MAX_TEXT),
             "value": self.value if self.value is not None and math.isfinite(self.value) else None,
             "observed_at": self.observed_at.isoformat() if self.observed_at else None,
+            "about": safe_text(self.about, 300),
             "data": {safe_text(name, 60): safe_value(value) for name, value in list(self.data.items())[:100]},
         }
 

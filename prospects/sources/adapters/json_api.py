@@ -164,6 +164,7 @@ def document_of(config: SourceConfig, item: Any, filled: Mapping[str, str]) -> D
         value=_number(mapped.get("value")),
         observed_at=moment_of(mapped.get("observed_at")),
         data=data,
+        about=as_text(mapped.get(params_of(config).match, "")),
     )
 
 
