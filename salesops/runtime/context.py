@@ -64,6 +64,7 @@ class Context:
     barred: set[str] = field(default_factory=set)  # of those away, the ones whose team may not read here
     documents: Mapping[int, Document] = field(default_factory=dict)  # handed to the agent now heard
     new_evidence: bool = False
+    gone: bool = False  # it turned out to be another prospect, and is worked as that one from here on
     prepared: bool = False  # what only outreach needs has been loaded
     notes: list[str] = field(default_factory=list)
     row: Any = None  # the host's own object for this prospect; nobody else looks inside

@@ -76,6 +76,6 @@ def unreadable(agent: Agent, scope: Scope) -> Resource | None:
 
 def eligible(agent: Agent, context: Context, version: str) -> bool:
     """Whether this agent, already known to take part, has something to do for this prospect."""
-    if context.stage not in stages_for(agent) or agent.name in context.away:
+    if context.gone or context.stage not in stages_for(agent) or agent.name in context.away:
         return False
     return watermark(agent, context) > context.runs.get((agent.name, version), 0)

@@ -210,6 +210,39 @@ class TaskProposal(Proposal):
     asks: tuple[dict[str, Any], ...] = ()
 
 
+class Compared(BaseModel):
+    """One thing that two records were compared by. ``weight`` in bits: above 0 it speaks for one identity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: Annotated[str, Field(min_length=1, max_length=60)]
+    words: Annotated[str, Field(max_length=120)]
+    weight: Annotated[float, Field(ge=-60, le=60, allow_inf_nan=False)]
+
+
+class MergeProposal(Proposal):
+    """Two records may be one: which would be kept, how sure that is, and why. Who decides depends on the score.
+
+    The keys name the records in every database; the ids are this one's.
+    """
+
+    writes: ClassVar[Key] = Key.SIGNALS
+    resource: ClassVar[Resource] = Resource.CONTACT
+    identities: ClassVar[frozenset[str]] = frozenset({"kept", "merged"})
+
+    type: Literal["merge"] = "merge"
+    kind: Literal["company", "contact"]
+    kept: int
+    merged: int
+    kept_key: Annotated[str, Field(min_length=1, max_length=300)]
+    merged_key: Annotated[str, Field(min_length=1, max_length=300)]
+    score: Share
+    reasons: Annotated[tuple[Compared, ...], Field(min_length=1)]
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("merge", self.kind, *map(str, sorted((self.kept, self.merged))))
+
+
 class NoteProposal(Proposal):
     """Something a person should know: why nothing could be done here. Becomes a Diagnostic, never a fact."""
 
@@ -229,6 +262,7 @@ AnyProposal = Annotated[
     | VerdictProposal
     | EvaluationProposal
     | RequestProposal
+    | MergeProposal
     | TaskProposal
     | NoteProposal,
     Field(discriminator="type"),

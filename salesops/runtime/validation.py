@@ -20,6 +20,7 @@ from salesops.runtime.proposals import (
     PROPOSAL,
     EvaluationProposal,
     EvidenceProposal,
+    MergeProposal,
     MessageProposal,
     NoteProposal,
     Proposal,
@@ -106,7 +107,7 @@ def _signal(scope: Scope, context: Context, proposal: SignalProposal) -> Objecti
     origin: SignalView | Document | None
     if proposal.document is not None:
         origin = context.documents.get(proposal.document)
-        cited = {"document": proposal.document}
+        cited: dict[str, int | None] = {"document": proposal.document}
     else:
         origin = next((s for s in context.signals if s.id == proposal.derived_from), None)
         cited = {"signal": proposal.derived_from}
@@ -219,6 +220,18 @@ def _request(_scope: Scope, context: Context, proposal: RequestProposal) -> Obje
     return None
 
 
+def _merge(_scope: Scope, context: Context, proposal: MergeProposal) -> Objection | None:
+    """One of the two is this prospect's own record, the other one that was handed over as a likely twin of it."""
+    own, twins = context.extras.get("identities", {}).get(proposal.kind, (frozenset(), frozenset()))
+    pair = {proposal.kept, proposal.merged}
+    if len(pair) != 2 or not (pair & own) or not pair <= own | twins:
+        return Objection(
+            Refused.PROVENANCE, "Would merge records that are not this prospect's and its twin's.",
+            {"kind": proposal.kind, "records": sorted(pair)},
+        )  # fmt: skip
+    return None
+
+
 _CHECKS: dict[type[Proposal], Callable[[Scope, Context, Any], Objection | None]] = {
     SignalProposal: _signal,
     EvidenceProposal: _evidence,
@@ -226,4 +239,5 @@ _CHECKS: dict[type[Proposal], Callable[[Scope, Context, Any], Objection | None]]
     VerdictProposal: _verdict,
     EvaluationProposal: _evaluation,
     RequestProposal: _request,
+    MergeProposal: _merge,
 }
