@@ -18,7 +18,7 @@ from approvals.services import seen as seen_state
 from approvals.services.seen import Asked, Rules, Seen
 from playbooks.models import Channel, Client, PlaybookVersion, Route, User
 from playbooks.services import budgets
-from prospects.models import Contact, Prospect
+from prospects.models import Contact, Prospect, Signal
 
 #: What one row of the queue shows or sends back: drafts and their checks are long, and a page has many rows.
 QUEUE_COLUMNS = (
@@ -333,6 +333,17 @@ def tasks_page(client: Client, *, status: str = "open", kind: str = "", after: s
         rows = rows.filter(pk__lt=int(after))
     found = list(rows.order_by("-id")[: size + 1])
     return TaskPage(found[:size], str(found[size - 1].pk) if len(found) > size else "")
+
+
+def agent_tasks(client: Client) -> QuerySet[Task]:
+    """Tasks in which a person does an agent's work and that are still open."""
+    open_tasks = Task.objects.for_client(client).filter(status=Task.Status.OPEN).exclude(agent="")
+    return open_tasks.select_related("prospect__company", "prospect__contact")
+
+
+def latest_signals(task: Task, size: int = 20) -> list[Signal]:
+    """What has been seen about the task's prospect, the newest first."""
+    return list(Signal.objects.filter(prospect=task.prospect_id).order_by("-fact_no")[:size])
 
 
 def outbox_lag(at: datetime) -> timedelta | None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from approvals.models import ApprovalRequest, ConsentBasis, Dispatch
+from approvals.models import ApprovalRequest, ConsentBasis, Dispatch, Task
 from approvals.rules.content import Content, content_hash
 from approvals.services.gate import details_source
 from approvals.services.request import RequestProposal as Ask
@@ -27,10 +27,12 @@ from salesops.runtime.proposals import (
     MessageProposal,
     Proposal,
     RequestProposal,
+    TaskProposal,
     VerdictProposal,
 )
 from salesops.runtime.views import EvaluationView, MessageView, RequestView, TouchView
 
+ASKED = "asked"  # extras: the agents whose work here waits for a person
 _GRADER = "compliance"  # the agent whose verdict is part of a stored message
 _MESSAGE_COLUMNS = (
     "id", "client_id", "prospect_id", "contact_id", "playbook_version_id", "channel", "sender", "recipient", "subject",
@@ -75,6 +77,7 @@ class MessageLedger(Ledger):
         self._drafts: dict[int, tuple[Context, Run, MessageProposal, MessageView]] = {}
         self._evaluations: list[tuple[Any, ...]] = []
         self._requests: list[tuple[Context, RequestProposal]] = []
+        self._tasks: list[tuple[Context, Run, TaskProposal]] = []
 
     def promote(self, context: Context, run: Run, proposal: Proposal) -> bool:
         if isinstance(proposal, MessageProposal):
@@ -85,6 +88,8 @@ class MessageLedger(Ledger):
             return self._evaluation(context, run, proposal)
         if isinstance(proposal, RequestProposal):
             return self._request(context, proposal)
+        if isinstance(proposal, TaskProposal):
+            return self._task(context, run, proposal)
         raise TypeError(f"approvals keep no {type(proposal).__name__}")
 
     def _message(self, context: Context, run: Run, proposal: MessageProposal) -> bool:
@@ -154,6 +159,16 @@ class MessageLedger(Ledger):
         self._requests.append((context, proposal))
         return True
 
+    def _task(self, context: Context, run: Run, proposal: TaskProposal) -> bool:
+        """One open task per agent and prospect: what is asked already is not asked again."""
+        context.notes.append(f"A person has to answer: {proposal.title}.")
+        asked: set[str] = context.extras.setdefault(ASKED, set())
+        if run.agent in asked:
+            return False
+        asked.add(run.agent)
+        self._tasks.append((context, run, proposal))
+        return True
+
     def write(self, prospects: Collection[int]) -> None:
         """Drafts that nobody graded are not written: the runs that made them keep them."""
         drafts = [d for d in self._drafts.values() if d[0].id in prospects and d[3].compliance]
@@ -165,9 +180,20 @@ class MessageLedger(Ledger):
         asked = [self._ask(c, p) for c, p in self._requests if c.id in prospects]
         if asked:
             create_requests(asked, client=Client(pk=self._scope.client_id), at=self._scope.now)
+        Task.objects.bulk_create(
+            [self._task_row(c, run, p) for c, run, p in self._tasks if c.id in prospects], ignore_conflicts=True
+        )
+        self._tasks.clear()
         self._drafts.clear()
         self._evaluations.clear()
         self._requests.clear()
+
+    def _task_row(self, context: Context, run: Run, proposal: TaskProposal) -> Task:
+        return Task(
+            client_id=self._scope.client_id, kind=Task.Kind.AGENT_WORK, prospect_id=context.id, title=proposal.title,
+            detail=proposal.detail, agent=run.agent, form=proposal.form, asks=list(proposal.asks),
+            playbook_version_id=self._scope.playbook.id, created_at=self._scope.now, trace_id=self._scope.trace_id,
+        )  # fmt: skip
 
     def _message_row(self, run: Run, m: MessageView, context: Context) -> tuple[Any, ...]:
         return (
@@ -202,7 +228,7 @@ class ApprovalsPort:
     """See :class:`salesops.runtime.ports.Port`."""
 
     accepts: frozenset[type[Proposal]] = frozenset(
-        {MessageProposal, VerdictProposal, EvaluationProposal, RequestProposal}
+        {MessageProposal, VerdictProposal, EvaluationProposal, RequestProposal, TaskProposal}
     )
 
     def open(self, scope: Scope, numbers: Numbers) -> MessageLedger:
@@ -218,6 +244,9 @@ class ApprovalsPort:
         fields = ("prospect_id", "pk", "channel", "status", "message_id", "content_hash")
         for prospect_id, *rest in requests.values_list(*fields):
             contexts[prospect_id].requests.append(RequestView(*rest))
+        open_tasks = Task.objects.filter(prospect__in=ids, status=Task.Status.OPEN).exclude(agent="")
+        for prospect_id, agent in open_tasks.values_list("prospect_id", "agent"):
+            contexts[prospect_id].extras.setdefault(ASKED, set()).add(agent)
         for prospect_id, *touch in fetch(_TOUCHES, [ids]):
             contexts[prospect_id].touches.append(TouchView(*touch))
 

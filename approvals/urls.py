@@ -21,5 +21,6 @@ urlpatterns = [
     path("outbox/<int:pk>/", outbox.outbox_detail, name="outbox_detail"),
     path("tasks/", tasks.tasks, name="tasks"),
     path("tasks/<int:pk>/", tasks.resolve, name="resolve_task"),
+    path("tasks/<int:pk>/answer/", tasks.answer, name="answer_task"),
     path("audit/", audit.audit, name="audit"),
 ]

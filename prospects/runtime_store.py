@@ -32,7 +32,7 @@ from salesops.runtime.context import Context
 from salesops.runtime.invariants import InvariantBroken, acceptance
 from salesops.runtime.ports import Finding, Grant, Halt, Numbers, Run, Scope
 from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
-from salesops.runtime.words import Depth, Refused
+from salesops.runtime.words import Depth, ImplementationKind, Refused
 
 SEQUENCES = {
     "fact": "fact_no",
@@ -80,8 +80,12 @@ def open_scope(
     trace_id: str = "",
     convergence_id: int | None = None,
     version: PlaybookVersion | None = None,
+    assigned: Mapping[str, ImplementationKind] | None = None,
 ) -> Scope:
-    """What holds for a whole convergence, read once. Raises ``NoActiveVersion``."""
+    """What holds for a whole convergence, read once. ``assigned`` goes before the version's own assignments.
+
+    Raises ``NoActiveVersion``.
+    """
     ruling = version or playbook.active_version
     if ruling is None or playbook.client_id != client.pk:
         raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
@@ -97,7 +101,7 @@ def open_scope(
         convergence_id=convergence_id,
         permissions=writable,
         unreadable=unreadable,
-        assignments=loading.assignments(ruling.pk),
+        assignments={**loading.assignments(ruling.pk), **(assigned or {})},
         toolbox=ProspectToolbox(ruling, trace_id=trace_id),
     )
 

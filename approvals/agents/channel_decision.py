@@ -8,13 +8,14 @@ The reply rate is the playbook's until the client's own numbers replace it. Mone
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import EvaluationProposal
+from salesops.runtime.human import asking
+from salesops.runtime.proposals import EvaluationProposal, TaskProposal
 from salesops.runtime.views import ChannelPolicyView, ContactView, MessageView, PlaybookView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
@@ -45,7 +46,8 @@ def run(batch: Batch, tools: Tools) -> Answers:
     }
 
 
-def _decide(prospect: ProspectView, playbook: PlaybookView) -> list[EvaluationProposal]:
+def _decide(prospect: ProspectView, playbook: PlaybookView, choice: str | None = None) -> list[EvaluationProposal]:
+    """Evaluations of every usable channel and of doing nothing; ``choice`` picks one that is worth its cost."""
     refused: list[dict[str, Any]] = []
     options: list[_Option] = []
     for policy in playbook.channels:
@@ -58,7 +60,10 @@ def _decide(prospect: ProspectView, playbook: PlaybookView) -> list[EvaluationPr
                 _Option(policy, message, _probability(prospect, policy, message, playbook), playbook.deal_value)
             )
     options.sort(key=lambda option: (-option.expected_value, option.policy.channel))
-    worth_it = options[0] if options and options[0].expected_value > 0 else None
+    worthy = [option for option in options if option.expected_value > 0]
+    if choice is not None:
+        worthy = [option for option in worthy if option.policy.channel == choice]
+    worth_it = worthy[0] if worthy else None
     nothing = _alternative("nothing", "Do nothing", Decimal(0), "Costs nothing and brings nothing.")
     found = [
         _evaluation(option, option is worth_it, options, refused, nothing, prospect, playbook) for option in options
@@ -196,12 +201,25 @@ def _nothing(worth_it: _Option | None, refused: Sequence[dict[str, Any]]) -> Eva
     )
 
 
+def _ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:
+    """Asks a person to choose among the channels that our numbers allow."""
+    if not any(m.compliance for m in prospect.messages):
+        return None
+    usable = [e for e in _decide(prospect, tools.playbook) if e.channel == NOTHING or e.expected_value > 0]
+    asks = tuple({"channel": e.channel, "rationale": e.rationale} for e in usable)
+    return TaskProposal(form="channel", title=f"Choose the channel: {prospect.name}"[:200], asks=asks)
+
+
+def _heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> list[EvaluationProposal]:
+    return _decide(prospect, tools.playbook, filled_in["channel"])
+
+
 AGENT = Agent(
     name="channel_decision",
     team=Team.LEAD_GEN,
     phase=Phase.CHANNEL,
     reads=frozenset({Key.STRATEGIES, Key.CONSTRAINTS}),
     writes=frozenset({Key.EVALUATIONS}),
-    implementations={ImplementationKind.RULES: Implementation(run)},
+    implementations={ImplementationKind.RULES: Implementation(run), ImplementationKind.HUMAN: asking(_ask, _heard)},
     depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from math import sqrt
+from typing import Any
 
 from approvals.rules import compliance
 from approvals.rules.content import sender_header, tidy_words, with_footer
@@ -18,7 +20,8 @@ from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules.scoring import EvidenceItem
 from prospects.rules.wording import FactWords, fact_words, template_values
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal, Proposal
+from salesops.runtime.human import asking
+from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal, Proposal, TaskProposal
 from salesops.runtime.views import ContactView, EvidenceView, PropositionView, ProspectView, TemplateView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Refused, Team
 
@@ -164,30 +167,51 @@ def _draft(
     subject, body = fill(template.subject, values), fill(tidy_words(template.body), values)
     if subject.missing or body.missing:
         return None
-    client = tools.playbook.client
     claims = tuple(claim for part in (subject, body) for claim in _claims(part, words, offer))
-    rests_on = tuple(
-        sorted({i for c in claims for i in c.evidence_ids} | {words[key].evidence_id for key in template.requires})
-    )
+    rests_on = {i for c in claims for i in c.evidence_ids} | {words[key].evidence_id for key in template.requires}
+    wording = Wording(
+        template.channel, template.angle, template.key, subject.text, body.text, claims, tuple(sorted(rests_on)),
+        _rationale(template, words),
+    )  # fmt: skip
+    return proposal(prospect, contact, tools, wording)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is to be said, whoever found the words, and what it rests on."""
+
+    channel: str
+    angle: str
+    key: str
+    subject: str
+    body: str
+    claims: tuple[Claim, ...]
+    evidence_ids: tuple[int, ...]
+    rationale: str
+
+
+def proposal(prospect: ProspectView, contact: ContactView, tools: Tools, wording: Wording) -> MessageProposal:
+    """The whole message: recipient, sender and footer are always ours, never those of whoever found the words."""
+    client = tools.playbook.client
     why = _why_now(prospect)
-    confidence, low, high = _confidence([e for e in prospect.evidence if e.id in rests_on])
-    is_mail = template.channel == "email"
+    confidence, low, high = _confidence([e for e in prospect.evidence if e.id in wording.evidence_ids])
+    is_mail = wording.channel == "email"
     return MessageProposal(
         contact_id=contact.id,
-        channel=template.channel,
-        angle=template.angle,
-        template_key=template.key,
+        channel=wording.channel,
+        angle=wording.angle,
+        template_key=wording.key,
         sender=sender_header(client.sender_name, client.sender_email) if is_mail else client.sender_name,
-        recipient=_address(contact, template.channel),
-        subject=subject.text,
-        body=_whole(body.text, contact, tools) if is_mail else tidy_words(body.text),
+        recipient=_address(contact, wording.channel),
+        subject=wording.subject,
+        body=_whole(wording.body, contact, tools) if is_mail else tidy_words(wording.body),
         rule_version=compliance.RULE_VERSION,
-        claims=claims,
-        evidence_ids=rests_on,
+        claims=wording.claims,
+        evidence_ids=wording.evidence_ids,
         why_now=why.rationale if why else "",
         why_now_at=why.observed_at if why else None,
         why_now_evidence=(why.id,) if why else (),
-        rationale=_rationale(template, words),
+        rationale=wording.rationale,
         confidence=confidence,
         confidence_low=low,
         confidence_high=high,
@@ -244,6 +268,27 @@ def _rationale(template: TemplateView, words: Mapping[str, FactWords]) -> str:
     return f"The {template.angle.replace('-', ' ').replace('_', ' ')} angle.{rests}"[:1000]
 
 
+def _ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:
+    """Asks a person for the words, when nothing waits and somebody may be written to."""
+    contact = prospect.contact
+    if contact is None or contact.suppressed or any(r.status in _OPEN for r in prospect.requests):
+        return None
+    open_channels = [c.channel for c in tools.playbook.channels if c.enabled and _address(contact, c.channel)]
+    asks = ({"channels": open_channels, "to": contact.name},)
+    return TaskProposal(form="message", title=f"Write to {prospect.name}"[:200], asks=asks) if open_channels else None
+
+
+def _heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> list[Proposal]:
+    """A person's words. They rest on the evidence in force as a whole: a person names no rows."""
+    if prospect.contact is None:
+        return []
+    wording = Wording(
+        filled_in["channel"], "by hand", f"by-hand-{filled_in['task']}", filled_in.get("subject", ""),
+        filled_in["body"], (), tuple(e.id for e in prospect.evidence), "Written by a person.",
+    )  # fmt: skip
+    return [proposal(prospect, prospect.contact, tools, wording)]
+
+
 AGENT = Agent(
     name="message_hypothesis",
     team=Team.LEAD_GEN,
@@ -251,6 +296,6 @@ AGENT = Agent(
     order=1,
     reads=frozenset({Key.HYPOTHESES, Key.SIGNALS, Key.STRATEGIES}),
     writes=frozenset({Key.STRATEGIES}),
-    implementations={ImplementationKind.RULES: Implementation(run)},
+    implementations={ImplementationKind.RULES: Implementation(run), ImplementationKind.HUMAN: asking(_ask, _heard)},
     depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

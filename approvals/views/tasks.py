@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_GET, require_POST
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import queries
+from approvals.answer_forms import form_for
 from approvals.forms import ResolveForm
 from approvals.models import Task
+from approvals.services import answer as answers
 from approvals.services import task as services
 from approvals.views.desk import DECIDERS
 from salesops.access import ClientRequest, require_role
@@ -58,3 +61,21 @@ def resolve(request: ClientRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, "Noted, and written to the audit log.")
     return redirect("approvals:tasks")
+
+
+@require_http_methods(["GET", "POST"])
+@require_role(*DECIDERS)
+def answer(request: ClientRequest, pk: int) -> HttpResponse:
+    """Do an agent's work for one prospect: the facts so far beside the form it asks with."""
+    task = get_object_or_404(queries.agent_tasks(request.client), pk=pk)
+    form = form_for(task, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            answers.answer(pk, actor=request.user, client=request.client, filled_in=form.filled_in(timezone.now()))
+        except Refusal as refusal:
+            form.add_error(None, refusal.message)
+        else:
+            messages.success(request, "Noted. The agents take it from here.")
+            return redirect("approvals:tasks")
+    context = {"task": task, "form": form, "signals": queries.latest_signals(task)}
+    return render_page(request, "approvals/answer.html", context, partial="work", status=422 if form.errors else 200)

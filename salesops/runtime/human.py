@@ -1,4 +1,4 @@
-"""People as an implementation: the agent asks with a task, and what the person answers is validated like any proposal."""
+"""People as an implementation: the agent asks with a task; the answer is validated like any other proposal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Heard = Callable[[ProspectView, Tools, Mapping[str, Any]], Sequence[Proposal]]
 
 
 def asking(ask: Callable[[ProspectView, Tools], TaskProposal | None], heard: Heard) -> Implementation:
-    """The ``human`` implementation that asks with ``ask`` (None: nothing to ask here) and understands with ``heard``."""
+    """The ``human`` implementation that asks with ``ask`` (None: nothing to ask) and understands with ``heard``."""
 
     def run(batch: Batch, tools: Tools) -> Answers:
         asked = ((prospect.id, ask(prospect, tools)) for prospect in batch)

@@ -1,0 +1,70 @@
+"""What the finding and judging agents ask a person, and how the answer becomes proposals. Not an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from playbooks.criteria import Criterion
+from salesops.runtime.contract import Implementation, Tools
+from salesops.runtime.human import asking
+from salesops.runtime.proposals import EvidenceProposal, Proposal, TaskProposal
+from salesops.runtime.views import ProspectView, SignalView
+
+SOURCE = "person"
+
+
+def signals_by_hand(what: str) -> Implementation:
+    """Asks a person to look around and note ``what`` they find; what they note is a signal already."""
+
+    def ask(prospect: ProspectView, tools: Tools) -> TaskProposal:
+        del tools
+        return TaskProposal(form="signal", title=f"{what}: {prospect.name}"[:200])
+
+    def heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> Sequence[Proposal]:
+        del prospect, tools, filled_in
+        return []
+
+    return asking(ask, heard)
+
+
+def evidence_by_hand(category: str, criteria_of: Callable[[Tools], Mapping[Any, Criterion]]) -> Implementation:
+    """Asks a person to judge the playbook's criteria of one category."""
+
+    def ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:
+        asks = tuple(
+            {"key": f"{c.scorecard}.{c.key}", "label": c.label, "layer": c.layer}
+            for c in criteria_of(tools).values()
+            if c.category == category
+        )
+        title = f"Judge {category}: {prospect.name}"[:200]
+        return TaskProposal(form="evidence", title=title, asks=asks) if asks else None
+
+    def heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> Sequence[Proposal]:
+        criteria = {f"{c.scorecard}.{c.key}": c for c in criteria_of(tools).values() if c.category == category}
+        seen = {signal.dedup_key: signal for signal in prospect.signals}
+        judged = []
+        for given in filled_in.get("judgements", ()):
+            signal = seen[f"task:{filled_in['task']}:{given['key']}"]
+            judged.append(_evidence(criteria[given["key"]], signal, given))
+        return judged
+
+    return asking(ask, heard)
+
+
+def _evidence(criterion: Criterion, signal: SignalView, given: Mapping[str, Any]) -> EvidenceProposal:
+    return EvidenceProposal(
+        scorecard=criterion.scorecard,
+        criterion=criterion.key,
+        layer=criterion.layer,
+        category=criterion.category,
+        value=given["value"],
+        confidence=given["confidence"],
+        strong_negative=bool(given.get("strong_negative")),
+        rationale=signal.text[:500],
+        quote=signal.text[:2000],
+        signal_ids=(signal.id,),
+        fact_ref=f"judgement.{criterion.key}"[:160],
+        source=SOURCE,
+        observed_at=signal.observed_at,
+    )
