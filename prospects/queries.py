@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 
 from playbooks.models import Client, Playbook, Route, Tier
 from prospects.drilldown import FunnelSlice, in_slice, read_slice
 from prospects.funnel_filters import NONE
-from prospects.models import Company, Contact, Prospect, Stage
+from prospects.models import Prospect, Stage
 
 RANKING = ("-priority", "-id")
 _COLUMNS = ("stage", "route", "tier", "source", "segment")
 _CHOICES = {"stage": Stage.values, "route": Route.values, "tier": Tier.values}
-SHORTEST_SEARCH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +58,77 @@ def read_prospect_filters(params: Mapping[str, str]) -> ProspectFilters:
     )
 
 
-def ranked_prospects(client: Client, playbook: Playbook, filters: ProspectFilters) -> QuerySet[Prospect]:
-    """The playbook's prospects that pass the filters; order by ``RANKING``."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Ids of prospects that a search found; ``is_cut`` when there are more of them than were asked for."""
+
+    ids: list[int]
+    is_cut: bool
+
+
+def ranked_prospects(
+    client: Client, playbook: Playbook, filters: ProspectFilters, *, found: Found | None = None
+) -> QuerySet[Prospect]:
+    """The playbook's prospects that pass the filters; order by ``RANKING``. ``found`` answers the search already."""
     prospects: QuerySet[Prospect] = Prospect.objects.for_client(client).filter(playbook=playbook)
-    for name in _COLUMNS:
-        value = getattr(filters, name)
-        if value:
-            prospects = prospects.filter(**{name: "" if value == NONE else value})
-    if filters.q:
-        prospects = prospects.filter(pk__in=_found(client, playbook, filters.q))
+    for name, value in _narrowed(filters).items():
+        prospects = prospects.filter(**{name: value})
+    if found is not None:
+        prospects = prospects.filter(pk__in=found.ids)
+    elif filters.q:
+        prospects = prospects.filter(pk__in=RawSQL(*_search("id", client, playbook, filters, at_most=None)))  # noqa: S611
     if filters.piece:
         prospects = in_slice(prospects, filters.piece, client=client)
     return prospects.select_related("company", "contact")
 
 
-def _found(client: Client, playbook: Playbook, text: str) -> QuerySet[Prospect, int]:
-    """Ids of prospects whose company, domain or person begins with the text.
+def _narrowed(filters: ProspectFilters) -> dict[str, str]:
+    return {name: "" if value == NONE else value for name in _COLUMNS if (value := getattr(filters, name))}
 
-    Two branches, each from a prefix index into a foreign key index; an OR over the joins would read every prospect.
+
+def find_prospects(client: Client, playbook: Playbook, filters: ProspectFilters, *, at_most: int) -> Found:
+    """Search with a bound: however many names begin with the text, the first ``at_most`` are found."""
+    with connection.cursor() as cursor:
+        cursor.execute(*_search("branch, id", client, playbook, filters, at_most=at_most + 1))
+        rows = cursor.fetchall()
+    branches: dict[int, list[int]] = defaultdict(list)
+    for branch, pk in rows:
+        branches[branch].append(pk)
+    ids = {pk for found in branches.values() for pk in found[:at_most]}
+    return Found(list(ids), is_cut=any(len(found) > at_most for found in branches.values()))
+
+
+#: Four branches, each from a prefix index into an index of prospects; an OR over joins would read every prospect.
+_BRANCHES = (
+    ("prospects_company", "company_id", "lower(who.name)", "name"),
+    ("prospects_company", "company_id", "who.domain", "host"),
+    ("prospects_contact", "contact_id", "lower(who.name)", "name"),
+    ("prospects_contact", "contact_id", "who.email_key", "name"),
+)
+
+
+def _search(
+    columns: str, client: Client, playbook: Playbook, filters: ProspectFilters, *, at_most: int | None
+) -> tuple[str, list[str | int | None]]:
+    """SQL for branch and id of prospects whose company, domain or person begins with the text; it may name one twice.
+
+    Every branch answers ``at_most`` rows, first by name; None is all of them.
     """
-    term = text.lower()
-    mine = Prospect.objects.for_client(client).filter(playbook=playbook).order_by()
-    companies = Company.objects.for_client(client).alias(key=Lower("name"))
-    contacts = Contact.objects.for_client(client).alias(key=Lower("name"))
-    named = Q(key__startswith=term)
-    by_company = mine.filter(company__in=companies.filter(named | Q(domain__startswith=_host(term))).values("pk"))
-    by_person = mine.filter(contact__in=contacts.filter(named | Q(email_key__startswith=term)).values("pk"))
-    return by_company.values_list("pk", flat=True).union(by_person.values_list("pk", flat=True))
+    narrowed = _narrowed(filters)
+    own = "".join(f" AND p.{name} = %s" for name in narrowed)
+    term = filters.q.lower()
+    begins = {"name": term, "host": _host(term)}
+    branches = []
+    params: list[str | int | None] = []
+    for branch, (table, key, column, what) in enumerate(_BRANCHES):
+        branches.append(
+            f"(SELECT {branch} AS branch, p.id FROM {table} who JOIN prospects_prospect p ON p.{key} = who.id"  # noqa: S608
+            f" WHERE who.client_id = %s AND {column} LIKE %s AND {column} <> ''"
+            f" AND p.client_id = %s AND p.playbook_id = %s{own} ORDER BY {column} USING ~<~ LIMIT %s)"
+        )
+        pattern = connection.ops.prep_for_like_query(begins[what]) + "%"
+        params += [client.pk, pattern, client.pk, playbook.pk, *narrowed.values(), at_most]
+    return f"SELECT {columns} FROM ({' UNION ALL '.join(branches)}) AS found", params  # noqa: S608 — names are ours
 
 
 def _host(term: str) -> str:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from playbooks.models import Route, Tier
 from prospects.models import Prospect, Stage
-from prospects.queries import RANKING, SHORTEST_SEARCH, ProspectFilters, ranked_prospects, read_prospect_filters
+from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_prospects, read_prospect_filters
 from prospects.timeline import timeline_of
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.why import why_of
@@ -23,6 +23,8 @@ from salesops.spreadsheets import csv_response
 
 PAGE_SIZE = 50
 TIMELINE_LENGTH = 60
+SEARCHED = 500
+"""A page ranks so many of the names that begin with a text; who types one letter will type another."""
 
 
 @require_GET
@@ -33,8 +35,13 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
     filters = read_prospect_filters(request.GET)
     context: dict[str, Any] = {"chosen": chosen, "filters": filters}
     if chosen.playbook is not None:
-        prospects = ranked_prospects(request.client, chosen.playbook, filters)
+        found = None
+        if filters.q and not filters.piece:
+            found = find_prospects(request.client, chosen.playbook, filters, at_most=SEARCHED)
+        prospects = ranked_prospects(request.client, chosen.playbook, filters, found=found)
         context |= {
+            "found": found,
+            "searched": SEARCHED,
             "page": keyset_page(prospects, keys=RANKING, request=request, size=PAGE_SIZE),
             "count": prospects.count() if filters.piece else None,
             **_choices(filters, chosen),
@@ -64,7 +71,6 @@ def _choices(filters: ProspectFilters, chosen: Chosen) -> dict[str, Any]:
         "hidden": {name: value for name, value in kept.items() if name not in ("stage", "route", "tier", "q")},
         "query": urlencode(kept),
         "without_piece": urlencode(without_piece),
-        "shortest_search": SHORTEST_SEARCH,
     }
 
 

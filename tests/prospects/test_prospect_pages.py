@@ -17,6 +17,7 @@ from prospects.models import Prospect
 from prospects.services.funnel_cells import ask_for_count, sweep_funnel
 from prospects.tasks import count_funnel
 from prospects.timeline import TimelineEvent, _providers, register_timeline
+from prospects.views import prospects as prospect_views
 from tests import factories
 from tests.prospects.lives import live
 
@@ -102,6 +103,10 @@ def test_pages_of_the_list_hold_everyone_once(member, version):
         ("q=_cme", set()),
         ("q=https://birch.example/about", {"Birch"}),
         ("q=dana", {"Cobalt"}),
+        ("q=DANA+l", {"Cobalt"}),
+        ("q=dana@cob", {"Cobalt"}),
+        ("q=dana&segment=Health", {"Cobalt"}),
+        ("q=dana&route=hot", set()),
         ("route=hot", {"Birch"}),
         ("tier=TIER_1&stage=researched", {"Acme Robotics"}),
         ("segment=Health", {"Cobalt"}),
@@ -119,6 +124,19 @@ def test_filters_and_search_narrow_the_list(member, version, query, expected):
     Prospect.objects.filter(pk=cobalt.pk).update(contact=person)
     page = member.get(f"{reverse('prospects:list')}?{query}").context["page"]
     assert {str(row) for row in page.items} == expected
+
+
+def test_a_search_that_finds_too_many_ranks_the_first_by_name_and_says_so(member, version, monkeypatch):
+    for number in range(6):
+        live(version.playbook, version, START, name=f"Ember {number}", priority=number)
+    url = f"{reverse('prospects:list')}?q=ember"
+    assert "type more letters" not in body(member.get(url))
+    monkeypatch.setattr(prospect_views, "SEARCHED", 3)
+    response = member.get(url)
+    assert [str(row) for row in response.context["page"].items] == ["Ember 2", "Ember 1", "Ember 0"]
+    assert "type more letters" in body(response)
+    everyone = [row["company"] for row in lines(member.get(f"{reverse('prospects:export')}?q=ember"))]
+    assert everyone == [f"Ember {number}" for number in reversed(range(6))], "a download holds all of them"
 
 
 def test_another_clients_prospects_are_nowhere(member, version):
