@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from approvals.channels.sandbox import controller
 from approvals.services.capture import store
@@ -33,15 +33,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+def _start() -> tuple[Playwright, Browser]:
+    """Start the installed Chromium; what a machine lacks for that is said in a line, once per test."""
+    named = [os.environ.get("CHROMIUM") or "chromium", "chromium-browser", "google-chrome"]
+    program = next(filter(None, map(shutil.which, named)), None)
+    playwright = None
+    try:
+        playwright = sync_playwright().start()
+        return playwright, playwright.chromium.launch(executable_path=program, args=FLAGS)
+    except Exception as error:  # a driver that does not start raises just that
+        if playwright is not None:
+            playwright.stop()
+        why = f"{program} cannot be started ({str(error).splitlines()[0]})" if program else "There is no Chromium"
+    pytest.fail(f"{why}. As root: apt-get install chromium libatomic1; or CHROMIUM=/path/to/chromium", pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests. Playwright keeps an event loop in this thread, which Django must be told is fine."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
+    playwright, browser = _start()
+    yield browser
+    browser.close()
+    playwright.stop()
     os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
 
 
