@@ -1,0 +1,193 @@
+"""A stop at every level, before agents run and while they run: nothing it covers goes on, everything else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from approvals.models import ApprovalRequest
+from playbooks.models import AuditEntry, PlaybookVersion, Stop, User
+from playbooks.services import stops
+from prospects.models import AgentRun, Convergence, Prospect
+from prospects.services import converge as service
+from prospects.services.converge import Stopped
+from salesops.runtime.contract import Agent, Implementation
+from salesops.runtime.registry import Registry, discover
+from salesops.runtime.words import ImplementationKind, Key, Phase, Team
+from tests import factories
+from tests.runtime import scene
+from tests.stops.levels import LEVELS, WHOLE, set_one
+
+pytestmark = pytest.mark.django_db
+KINDS = ("pause", "cancel")
+AGENT = "message_hypothesis"
+
+
+@pytest.fixture
+def under() -> PlaybookVersion:
+    return scene.demo()
+
+
+@pytest.fixture
+def person(under: PlaybookVersion) -> User:
+    return factories.user(under.playbook.client, "admin")
+
+
+def request_of(prospect: Prospect) -> int:
+    """Any number a request could have: agents have nothing to do with it."""
+    return prospect.pk
+
+
+def stop_it(under: PlaybookVersion, person: User, prospect: Prospect, level: str, kind: str, **more: Any) -> Stop:
+    return set_one(
+        level, kind, client=under.playbook.client, by=person, playbook=under.playbook_id, prospect=prospect.pk,
+        request=request_of(prospect), agent=AGENT, **more,
+    )  # fmt: skip
+
+
+def agents_of(prospect: Prospect) -> set[str]:
+    return set(AgentRun.objects.filter(prospect=prospect).values_list("agent", flat=True))
+
+
+def verdict(prospect: Prospect) -> str:
+    return Prospect.objects.get(pk=prospect.pk).verdict
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_before_a_run(under: PlaybookVersion, person: User, level: str, kind: str) -> None:
+    stopped, free = scene.company(under, scene.GOOD), scene.company(under, scene.GOOD)
+    stop = stop_it(under, person, stopped, level, kind)
+    if level in WHOLE:
+        with pytest.raises(Stopped, match="Look first"):
+            scene.run(under)
+        assert AgentRun.objects.count() == 0
+    else:
+        scene.run(under)
+        assert (agents_of(stopped) == set()) == (level == "prospect")
+        assert (AGENT in agents_of(free)) == (level != "agent")
+        assert verdict(free) == "qualified"
+    stops.lift(stop.pk, client=under.playbook.client, actor=person, reason="Looked")
+    scene.run(under)
+    assert {AGENT} <= agents_of(stopped) & agents_of(free)
+    assert (verdict(stopped), verdict(free)) == ("qualified", "qualified")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_another_client_goes_on(under: PlaybookVersion, person: User, level: str, kind: str) -> None:
+    mine, other = scene.company(under, scene.GOOD), scene.demo()
+    theirs = scene.company(other, scene.GOOD)
+    # Their rows can have any numbers: the same ones as ours must not matter.
+    set_one(
+        level, kind, client=under.playbook.client, by=person, playbook=other.playbook_id, prospect=theirs.pk,
+        request=1, agent=AGENT,
+    )  # fmt: skip
+    if level == "everything":
+        with pytest.raises(Stopped):
+            scene.run(other)
+    else:
+        scene.run(other)
+        assert AGENT in agents_of(theirs)
+    assert agents_of(mine) == set()
+
+
+@pytest.fixture
+def in_mid_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Let something happen while agents run: right after qualification's, before outreach's."""
+
+    def arrange(happen: Callable[[], None]) -> None:
+        done: list[bool] = []
+
+        def run(batch: Any, tools: Any) -> dict[int, Any]:
+            if not done:
+                done.append(True)
+                happen()
+            return {}
+
+        probe = Agent(
+            name="probe", team=Team.QUALIFICATION, phase=Phase.QUALIFICATION, order=999, reads=frozenset({Key.SIGNALS}),
+            writes=frozenset({Key.HYPOTHESES}), implementations={ImplementationKind.RULES: Implementation(run)},
+        )  # fmt: skip
+        monkeypatch.setattr(service.registry, "discover", lambda names: Registry([*discover(names), probe]))
+
+    return arrange
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_in_mid_run(
+    under: PlaybookVersion, person: User, in_mid_run: Callable[..., None], level: str, kind: str
+) -> None:
+    stopped, free = scene.company(under, scene.GOOD), scene.company(under, scene.GOOD)
+    in_mid_run(lambda: stop_it(under, person, stopped, level, kind) and None)
+    report = scene.run(under)
+    agents = agents_of(stopped)
+    assert {"fit_evidence", "probe"} <= agents  # what was under way counts
+    if level in WHOLE:
+        assert AGENT not in agents | agents_of(free)
+        assert report.convergence.status == ("running" if kind == "pause" else "cancelled")
+        assert ("Look first" in report.convergence.error) == (kind == "cancel")
+        assert not ApprovalRequest.objects.exists()
+    else:
+        assert report.convergence.status == "done"
+        assert (AGENT in agents) == (level == "request")
+        assert (AGENT in agents_of(free)) == (level != "agent")
+    stops.lift(Stop.objects.get().pk, client=under.playbook.client, actor=person, reason="Looked")
+    again = scene.run(under)
+    assert AGENT in agents_of(stopped) & agents_of(free)
+    assert ApprovalRequest.objects.filter(status="waiting").count() == 2
+    if level in WHOLE:
+        assert (again.convergence.pk == report.convergence.pk) == (kind == "pause")
+    assert AgentRun.objects.filter(agent="fit_evidence", prospect=stopped).count() == 1  # nothing is done twice
+
+
+@pytest.mark.parametrize("level", [level for level in LEVELS if level != "request"])
+def test_a_pause_ends_by_itself(under: PlaybookVersion, person: User, level: str) -> None:
+    prospect = scene.company(under, scene.GOOD)
+    until = timezone.now() + timedelta(hours=1)
+    stop_it(under, person, prospect, level, "pause", until=until)
+    if level in WHOLE:
+        with pytest.raises(Stopped):
+            scene.run(under)
+    else:
+        scene.run(under)
+    assert AGENT not in agents_of(prospect)
+    with time_machine.travel(until + timedelta(seconds=1)):
+        scene.run(under, clock=scene.CLOCK + timedelta(hours=2))
+    assert AGENT in agents_of(prospect)
+    assert not AuditEntry.objects.filter(event="stop.lifted").exists()
+
+
+def test_a_cancel_ends_open_convergences_at_once_and_no_others(under: PlaybookVersion, person: User) -> None:
+    other = scene.demo()
+    for each in (under, other):
+        scene.company(each, scene.GOOD)
+        service.start(client=each.playbook.client, playbook=each.playbook, actor=None)
+    stop = stops.stop(client=under.playbook.client, actor=person, level="client", kind="cancel", reason="Wrong list")
+    assert stop.called_off == {"convergences": 1}
+    mine, theirs = (Convergence.objects.get(playbook=each.playbook_id) for each in (under, other))
+    assert (mine.status, mine.error) == ("cancelled", "Stopped: Wrong list")
+    assert theirs.status == "queued"
+    entry = AuditEntry.objects.for_client(under.playbook.client).get(event="stop.set")
+    assert entry.detail["called_off"] == {"convergences": 1}
+
+
+def test_a_pause_leaves_open_convergences_to_go_on_when_it_is_lifted(under: PlaybookVersion, person: User) -> None:
+    prospect = scene.company(under, scene.GOOD)
+    client = under.playbook.client
+    opened = service.start(client=client, playbook=under.playbook, actor=None)
+    stop = stops.stop(client=client, actor=person, level="playbook", target_id=under.playbook_id, reason="Tea")
+    assert service.work(opened.pk, 0) is None
+    assert agents_of(prospect) == set()
+    opened.refresh_from_db()
+    assert opened.status == "queued"
+    stops.lift(stop.pk, client=client, actor=person, reason="Drunk")
+    service.work(opened.pk, 0)
+    opened.refresh_from_db()
+    assert (opened.status, verdict(prospect)) == ("done", "qualified")

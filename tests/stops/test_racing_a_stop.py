@@ -1,0 +1,91 @@
+"""Workers claim while a person stops: once the stop is set, nothing more is claimed."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from approvals.models import Dispatch
+from approvals.services import dispatch
+from playbooks.models import Stop
+from playbooks.services import stops
+from tests.approvals.scene import reload, scene, soon
+from tests.approvals.test_races import together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("kind", ["pause", "cancel"])
+def test_nothing_is_claimed_once_a_stop_is_set(kind):
+    at_work = scene()
+    for _ in range(40):
+        at_work.approved()
+    dispatch.queue_due(limit=100)
+    set_at, begun = [], threading.Event()
+
+    def claim_all():
+        while (claim := dispatch.claim_next(at=soon())) is not None:
+            if isinstance(claim, dispatch.Claim):
+                begun.set()
+
+    def stop():
+        begun.wait(20)
+        stops.stop(client=at_work.client, actor=at_work.reviewer, level="client", kind=kind, reason="Fire")
+        set_at.append(set(Dispatch.objects.filter(status="sending").values_list("pk", flat=True)))
+
+    results = together(claim_all, claim_all, claim_all, stop)
+    assert [result for result in results if isinstance(result, Exception)] == []
+    claimed = set(Dispatch.objects.exclude(token=None).values_list("pk", flat=True))
+    assert claimed == set_at[0]  # what was on its way when the stop was set, and nothing since
+    assert len(claimed) < 40
+    rest = set(Dispatch.objects.filter(token=None).values_list("status", flat=True))
+    assert rest == {"postponed" if kind == "pause" else "cancelled"}
+
+
+def test_a_stop_waits_for_the_claim_that_is_being_made():
+    at_work = scene()
+    sent = at_work.approved()
+    dispatch.queue_due(limit=9)
+    order: list[str] = []
+
+    def set_it():
+        stops.stop(client=at_work.client, actor=at_work.reviewer, level="client", reason="Fire")
+        order.append("stopped")
+        connection.close()
+
+    with transaction.atomic():
+        assert isinstance(dispatch.claim_next(at=soon()), dispatch.Claim)
+        other = threading.Thread(target=set_it)
+        other.start()
+        other.join(0.5)
+        assert not Stop.objects.exists()
+        order.append("claimed")
+    other.join(20)
+    assert order == ["claimed", "stopped"]
+    assert reload(sent).status == "sending"
+
+
+def test_an_approval_that_races_a_cancel_never_sends():
+    for _ in range(4):
+        at_work = scene()
+        request = at_work.request()
+        seen = at_work.seen(request)
+
+        def approve(request=request, seen=seen, at_work=at_work):
+            from approvals.services import decide
+
+            return decide.approve(request.pk, seen=seen, actor=at_work.reviewer, client=at_work.client)
+
+        def cancel(at_work=at_work):
+            return stops.stop(
+                client=at_work.client, actor=at_work.reviewer, level="client", kind="cancel", reason="Over"
+            )
+
+        together(approve, cancel)
+        stops.sweep(at=timezone.now())
+        dispatch.sweep(at=soon())
+        assert not Dispatch.objects.for_client(at_work.client).exclude(status="cancelled").exists()
+        assert reload(request).status in ("cancelled", "approved")
