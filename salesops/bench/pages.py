@@ -67,7 +67,7 @@ def _pages(population: Population) -> Iterator[tuple[str, str]]:
         yield "dossier", waiting.get_absolute_url()
     yield "prospect list", listing
     yield "prospect list, filtered", f"{listing}?{urlencode({'stage': 'qualified', 'route': 'hot'})}"
-    yield "prospect list, searched", f"{listing}?{urlencode({'q': 'Kestrel Ro'})}"
+    yield "prospect list, searched", f"{listing}?{urlencode({'q': 'Ke'})}"
     yield "prospect page", somebody.get_absolute_url()
     yield "funnel", funnel
     yield "funnel, all time", f"{funnel}?period=all"
