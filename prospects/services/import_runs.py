@@ -30,6 +30,7 @@ from prospects.importing.ahead import Chunk, Reader, chunks, chunks_apart
 from prospects.importing.reading import SourceFile, UnreadableFile
 from prospects.importing.rows import Note
 from prospects.models import ImportBatch
+from prospects.services.import_lookup import tell_planner
 from prospects.services.import_reports import COUNTS, MAX_LISTED, ErrorFile, NoteBook, Report
 from salesops.errors import Refusal
 from salesops.logs import bind_trace
@@ -38,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 5_000
 AHEAD = 2  # parsed chunks waiting for the database
+GROWTH = 10  # the planner is told again when there are so many times more rows
 APART = 1 << 20  # bytes: from this size on a file is worth starting a process for
 ATTEMPTS = 4
 _CLIENT_LOCK = 0x1A90
@@ -94,6 +96,7 @@ class Run(Generic[ParsedT]):
         self.report.resumed_after = self._skip
         self.report.counts = {name: getattr(batch, name) for name in COUNTS}
         self._seen_rows = 0
+        self._analyze_at = CHUNK // 2
         self._cancelled = False
 
     def go(self, error_path: Path | None) -> Report:
@@ -155,6 +158,9 @@ class Run(Generic[ParsedT]):
                 time.sleep(0.05 * 2**attempt)
                 continue
             self.importer.keep()
+            if counts["created"] >= self._analyze_at:
+                tell_planner()
+                self._analyze_at = GROWTH * counts["created"]
             self.report.counts, self._seen_rows = counts, seen
             self._cancelled = cancelled
             return outcomes
