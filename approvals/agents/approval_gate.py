@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from approvals.agents.channel_decision import NOTHING
+from approvals.agents.model_channels import NOTHING
 from playbooks.criteria import LAYERS
 from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules import qualification, scoring

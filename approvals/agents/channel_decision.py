@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from approvals.agents.model_channels import NOTHING, channels_by_model
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
 from salesops.runtime.proposals import EvaluationProposal, TaskProposal
 from salesops.runtime.views import ChannelPolicyView, ContactView, MessageView, PlaybookView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
-NOTHING = "none"
 _LABELS = {"email": "E-mail", "call": "Call", "linkedin": "LinkedIn", "sms": "SMS"}
 _FOUR_PLACES = Decimal("0.0001")
 _MOST = 0.95  # no reply is ever certain
@@ -220,6 +220,10 @@ AGENT = Agent(
     phase=Phase.CHANNEL,
     reads=frozenset({Key.STRATEGIES, Key.CONSTRAINTS}),
     writes=frozenset({Key.EVALUATIONS}),
-    implementations={ImplementationKind.RULES: Implementation(run), ImplementationKind.HUMAN: asking(_ask, _heard)},
+    implementations={
+        ImplementationKind.RULES: Implementation(run),
+        ImplementationKind.LLM: channels_by_model(_decide),
+        ImplementationKind.HUMAN: asking(_ask, _heard),
+    },
     depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

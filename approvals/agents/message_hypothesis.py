@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from typing import Any
 
-from approvals.rules import compliance
-from approvals.rules.content import sender_header, tidy_words, with_footer
+from approvals.agents.drafting import (
+    OPEN,
+    Wording,
+    address_of,
+    before_drafting,
+    evidence_words,
+    needs_review,
+    offers_for,
+    rounds,
+    whole_message,
+)
+from approvals.agents.model_messages import messages_by_model
+from approvals.rules.content import tidy_words
 from playbooks.templating import Filled, fill
-from prospects.agents.judging import criteria_of, facts_of
-from prospects.rules.scoring import EvidenceItem
-from prospects.rules.wording import FactWords, fact_words, template_values
+from prospects.rules.wording import FactWords, template_values
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
 from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal, Proposal, TaskProposal
-from salesops.runtime.views import ContactView, EvidenceView, PropositionView, ProspectView, TemplateView
+from salesops.runtime.views import ContactView, PropositionView, ProspectView, TemplateView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Refused, Team
 
 FIRST_ROUND = 3
-_CARD = "icp"
-_OPEN = frozenset({"waiting", "deferred", "approved"})
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|[.!?](?=\S)[^.!?\n]*)*[.!?]*")
-_Z = 1.96
 
 
 def run(batch: Batch, tools: Tools) -> Answers:
@@ -38,39 +42,17 @@ def run(batch: Batch, tools: Tools) -> Answers:
 
 
 def _drafts(prospect: ProspectView, tools: Tools) -> Sequence[Proposal]:
-    if prospect.contact is None:
-        return [NoteProposal(kind=Refused.STALLED, message="There is no person to write to yet.")]
-    if prospect.contact.suppressed:
-        return [NoteProposal(kind=Refused.COMPLIANCE, message="This person must not be contacted.")]
-    statuses = {request.message_id: request.status for request in prospect.requests}
-    if _OPEN & set(statuses.values()) or "rejected" in statuses.values():
-        return []  # a person has it, or has said no
-    unspent = [m for m in prospect.messages if m.id not in statuses]
-    if any(_is_usable(m.quality_points, m.compliance, tools) for m in unspent):
-        return []
-    rounds = len({m.run_id for m in unspent})
+    settled = before_drafting(prospect, tools)
+    if settled is not None:
+        return settled
+    spent = rounds(prospect)
     fresh = list(_fillable(prospect, tools, {m.template_key for m in prospect.messages}))
-    if rounds > 1 or (rounds == 1 and not fresh):
-        return [_needs_review(prospect)]
+    if spent > 1 or (spent == 1 and not fresh):
+        return [needs_review(prospect)]
     if not fresh:
         words = "No message template can be filled from the evidence there is."
         return [NoteProposal(kind=Refused.QUALITY, message=words)]
-    return fresh[:1] if rounds else _different_angles(fresh)
-
-
-def _is_usable(points: float, verdict: str, tools: Tools) -> bool:
-    return points >= tools.playbook.min_quality and verdict in ("PASS", "REVIEW")
-
-
-def _needs_review(prospect: ProspectView) -> NoteProposal:
-    best = max(prospect.messages, key=lambda m: m.quality_points)
-    failed = [
-        str(rule.get("saw")) for rule in best.compliance_detail.get("rules", ()) if rule.get("verdict") == "BLOCK"
-    ]
-    failed += [str(hard.get("saw")) for hard in best.quality.get("hard", ())]
-    words = f"No draft is good enough to ask about: the best one is {best.grade} ({best.quality_points:.0f} points)"
-    words += f"; {'; '.join(failed)}." if failed else "."
-    return NoteProposal(kind=Refused.QUALITY, message=words[:500], detail={"grade": best.grade})
+    return fresh[:1] if spent else _different_angles(fresh)
 
 
 def _different_angles(drafts: Sequence[MessageProposal]) -> list[MessageProposal]:
@@ -84,9 +66,8 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
     """Drafts from unused templates, the ones resting on the strongest and freshest evidence first."""
     contact = prospect.contact
     assert contact is not None  # noqa: S101 — checked by the caller
-    words = _words(prospect, tools)
-    offers = [p for p in tools.playbook.propositions if p.segment in ("", prospect.segment)]
-    offer = max(offers, key=lambda p: p.segment != "", default=None)
+    words = evidence_words(prospect, tools)
+    offer = next(iter(offers_for(prospect, tools)), None)
     values = {**_names(prospect, contact, tools, offer), **template_values(words)}
     open_channels = {policy.channel for policy in tools.playbook.channels if policy.enabled}
     templates = [
@@ -95,27 +76,13 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
         if t.key not in used
         and t.channel in open_channels
         and t.segment in ("", prospect.segment)
-        and _address(contact, t.channel)
+        and address_of(contact, t.channel)
         and all(key in words for key in t.requires)
     ]
     for template in sorted(templates, key=lambda t: (-_strength(t, prospect, words, tools.now), t.position, t.key)):
         draft = _draft(prospect, contact, tools, template, values, words, offer)
         if draft is not None:
             yield draft
-
-
-def _words(prospect: ProspectView, tools: Tools) -> dict[str, FactWords]:
-    criteria = [c for (card, _), c in criteria_of(tools).items() if card == _CARD]
-    items = {e.criterion: _item(e) for e in prospect.evidence if e.scorecard == _CARD}
-    return fact_words(criteria, items, facts_of(prospect, tools))
-
-
-def _item(e: EvidenceView) -> EvidenceItem:
-    return EvidenceItem(
-        id=e.id, criterion=e.criterion, layer=e.layer, category=e.category, value=e.value, confidence=e.confidence,
-        strong_negative=e.strong_negative, observed_at=e.observed_at, signal_ids=e.signal_ids, fact_ref=e.fact_ref,
-        rationale=e.rationale,
-    )  # fmt: skip
 
 
 def _strength(template: TemplateView, prospect: ProspectView, words: Mapping[str, FactWords], now: datetime) -> float:
@@ -150,10 +117,6 @@ def _names(prospect: ProspectView, contact: ContactView, tools: Tools, offer: Pr
     return names
 
 
-def _address(contact: ContactView, channel: str) -> str:
-    return {"email": contact.email, "linkedin": contact.linkedin_url}.get(channel, contact.phone)
-
-
 def _draft(
     prospect: ProspectView,
     contact: ContactView,
@@ -173,61 +136,7 @@ def _draft(
         template.channel, template.angle, template.key, subject.text, body.text, claims, tuple(sorted(rests_on)),
         _rationale(template, words),
     )  # fmt: skip
-    return proposal(prospect, contact, tools, wording)
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What is to be said, whoever found the words, and what it rests on."""
-
-    channel: str
-    angle: str
-    key: str
-    subject: str
-    body: str
-    claims: tuple[Claim, ...]
-    evidence_ids: tuple[int, ...]
-    rationale: str
-
-
-def proposal(prospect: ProspectView, contact: ContactView, tools: Tools, wording: Wording) -> MessageProposal:
-    """The whole message: recipient, sender and footer are always ours, never those of whoever found the words."""
-    client = tools.playbook.client
-    why = _why_now(prospect)
-    confidence, low, high = _confidence([e for e in prospect.evidence if e.id in wording.evidence_ids])
-    is_mail = wording.channel == "email"
-    return MessageProposal(
-        contact_id=contact.id,
-        channel=wording.channel,
-        angle=wording.angle,
-        template_key=wording.key,
-        sender=sender_header(client.sender_name, client.sender_email) if is_mail else client.sender_name,
-        recipient=_address(contact, wording.channel),
-        subject=wording.subject,
-        body=_whole(wording.body, contact, tools) if is_mail else tidy_words(wording.body),
-        rule_version=compliance.RULE_VERSION,
-        claims=wording.claims,
-        evidence_ids=wording.evidence_ids,
-        why_now=why.rationale if why else "",
-        why_now_at=why.observed_at if why else None,
-        why_now_evidence=(why.id,) if why else (),
-        rationale=wording.rationale,
-        confidence=confidence,
-        confidence_low=low,
-        confidence_high=high,
-    )
-
-
-def _whole(words: str, contact: ContactView, tools: Tools) -> str:
-    client = tools.playbook.client
-    return with_footer(
-        words,
-        sender_name=client.sender_name,
-        postal_address=client.postal_address,
-        unsubscribe_url=contact.unsubscribe_url,
-        privacy_url=client.privacy_url,
-        details_source=str(contact.attributes.get("details_source", "")),
-    )
+    return whole_message(prospect, contact, tools, wording)
 
 
 def _claims(filled: Filled, words: Mapping[str, FactWords], offer: PropositionView | None) -> Iterator[Claim]:
@@ -245,23 +154,6 @@ def _claims(filled: Filled, words: Mapping[str, FactWords], offer: PropositionVi
             yield Claim(sentence=sentence, source=f"value_proposition:{offer.id}", kind="proof")
 
 
-def _why_now(prospect: ProspectView) -> EvidenceView | None:
-    """The newest good news about timing; its rationale names the trigger and its date."""
-    good = [e for e in prospect.evidence if e.category == "timing" and e.value >= 50 and not e.strong_negative]
-    return max(good, key=lambda e: (e.observed_at, e.value, e.id), default=None)
-
-
-def _confidence(evidence: Sequence[EvidenceView]) -> tuple[float, float, float]:
-    """Mean confidence of the evidence with Wilson's 95 % bounds for so few pieces; wide when there is little."""
-    if not evidence:
-        return 0.0, 0.0, 1.0
-    n = len(evidence)
-    p = sum(e.confidence for e in evidence) / n
-    centre = (p + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    return round(p, 4), round(max(0.0, min(centre - half, p)), 4), round(min(1.0, max(centre + half, p)), 4)
-
-
 def _rationale(template: TemplateView, words: Mapping[str, FactWords]) -> str:
     grounds = [f"{words[key].text or key.replace('_', ' ')} ({words[key].month})" for key in template.requires]
     rests = f" It rests on {', '.join(grounds)}." if grounds else ""
@@ -271,9 +163,9 @@ def _rationale(template: TemplateView, words: Mapping[str, FactWords]) -> str:
 def _ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:
     """Asks a person for the words, when nothing waits and somebody may be written to."""
     contact = prospect.contact
-    if contact is None or contact.suppressed or any(r.status in _OPEN for r in prospect.requests):
+    if contact is None or contact.suppressed or any(r.status in OPEN for r in prospect.requests):
         return None
-    open_channels = [c.channel for c in tools.playbook.channels if c.enabled and _address(contact, c.channel)]
+    open_channels = [c.channel for c in tools.playbook.channels if c.enabled and address_of(contact, c.channel)]
     asks = ({"channels": open_channels, "to": contact.name},)
     return TaskProposal(form="message", title=f"Write to {prospect.name}"[:200], asks=asks) if open_channels else None
 
@@ -286,7 +178,7 @@ def _heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -
         filled_in["channel"], "by hand", f"by-hand-{filled_in['task']}", filled_in.get("subject", ""),
         filled_in["body"], (), tuple(e.id for e in prospect.evidence), "Written by a person.",
     )  # fmt: skip
-    return [proposal(prospect, prospect.contact, tools, wording)]
+    return [whole_message(prospect, prospect.contact, tools, wording)]
 
 
 AGENT = Agent(
@@ -296,6 +188,10 @@ AGENT = Agent(
     order=1,
     reads=frozenset({Key.HYPOTHESES, Key.SIGNALS, Key.STRATEGIES}),
     writes=frozenset({Key.STRATEGIES}),
-    implementations={ImplementationKind.RULES: Implementation(run), ImplementationKind.HUMAN: asking(_ask, _heard)},
+    implementations={
+        ImplementationKind.RULES: Implementation(run),
+        ImplementationKind.LLM: messages_by_model(_drafts),
+        ImplementationKind.HUMAN: asking(_ask, _heard),
+    },
     depths=frozenset({Depth.PRIMARY, Depth.EXTENDED}),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from approvals.agents import approval_gate, channel_decision, compliance, message_hypothesis
+from approvals.agents import approval_gate, channel_decision, compliance, drafting, message_hypothesis
 from approvals.rules.content import split_footer
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Tools
@@ -153,8 +153,8 @@ def test_why_now_names_the_newest_good_news() -> None:
 
 
 def test_more_evidence_makes_the_bounds_narrower() -> None:
-    one = message_hypothesis._confidence(list(prospect().evidence.values()))
-    many = message_hypothesis._confidence(list(prospect().evidence.values()) * 9)
+    one = drafting.confidence_in(list(prospect().evidence.values()))
+    many = drafting.confidence_in(list(prospect().evidence.values()) * 9)
     assert one[0] == many[0] == 0.9
     assert one[1] < many[1] <= 0.9 <= many[2] < one[2]
 
