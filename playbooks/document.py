@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from playbooks import triggers
 from playbooks.criteria import CATEGORIES, KINDS, LAYERS, MISSING
 
 CHANNELS: Final = ("email", "call", "linkedin", "sms")
@@ -207,6 +208,23 @@ ROWS: Final[Mapping[str, RowShape]] = {
         identity=("agent",),
         sort_by=("agent",),
         ranked=False,
+    ),
+    "triggers": RowShape(
+        "triggers",
+        "trigger",
+        (
+            Slot("key"),
+            Slot("label"),
+            Slot("kind", "word", choices=triggers.KINDS),
+            Slot("signal", default="", column="signal_kind"),
+            Slot("cron", default=""),
+            Slot("metric", default=""),
+            Slot("comparison", "word", "below", choices=triggers.COMPARISONS),
+            Slot("value", "number", None),
+            Slot("depth", "word", "primary", choices=triggers.DEPTHS),
+            Slot("enabled", "flag", True),
+        ),
+        identity=("key",),
     ),
     "brand_rules": RowShape(
         "brand_rules",

@@ -15,6 +15,7 @@ from playbooks.criteria import CATEGORIES, KINDS, LAYERS, ParamsError, parse_par
 from playbooks.document import ROWS, Document, head_slots
 from playbooks.stages import MOVES
 from playbooks.templating import template_problems
+from playbooks.triggers import trigger_problems
 
 Row = Mapping[str, Any]
 WEIGHT_COLUMNS = tuple(f"weight_{layer}" for layer in LAYERS)
@@ -241,6 +242,14 @@ def _step(row: Row, _: Seen) -> Iterator[Complaint]:
         yield "day", f"expected a day of at least 0, got {row.get('day')}", ""
 
 
+def _trigger(row: Row, _: Seen) -> Iterator[Complaint]:
+    if not _KEY.fullmatch(str(row.get("key") or "")):
+        yield "key", f"expected letters, figures, - or _, got {row.get('key')!r}", ""
+    if not str(row.get("label") or "").strip():
+        yield "label", "say in a few words what it is for", ""
+    yield from trigger_problems(row)
+
+
 def _words(*fields: str) -> Callable[[Row, Seen], Iterator[Complaint]]:
     def check(row: Row, _: Seen) -> Iterator[Complaint]:
         for field in fields:
@@ -258,6 +267,7 @@ _CHECKS: Mapping[str, Callable[[Row, Seen], Iterator[Complaint]]] = {
     "templates": _template,
     "sequences": _step,
     "agents": _words("agent"),
+    "triggers": _trigger,
     "brand_rules": _words("phrase"),
 }
 

@@ -16,7 +16,7 @@ from django.db import models
 from playbooks.criteria import CATEGORIES, LAYERS
 from playbooks.describe import PARAMS, in_order
 from playbooks.document import ROWS
-from playbooks.models import Criterion, MessageTemplate, StageRule
+from playbooks.models import Criterion, MessageTemplate, StageRule, Trigger
 from playbooks.stages import MOVES
 from playbooks.templating import NAMES
 from playbooks.validation import Seen
@@ -180,6 +180,23 @@ class StageRuleForm(RowForm):
             if name in self.fields:
                 words = [(stage, stage.replace("_", " ").capitalize()) for stage in stages]
                 self.fields[name] = forms.ChoiceField(choices=words, label=self.fields[name].label)
+
+
+class TriggerForm(RowForm):
+    class Meta:
+        model = Trigger
+        fields: Sequence[str] = (*(slot.at for slot in ROWS["triggers"].slots), "position")
+        labels = {"signal_kind": "Signal", "cron": "Time", "enabled": "On"}
+        help_texts = {
+            "signal_kind": "Of a signal: its kind, such as change, funding or reply.",
+            "cron": "Of a time, by the client's clocks: minute, hour, day, month, weekday.",
+            "metric": "Of a number: what to count, and where it must cross.",
+            "depth": "Early: free rules only. Extended: looks everything up again.",
+        }
+        widgets = {
+            "cron": forms.TextInput(attrs={"size": 20, "spellcheck": "false", "placeholder": "0 2 * * *"}),
+            "value": forms.NumberInput(attrs={"step": "any"}),
+        }
 
 
 class TemplateForm(RowForm):

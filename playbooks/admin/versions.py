@@ -30,6 +30,7 @@ from playbooks.models import (
     PlaybookVersion,
     SequenceStep,
     StageRule,
+    Trigger,
     User,
     ValueProposition,
 )
@@ -164,6 +165,16 @@ class AgentAssignmentInline(DraftRows, AnyTabularInline):
     form = forms.RowForm
 
 
+class TriggerInline(DraftRows, AnyStackedInline):
+    classes = ("collapse",)
+    model = Trigger
+    form = forms.TriggerForm
+    fieldsets = (
+        (None, {"fields": (("label", "key", "kind"), ("depth", "enabled", "position"))}),
+        (None, {"fields": (("signal_kind", "cron"), ("metric", "comparison", "value"))}),
+    )
+
+
 class BrandRuleInline(DraftRows, AnyTabularInline):
     classes = ("collapse",)
     model = BrandRule
@@ -204,6 +215,7 @@ class PlaybookVersionAdmin(TenantAdmin):
         ChannelPolicyInline,
         SequenceStepInline,
         AgentAssignmentInline,
+        TriggerInline,
         BrandRuleInline,
     )
     fieldsets = _FIELDSETS

@@ -9,6 +9,7 @@ from playbooks.models.content import (
     MessageTemplate,
     SequenceStep,
     StageRule,
+    Trigger,
     ValueProposition,
 )
 from playbooks.models.control import AgentPermission, BudgetPeriod, Stop
@@ -38,6 +39,7 @@ __all__ = [
     "Stop",
     "Team",
     "Tier",
+    "Trigger",
     "User",
     "ValueProposition",
 ]

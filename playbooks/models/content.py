@@ -9,6 +9,7 @@ from django.db.models import Q
 from playbooks.models.checks import VersionRow
 from playbooks.models.choices import Category, Channel, Layer, Team
 from playbooks.models.playbook import PlaybookVersion
+from playbooks.triggers import METRICS
 from salesops.guards import Guard, refuse
 
 
@@ -224,6 +225,55 @@ class AgentAssignment(VersionRow):
 
     def __str__(self) -> str:
         return f"{self.agent}: {self.implementation}"
+
+
+class Trigger(VersionRow):
+    """What sets the agents to work by itself: a signal that arrives, a time, or a number that crosses a value."""
+
+    section = "triggers"
+
+    class Kind(models.TextChoices):
+        EVENT = "event", "A signal arrives"
+        SCHEDULE = "schedule", "A time comes"
+        THRESHOLD = "threshold", "A number crosses a value"
+
+    class Comparison(models.TextChoices):
+        BELOW = "below", "falls below"
+        ABOVE = "above", "rises above"
+
+    class Depth(models.TextChoices):
+        EARLY = "early", "Early"
+        PRIMARY = "primary", "Primary"
+        EXTENDED = "extended", "Extended"
+
+    version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="triggers")
+    key = models.SlugField(max_length=60)
+    label = models.CharField(max_length=160)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    signal_kind = models.CharField(max_length=60, blank=True)
+    cron = models.CharField(max_length=80, blank=True, help_text="Minute, hour, day, month, weekday: 0 2 * * *.")
+    metric = models.CharField(max_length=40, blank=True, choices=list(METRICS.items()))
+    comparison = models.CharField(max_length=8, choices=Comparison.choices, default=Comparison.BELOW)
+    value = models.FloatField(null=True, blank=True)
+    depth = models.CharField(max_length=10, choices=Depth.choices, default=Depth.PRIMARY)
+    enabled = models.BooleanField(default=True)
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "key"], name="trigger_key_once"),
+            models.CheckConstraint(
+                condition=Q(kind="event") & ~Q(signal_kind="")
+                | Q(kind="schedule") & ~Q(cron="")
+                | Q(kind="threshold", value__isnull=False) & ~Q(metric=""),
+                name="trigger_names_what_it_watches",
+            ),
+        ]
+        triggers = [frozen_with_version()]
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class BrandRule(VersionRow):

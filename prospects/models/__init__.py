@@ -6,6 +6,7 @@ from prospects.models.merges import Alias, BlockingKey, BlockingMark, Duplicate,
 from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
 from prospects.models.sources import SourceAnswer, SourceState
+from prospects.models.triggers import TriggerFiring, TriggerWatch
 
 __all__ = [
     "AgentRun",
@@ -36,6 +37,8 @@ __all__ = [
     "Span",
     "Stage",
     "StageTransition",
+    "TriggerFiring",
+    "TriggerWatch",
     "Verdict",
     "WorkLevel",
 ]

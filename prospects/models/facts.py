@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -42,6 +43,8 @@ class Signal(models.Model):
     class Meta:
         ordering = ["-observed_at", "-id"]
         constraints = [models.UniqueConstraint(fields=["prospect", "dedup_key"], name="signal_once")]
+        # What arrived lately, for triggers. Numbers rise with the rows, so a few bytes per block range are enough.
+        indexes = [BrinIndex(fields=["fact_no"], autosummarize=True, pages_per_range=32, name="signal_newest")]
         triggers = fact_guards()
 
     def __str__(self) -> str:
