@@ -70,7 +70,6 @@ class _Backend(httpcore2.NetworkBackend):
 
     def __init__(self, fetcher: Fetcher, deadline: _Deadline) -> None:
         self._fetcher, self._deadline = fetcher, deadline
-        self._inner = httpcore2.SyncBackend()
 
     def connect_tcp(
         self,
@@ -83,7 +82,7 @@ class _Backend(httpcore2.NetworkBackend):
         failure: Exception | None = None
         for address in self._fetcher.addresses(host, port, self._deadline.left(timeout)):
             try:
-                stream = self._inner.connect_tcp(
+                stream = self._fetcher.network.connect_tcp(
                     address, port, self._deadline.left(timeout), local_address, socket_options
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
@@ -100,10 +99,16 @@ def _tls() -> ssl.SSLContext:
 
 
 class Fetcher:
-    """Makes requests within one installation's reach. Safe to use from many threads."""
+    """Makes requests within one installation's reach. Safe to use from many threads.
 
-    def __init__(self, reach: Reach, *, resolver: Resolver = resolve) -> None:
+    ``resolver`` finds addresses, ``network`` connects to one that was judged.
+    """
+
+    def __init__(
+        self, reach: Reach, *, resolver: Resolver = resolve, network: httpcore2.NetworkBackend | None = None
+    ) -> None:
         self.reach = reach
+        self.network = network or httpcore2.SyncBackend()
         self._resolver = resolver
 
     def allowed(self, place: str) -> bool:
