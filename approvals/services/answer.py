@@ -25,7 +25,7 @@ from salesops.runtime.engine import Engine
 from salesops.runtime.human import answered
 from salesops.runtime.ports import registered
 from salesops.runtime.registry import Registry
-from salesops.runtime.words import Depth, ImplementationKind
+from salesops.runtime.words import Depth, ImplementationKind, Refused
 
 #: Where a person's own observation says it comes from; the task and its trace name the person.
 SOURCE = "person"
@@ -113,7 +113,7 @@ def _promote(task: Task, actor: User, filled_in: Mapping[str, Any], at: datetime
     )  # fmt: skip
     host, ports = registered()
     outcome = Engine(scope, host, ports, Registry([agent, *_helpers(task)])).run([task.prospect_id or 0])
-    if outcome.refused or (outcome.runs == 0 and outcome.refusals):
+    if outcome.refused or outcome.refusals[Refused.FAILED] or (outcome.runs == 0 and outcome.refusals):
         found = Diagnostic.objects.filter(prospect=task.prospect_id, trace_id=task.trace_id).order_by("-pk")
         raise AnswerRefused(" ".join(found.values_list("message", flat=True)[: outcome.refused or 1]))
     if outcome.runs == 0:

@@ -7,8 +7,8 @@ from typing import Any
 
 from playbooks.criteria import Criterion
 from salesops.runtime.contract import Implementation, Tools
-from salesops.runtime.human import asking
-from salesops.runtime.proposals import EvidenceProposal, Proposal, TaskProposal
+from salesops.runtime.human import Raw, asking
+from salesops.runtime.proposals import TaskProposal
 from salesops.runtime.views import ProspectView, SignalView
 
 SOURCE = "person"
@@ -21,7 +21,7 @@ def signals_by_hand(what: str) -> Implementation:
         del tools
         return TaskProposal(form="signal", title=f"{what}: {prospect.name}"[:200])
 
-    def heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> Sequence[Proposal]:
+    def heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> Sequence[Raw]:
         del prospect, tools, filled_in
         return []
 
@@ -40,7 +40,7 @@ def evidence_by_hand(category: str, criteria_of: Callable[[Tools], Mapping[Any, 
         title = f"Judge {category}: {prospect.name}"[:200]
         return TaskProposal(form="evidence", title=title, asks=asks) if asks else None
 
-    def heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> Sequence[Proposal]:
+    def heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> Sequence[Raw]:
         criteria = {f"{c.scorecard}.{c.key}": c for c in criteria_of(tools).values() if c.category == category}
         seen = {signal.dedup_key: signal for signal in prospect.signals}
         judged = []
@@ -52,19 +52,20 @@ def evidence_by_hand(category: str, criteria_of: Callable[[Tools], Mapping[Any, 
     return asking(ask, heard)
 
 
-def _evidence(criterion: Criterion, signal: SignalView, given: Mapping[str, Any]) -> EvidenceProposal:
-    return EvidenceProposal(
-        scorecard=criterion.scorecard,
-        criterion=criterion.key,
-        layer=criterion.layer,
-        category=criterion.category,
-        value=given["value"],
-        confidence=given["confidence"],
-        strong_negative=bool(given.get("strong_negative")),
-        rationale=signal.text[:500],
-        quote=signal.text[:2000],
-        signal_ids=(signal.id,),
-        fact_ref=f"judgement.{criterion.key}"[:160],
-        source=SOURCE,
-        observed_at=signal.observed_at,
-    )
+def _evidence(criterion: Criterion, signal: SignalView, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Untyped on purpose: what a person fills in is parsed like any input, and refused in words."""
+    return {
+        "type": "evidence",
+        "scorecard": criterion.scorecard,
+        "criterion": criterion.key,
+        "layer": criterion.layer,
+        "category": criterion.category,
+        "value": given["value"],
+        "confidence": given["confidence"],
+        "rationale": signal.text[:500],
+        "quote": signal.text[:2000],
+        "signal_ids": (signal.id,),
+        "fact_ref": f"judgement.{criterion.key}"[:160],
+        "source": SOURCE,
+        "observed_at": signal.observed_at,
+    }

@@ -91,7 +91,7 @@ class Implementation:
 
     run: Callable[[Batch, Tools], Answers]
     version: str = "1"
-    heard: Callable[[ProspectView, Tools, Mapping[str, Any]], Sequence[Proposal]] | None = None
+    heard: Callable[[ProspectView, Tools, Mapping[str, Any]], Sequence[Proposal | Mapping[str, Any]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

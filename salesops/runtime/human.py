@@ -11,7 +11,8 @@ from salesops.runtime.proposals import Proposal, TaskProposal
 from salesops.runtime.views import ProspectView
 from salesops.runtime.words import Depth, ImplementationKind
 
-Heard = Callable[[ProspectView, Tools, Mapping[str, Any]], Sequence[Proposal]]
+Raw = Proposal | Mapping[str, Any]
+Heard = Callable[[ProspectView, Tools, Mapping[str, Any]], Sequence[Raw]]
 
 
 def asking(ask: Callable[[ProspectView, Tools], TaskProposal | None], heard: Heard) -> Implementation:

@@ -183,6 +183,25 @@ _hosts: list[Host] = []
 explainers: dict[str, Callable[[int, datetime], Any]] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Records were made one, in the caller's transaction. Merged id → the id it is now read as.
+
+    ``contacts`` are people known twice: nobody may write to the merged one any more.
+    """
+
+    client_id: int
+    prospects: Mapping[int, int]
+    contacts: Mapping[int, int]
+    actor_id: int | None
+    at: datetime
+    trace_id: str
+
+
+# What each app does when records are made one, by app name; called inside the transaction of the merge.
+merge_listeners: dict[str, Callable[[Merged], None]] = {}
+
+
 def register_host(host: Host) -> None:
     """Called once, by the app that owns prospects."""
     if host not in _hosts:
