@@ -7,11 +7,13 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Bring messages and requests to the runtime, and to each prospect's timeline."""
+        from approvals import metrics as own_metrics
         from approvals.explain import SECTIONS
         from approvals.runtime_store import PORT
         from approvals.services import call_off
         from approvals.timeline import events_of
         from playbooks.services import stops
+        from prospects.services import metrics
         from prospects.timeline import register_timeline
         from salesops.runtime.ports import explainers, register
 
@@ -19,3 +21,5 @@ class ApprovalsConfig(AppConfig):
         explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
         stops.follow("approvals", call_off.FOLLOWER)
+        for name, metric in own_metrics.METRICS.items():
+            metrics.register(name, metric)

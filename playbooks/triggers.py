@@ -16,7 +16,7 @@ DEPTHS: Final = ("early", "primary", "extended")
 #: What a threshold can watch. Each is counted by the app that keeps the rows (see ``prospects.services.metrics``).
 METRICS: Final[Mapping[str, str]] = {
     "due_prospects": "prospects with something new",
-    "stalled_share": "share of judged prospects that stalled, 0 to 1",
+    "stalled_share": "share that stalled when the agents last came to rest, 0 to 1",
     "days_since_convergence": "days since the agents last came to rest",
     "requests_waiting": "requests waiting for a decision",
     "oldest_request_hours": "hours the oldest request has waited",

@@ -8,7 +8,7 @@ from django.utils import timezone
 from playbooks.models import Playbook
 from prospects.funnel import read_funnel
 from prospects.funnel_filters import read_filters
-from prospects.services import converge, funnel_cells, import_uploads
+from prospects.services import converge, funnel_cells, import_uploads, triggers
 
 
 @shared_task(name="prospects.tasks.converge_batch")
@@ -23,6 +23,12 @@ def converge_batch(convergence_id: int, after: int) -> None:
 def sweep_convergences() -> None:
     """Find convergences that nobody is working on."""
     converge.sweep(at=timezone.now())
+
+
+@shared_task(name="prospects.tasks.sweep_triggers", soft_time_limit=120, time_limit=150)
+def sweep_triggers() -> None:
+    """Set the agents to work where a playbook says that they should set themselves to work."""
+    triggers.sweep(at=timezone.now())
 
 
 @shared_task(name="prospects.tasks.sweep_funnel")

@@ -196,6 +196,7 @@ CELERY_TASK_ROUTES = {
     "prospects.tasks.sweep_funnel": {"queue": "default"},
     "prospects.tasks.count_funnel": {"queue": "default"},
     "prospects.tasks.sweep_imports": {"queue": "default"},
+    "prospects.tasks.sweep_triggers": {"queue": "default"},
     "prospects.tasks.*": {"queue": "research"},
     "approvals.tasks.*": {"queue": "outreach"},
     "playbooks.tasks.*": {"queue": "learning"},
@@ -205,6 +206,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "stale": {"task": "approvals.tasks.recover_stale_dispatches", "schedule": 15.0, "options": {"expires": 30}},
     "requests": {"task": "approvals.tasks.expire_requests", "schedule": 60.0, "options": {"expires": 120}},
     "convergences": {"task": "prospects.tasks.sweep_convergences", "schedule": 30.0, "options": {"expires": 60}},
+    "triggers": {"task": "prospects.tasks.sweep_triggers", "schedule": 30.0, "options": {"expires": 60}},
     "funnel": {"task": "prospects.tasks.sweep_funnel", "schedule": 15.0, "options": {"expires": 30}},
     "imports": {"task": "prospects.tasks.sweep_imports", "schedule": 30.0, "options": {"expires": 60}},
 }

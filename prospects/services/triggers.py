@@ -1,0 +1,251 @@
+"""The triggers of every playbook that rules: what happened since the last look, and setting the agents to work on it.
+
+A watch row per trigger says how far it has looked. Whoever holds its row lock looks, fires and moves it on in one
+transaction, so that what happened sets the agents to work once, however many sweeps run, and a crash changes nothing.
+While agents are stopped, or a convergence of the same depth is open, nothing is looked at: it is found afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import OperationalError, connection, transaction
+from django.db.models import Max
+
+from playbooks import triggers as rules
+from playbooks.models import PlaybookVersion, Trigger
+from playbooks.services import stops
+from playbooks.services.budgets import zone_of
+from prospects.models import Convergence, TriggerFiring, TriggerWatch
+from prospects.services import converge, metrics
+from salesops.dbtypes import new_trace_id
+
+log = structlog.get_logger(__name__)
+NEVER = timedelta(days=36_500)
+
+# Signals of a kind beyond what was looked at for good, and what must be known to look at them for good: the newest
+# number, and which transactions may still bring an older one. One snapshot for all of it.
+_LOOK = """
+WITH moment AS MATERIALIZED (
+    SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::bigint AS following,
+           (SELECT last_value FROM fact_no) AS newest FROM pg_current_snapshot() AS s)
+SELECT w.id, count(found.fact_no), count(found.fact_no) FILTER (WHERE found.fact_no > w.mark_no),
+       moment.newest, moment.oldest, moment.following
+  FROM prospects_triggerwatch AS w CROSS JOIN moment
+  LEFT JOIN LATERAL (
+    SELECT s.fact_no FROM prospects_signal AS s JOIN prospects_prospect AS p ON p.id = s.prospect_id
+     WHERE s.fact_no > w.settled_no AND s.kind = %(kind)s AND p.playbook_id = w.playbook_id) AS found ON true
+ WHERE w.id = %(watch)s
+ GROUP BY w.id, moment.newest, moment.oldest, moment.following
+"""
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What a trigger saw that sets the agents to work, and the name that makes it happen once."""
+
+    occurrence: str
+    saw: Mapping[str, Any]
+
+
+def sweep(*, at: datetime) -> int:
+    """Look at every trigger that is due; how many fired. Any number of sweeps may run at once."""
+    ruling = {(t.version.playbook_id, t.key): t for t in _ruling()}
+    _follow(ruling.values(), at)
+    due = TriggerWatch.objects.filter(next_at__lte=at).order_by("next_at", "pk")
+    fired = 0
+    for watch_id, playbook_id, key in due.values_list("pk", "playbook_id", "key"):
+        trigger = ruling.get((playbook_id, key))
+        if trigger is not None:
+            fired += _isolated(watch_id, trigger, at)
+    return fired
+
+
+def _ruling() -> Sequence[Trigger]:
+    """Every trigger that is on, of every version that rules. One query."""
+    rows = Trigger.objects.filter(version__status=PlaybookVersion.Status.ACTIVE, enabled=True)
+    return list(rows.select_related("version__playbook__client"))
+
+
+def _spec(trigger: Trigger) -> str:
+    """What the trigger watches, in one line: a change of it starts the watch afresh."""
+    if trigger.kind == Trigger.Kind.EVENT:
+        parts: tuple[Any, ...] = (trigger.signal_kind,)
+    elif trigger.kind == Trigger.Kind.SCHEDULE:
+        parts = (trigger.cron, zone_of(trigger.version.playbook.client).key)
+    else:
+        parts = (trigger.metric, trigger.comparison, f"{trigger.value:g}")
+    return ":".join(str(part) for part in (trigger.kind, *parts))
+
+
+def _follow(ruling: Iterable[Trigger], at: datetime) -> None:
+    """One watch for each trigger that rules, none for the others. Three queries when nothing has changed."""
+    known = {(w.playbook_id, w.key): w for w in TriggerWatch.objects.all()}
+    wanted = {(t.version.playbook_id, t.key): t for t in ruling}
+    gone = [w.pk for place, w in known.items() if place not in wanted]
+    if gone:
+        TriggerWatch.objects.filter(pk__in=gone).delete()
+    fresh = [t for place, t in wanted.items() if place not in known or known[place].spec != _spec(t)]
+    if fresh:
+        TriggerWatch.objects.bulk_create(
+            [_first(trigger, at) for trigger in fresh],
+            update_conflicts=True,
+            unique_fields=["playbook", "key"],
+            update_fields=["spec", "since", "next_at", "settled_no", "seen", "mark_no", "mark_xid", "armed"],
+        )
+
+
+def _first(trigger: Trigger, at: datetime) -> TriggerWatch:
+    """A watch that counts only what happens from now on."""
+    newest = _newest_fact() if trigger.kind == Trigger.Kind.EVENT else 0
+    watch = TriggerWatch(playbook_id=trigger.version.playbook_id, key=trigger.key, spec=_spec(trigger), since=at,
+                         settled_no=newest, mark_no=newest)  # fmt: skip
+    watch.next_at = _next_look(trigger, at)
+    return watch
+
+
+def _newest_fact() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_value FROM fact_no")
+        return int(cursor.fetchone()[0])
+
+
+def _next_look(trigger: Trigger, at: datetime) -> datetime:
+    if trigger.kind != Trigger.Kind.SCHEDULE:
+        return at
+    try:
+        return rules.next_due(trigger.cron, at, zone_of(trigger.version.playbook.client))
+    except ValueError:
+        return at + NEVER
+
+
+def _isolated(watch_id: int, trigger: Trigger, at: datetime) -> bool:
+    """Look at one trigger in a transaction of its own; one that breaks leaves the others alone."""
+    try:
+        with transaction.atomic():
+            watch = (
+                TriggerWatch.objects.select_for_update(skip_locked=True).filter(pk=watch_id, next_at__lte=at).first()
+            )
+            return watch is not None and watch.spec == _spec(trigger) and _look(watch, trigger, at)
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("trigger_broke", watch=watch_id, trigger=trigger.key)
+        return False
+
+
+def _look(watch: TriggerWatch, trigger: Trigger, at: datetime) -> bool:
+    """Whether the trigger fired. Under the watch's lock."""
+    happened = _LOOKS[trigger.kind](watch, trigger, at, _may_fire(trigger))
+    if happened is not None:
+        _fire(trigger, happened, at)
+    return happened is not None
+
+
+def _may_fire(trigger: Trigger) -> bool:
+    """Not while agents are stopped, and not into an open convergence: a firing's own covers all that came before it."""
+    playbook = trigger.version.playbook
+    if stops.in_force(playbook.client_id, playbook.pk).everything is not None:
+        return False
+    return not Convergence.objects.filter(playbook=playbook, depth=trigger.depth, status__in=converge.OPEN).exists()
+
+
+def _event(watch: TriggerWatch, trigger: Trigger, at: datetime, free: bool) -> Happened | None:
+    """Signals that were not there at the last look. Counted, because numbers do not become visible in their order."""
+    del at
+    if not free:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, {"watch": watch.pk, "kind": trigger.signal_kind})
+        _, count, beyond_mark, newest, oldest, following = cursor.fetchone()
+    fresh, before = count - watch.seen, (watch.seen, watch.settled_no, watch.mark_no)
+    happened = None
+    if fresh > 0:
+        happened = Happened(f"{watch.settled_no}+{count}", {"signals": fresh, "kind": trigger.signal_kind})
+    watch.seen = count
+    if watch.mark_xid <= oldest and newest > watch.settled_no:
+        # Nobody who could still bring a number up to the mark is at work any more: it is looked at for good.
+        watch.settled_no, watch.seen = watch.mark_no, beyond_mark
+        watch.mark_no, watch.mark_xid = newest, following
+    if before != (watch.seen, watch.settled_no, watch.mark_no):
+        watch.save(update_fields=["seen", "settled_no", "mark_no", "mark_xid"])
+    return happened
+
+
+def _schedule(watch: TriggerWatch, trigger: Trigger, at: datetime, free: bool) -> Happened | None:
+    """Its time has come, now or while nobody could look: once, however often it was missed."""
+    if not free:
+        return None
+    due = watch.next_at
+    watch.next_at = _next_look(trigger, at)
+    watch.save(update_fields=["next_at"])
+    return Happened(due.isoformat(), {"due": due.isoformat(), "late_seconds": round((at - due).total_seconds())})
+
+
+def _threshold(watch: TriggerWatch, trigger: Trigger, at: datetime, free: bool) -> Happened | None:
+    """The number went beyond its threshold, having been on the other side since it last did."""
+    limit = float(trigger.value or 0)
+    now = metrics.read(trigger.metric, watch.playbook_id, at=at, enough=math.floor(limit) + 2)
+    beyond = rules.reached(trigger.comparison, limit, now)
+    if now is None or beyond != watch.armed or (beyond and not free):
+        return None
+    watch.armed = not beyond
+    watch.crossings += beyond
+    watch.save(update_fields=["armed", "crossings"])
+    if not beyond:
+        return None
+    saw = {"metric": trigger.metric, "value": now, "comparison": trigger.comparison, "threshold": limit}
+    return Happened(f"{watch.since.isoformat()} #{watch.crossings}", saw)
+
+
+Look = Callable[[TriggerWatch, Trigger, datetime, bool], Happened | None]
+_LOOKS: Mapping[str, Look] = {"event": _event, "schedule": _schedule, "threshold": _threshold}
+
+
+def _fire(trigger: Trigger, happened: Happened, at: datetime) -> None:
+    """Open the convergence and write down why. Raises what `converge.start` raises, and then nothing has happened."""
+    playbook = trigger.version.playbook
+    convergence = converge.start(client=playbook.client, playbook=playbook, actor=None, depth=trigger.depth)
+    TriggerFiring.objects.create(
+        client=playbook.client, playbook=playbook, version=trigger.version, key=trigger.key, kind=trigger.kind,
+        occurrence=happened.occurrence, saw=dict(happened.saw), convergence=convergence, at=at,
+        trace_id=convergence.trace_id or new_trace_id(),
+    )  # fmt: skip
+    log.info("trigger_fired", trigger=trigger.key, playbook=playbook.pk, convergence=convergence.pk)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One trigger as the pages show it."""
+
+    trigger: Trigger
+    words: str
+    last: TriggerFiring | None
+    next_at: datetime | None
+
+
+def standing(versions: Iterable[PlaybookVersion], *, at: datetime) -> list[Standing]:
+    """Every trigger of these versions with its last firing, and for schedules of a ruling one the next. Two queries."""
+    rows = list(Trigger.objects.filter(version__in=list(versions)).select_related("version__playbook__client"))
+    places = TriggerFiring.objects.filter(playbook__in={t.version.playbook_id for t in rows})
+    newest = places.order_by().values("playbook", "key").annotate(last=Max("pk")).values("last")
+    last = {(f.playbook_id, f.key): f for f in TriggerFiring.objects.filter(pk__in=newest)}
+    return [
+        Standing(
+            trigger,
+            rules.explain(vars(trigger)),
+            last.get((trigger.version.playbook_id, trigger.key)),
+            _due(trigger, at),
+        )
+        for trigger in rows
+    ]
+
+
+def _due(trigger: Trigger, at: datetime) -> datetime | None:
+    rules_now = trigger.version.status == PlaybookVersion.Status.ACTIVE and trigger.enabled
+    return _next_look(trigger, at) if rules_now and trigger.kind == Trigger.Kind.SCHEDULE else None
