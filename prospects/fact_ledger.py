@@ -1,4 +1,4 @@
-"""Signals and evidence promoted in one batch, until their cycle is written; nothing that says nothing new is kept."""
+"""What was promoted in one batch until its cycle is written: signals, evidence, found duplicates. Only news is kept."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 from collections.abc import Collection
 from typing import Any
 
+from prospects.duplicate_ledger import DuplicateRows
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Ledger, Numbers, Run, Scope
-from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
+from salesops.runtime.proposals import EvidenceProposal, MergeProposal, Proposal, SignalProposal
 from salesops.runtime.toolbox import Document
 from salesops.runtime.views import EvidenceView, SignalView
 
@@ -33,12 +34,15 @@ class FactLedger(Ledger):
         self._numbers = numbers
         self._signals: list[tuple[Any, ...]] = []
         self._evidence: list[tuple[Any, ...]] = []
+        self._duplicates = DuplicateRows(scope)
 
     def promote(self, context: Context, run: Run, proposal: Proposal) -> bool:
         if isinstance(proposal, SignalProposal):
             return self._signal(context, run, proposal)
         if isinstance(proposal, EvidenceProposal):
             return self._judgement(context, run, proposal)
+        if isinstance(proposal, MergeProposal):
+            return self._duplicates.add(context, run, proposal)
         raise TypeError(f"prospects keep no {type(proposal).__name__}")
 
     def _signal(self, context: Context, run: Run, proposal: SignalProposal) -> bool:
@@ -94,6 +98,7 @@ class FactLedger(Ledger):
             if kept:
                 copy_rows(table, columns, kept)
             rows.clear()
+        self._duplicates.write(prospects)
 
 
 def _origin(context: Context, proposal: SignalProposal) -> SignalView | Document:

@@ -39,8 +39,11 @@ SELECT p.id, p.external_id, p.stage, p.stage_seq, p.stage_since, p.facts_no, p.r
        k.id, k.name, k.first_name, k.last_name, k.title, k.seniority, k.email, k.email_status, k.phone,
        k.linkedin_url, k.country, k.time_zone, k.synthetic, k.source, k.entity_type, k.email_key
 FROM prospects_prospect p
-LEFT JOIN prospects_company c ON c.id = p.company_id
-LEFT JOIN prospects_contact k ON k.id = p.contact_id
+LEFT JOIN prospects_company c0 ON c0.id = p.company_id
+LEFT JOIN prospects_company c ON c.id = coalesce(c0.merged_into_id, c0.id)
+LEFT JOIN prospects_contact k0 ON k0.id = coalesce(p.contact_id,
+    (SELECT min(m.contact_id) FROM prospects_prospect m WHERE m.merged_into_id = p.id))
+LEFT JOIN prospects_contact k ON k.id = coalesce(k0.merged_into_id, k0.id)
 WHERE p.id = ANY(%s) ORDER BY p.id
 """
 _RUNS = """
@@ -89,15 +92,11 @@ class Place:
 ICP = "icp"
 
 
-_TWINS = """
-SELECT p.id, t.id, tc.name, coalesce(nullif(t.external_id, ''), nullif(tc.domain, ''), tc.name), tc.country, tc.city
-FROM prospects_prospect p
-JOIN prospects_company c ON c.id = p.company_id
-JOIN prospects_company tc ON tc.client_id = c.client_id AND tc.name_key = c.name_key AND tc.id <> c.id
-JOIN prospects_prospect t ON t.company_id = tc.id AND t.playbook_id = p.playbook_id
-WHERE p.id = ANY(%s) AND c.name_key <> '' ORDER BY p.id, t.id
-"""
-TWINS_SHOWN = 5
+_MEMBERS = "SELECT merged_into_id, id FROM prospects_prospect WHERE merged_into_id = ANY(%s) ORDER BY 1, 2"
+_ALL_EVIDENCE = _EVIDENCE.replace("SELECT DISTINCT ON (e.prospect_id, e.scorecard, e.criterion)", "SELECT")
+#: The kind of the signal that a merge was undone: from there on some facts may rest on what can no longer be read.
+MERGED, MERGE_UNDONE = "merged", "merge_undone"
+MEMBERS = "members"  # in Context.extras: ids of the prospects merged into this one, whose signals it reads as its own
 
 
 def fetch(query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -111,6 +110,8 @@ def fetch(query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tup
 def new_contexts(ids: Sequence[int], version_id: int) -> dict[int, Context]:
     """Contexts with the projections, account and person of these prospects and the runs made under this version."""
     contexts = {row[0]: _context(row) for row in fetch(_PROSPECTS, [list(ids)])}
+    for owner, member in fetch(_MEMBERS, [list(ids)]):
+        contexts[owner].extras[MEMBERS] = (*members_of(contexts[owner]), member)
     for prospect_id, agent, version, watermark in fetch(_RUNS, [list(ids), version_id]):
         contexts[prospect_id].runs[(agent, version)] = watermark
     return contexts
@@ -162,13 +163,31 @@ def _contact(row: Sequence[Any]) -> ContactView | None:
     )  # fmt: skip
 
 
+def members_of(context: Context) -> tuple[int, ...]:
+    """The prospects merged into this one."""
+    members: tuple[int, ...] = context.extras.get(MEMBERS, ())
+    return members
+
+
+def owners_of(contexts: Mapping[int, Context]) -> dict[int, int]:
+    """Prospect id → the context that reads its rows: itself, or what it was merged into."""
+    owners = {i: i for i in contexts}
+    for context in contexts.values():
+        for member in members_of(context):
+            owners.setdefault(member, context.id)
+    return owners
+
+
 def load_facts(contexts: Mapping[int, Context], version_id: int) -> None:
     """Signals, evidence in force under this version and latest scores: three queries, however many prospects."""
     ids = list(contexts)
-    for row in fetch(_SIGNALS, [ids]):
-        contexts[row[0]].add_signal(SignalView(*(*row[1:6], json.loads(row[6]), *row[7:])))
-    for row in fetch(_EVIDENCE, [ids, version_id]):
+    _load_signals(contexts)
+    parted = [i for i, c in contexts.items() if any(s.kind == MERGE_UNDONE for s in c.signals)]
+    whole = [i for i in ids if i not in set(parted)] if parted else ids
+    for row in fetch(_EVIDENCE, [whole, version_id]):
         contexts[row[0]].add_evidence(EvidenceView(*(*row[1:11], tuple(row[11]), *row[12:])))
+    if parted:
+        _load_what_still_counts(contexts, parted, version_id)
     for prospect_id, score_id, scorecard, value, coverage, provisional, breakdown in fetch(_SCORES, [ids, version_id]):
         context = contexts[prospect_id]
         context.scores[scorecard] = ScoreView(scorecard, value, coverage, provisional, json.loads(breakdown))
@@ -176,12 +195,41 @@ def load_facts(contexts: Mapping[int, Context], version_id: int) -> None:
             context.row.score_id = score_id
 
 
-def load_twins(contexts: Mapping[int, Context]) -> None:
-    """Other prospects of the playbook whose company carries the same compared name: what deduplication looks at."""
-    for prospect_id, twin_id, name, key, country, city in fetch(_TWINS, [list(contexts)]):
-        twins = contexts[prospect_id].extras.setdefault("twins", [])
-        if len(twins) < TWINS_SHOWN:
-            twins.append({"prospect_id": twin_id, "name": name, "key": key, "country": country, "city": city})
+def _load_signals(contexts: Mapping[int, Context]) -> None:
+    """Each prospect's signals, those of prospects merged into it among them; one observation counts once."""
+    owners = owners_of(contexts)
+    merged = len(owners) > len(contexts)
+    rows = fetch(_SIGNALS, [list(owners)])
+    own = {(row[0], row[9]) for row in rows if row[0] in contexts} if merged else set()
+    for row in rows:
+        owner = owners[row[0]]
+        if owner != row[0]:
+            if (owner, row[9]) in own:
+                continue
+            own.add((owner, row[9]))
+        contexts[owner].add_signal(SignalView(*(*row[1:6], json.loads(row[6]), *row[7:])))
+    for context in contexts.values():
+        if any(s.kind == MERGE_UNDONE for s in context.signals):
+            context.signals[:] = _still_founded(context.signals)
+
+
+def _still_founded(signals: Sequence[SignalView]) -> list[SignalView]:
+    """Without what was derived from signals that cannot be read any more. They come in the order they were made."""
+    kept: dict[int, SignalView] = {}
+    for signal in signals:
+        origin = signal.data.get("derived_from")
+        if isinstance(origin, Mapping) and origin.get("signal_id") not in kept:
+            continue
+        kept[signal.id] = signal
+    return list(kept.values())
+
+
+def _load_what_still_counts(contexts: Mapping[int, Context], ids: Sequence[int], version_id: int) -> None:
+    """Evidence of prospects that a merge was undone for: the newest per criterion that rests on readable signals."""
+    readable = {i: {signal.id for signal in contexts[i].signals} for i in ids}
+    for row in fetch(_ALL_EVIDENCE, [list(ids), version_id]):
+        if readable[row[0]].issuperset(row[11]):
+            contexts[row[0]].add_evidence(EvidenceView(*(*row[1:11], tuple(row[11]), *row[12:])))
 
 
 def playbook_view(version: PlaybookVersion) -> PlaybookView:

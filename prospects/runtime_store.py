@@ -21,18 +21,19 @@ from playbooks.models import Client, Playbook, PlaybookVersion
 from playbooks.services import budgets, stops
 from prospects import runtime_loading as loading
 from prospects.fact_ledger import FactLedger
-from prospects.models import Convergence, WorkLevel
+from prospects.models import Convergence, Prospect, WorkLevel
 from prospects.runtime_loading import Place
 from prospects.services import scores, stages
 from prospects.toolbox import ProspectToolbox
+from prospects.twins import load_twins
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 from salesops.runtime.bulk import Blocks, copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.invariants import InvariantBroken, acceptance
 from salesops.runtime.ports import Finding, Grant, Halt, Numbers, Run, Scope
-from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
-from salesops.runtime.words import Depth, ImplementationKind, Refused
+from salesops.runtime.proposals import EvidenceProposal, MergeProposal, Proposal, SignalProposal
+from salesops.runtime.words import Depth, ImplementationKind, Key, Refused
 
 SEQUENCES = {
     "fact": "fact_no",
@@ -109,7 +110,7 @@ def open_scope(
 class ProspectHost:
     """See :class:`salesops.runtime.ports.Host`."""
 
-    accepts: frozenset[type[Proposal]] = frozenset({SignalProposal, EvidenceProposal})
+    accepts: frozenset[type[Proposal]] = frozenset({SignalProposal, EvidenceProposal, MergeProposal})
 
     def numbers(self) -> Blocks:
         return Blocks(SEQUENCES)
@@ -118,11 +119,20 @@ class ProspectHost:
         return FactLedger(scope, numbers)
 
     def contexts(self, scope: Scope, ids: Sequence[int]) -> dict[int, Context]:
-        return loading.new_contexts(ids, scope.playbook.id)
+        """Without those that were merged into another since they were found due."""
+        going_on = Prospect.objects.filter(pk__in=ids).going_on().values_list("pk", flat=True)
+        return loading.new_contexts(sorted(going_on), scope.playbook.id)
 
     def load(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         loading.load_facts(contexts, scope.playbook.id)
-        loading.load_twins(contexts)
+        self._load_twins(scope, contexts)
+
+    def _load_twins(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
+        """Only for those about whom something new is known: nobody else can have a new twin."""
+        fresh = {i: c for i, c in contexts.items() if _has_news(c, "deduplication")}
+        load_twins(
+            fresh, client_id=scope.client_id, playbook_id=scope.playbook.playbook_id, version_id=scope.playbook.id
+        )
 
     def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         """Outreach needs nothing of prospects that research did not."""
@@ -195,6 +205,7 @@ class ProspectHost:
         audit.record_many(client=Client(pk=scope.client_id), entries=entries, actor=None)
 
     def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Numbers) -> set[int]:
+        contexts = {i: c for i, c in contexts.items() if not c.gone}
         before = {i: c.stage for i, c in contexts.items()}
         scored = scores.rescore_contexts(scope, contexts, numbers)
         for prospect_id, judged in stages.advance(scope, contexts, scored, numbers).items():
@@ -206,7 +217,7 @@ class ProspectHost:
         broken: dict[int, list[str]] = {}
         for context in contexts.values():
             place: Place = context.row
-            judged: stages.Judged = place.judged
+            judged: stages.Judged = _SAME_AS_ANOTHER if context.gone else place.judged
             context.verdict = judged.verdict
             place.reason = judged.reason[:500]
             place.missing = [*judged.missing, *context.notes]
@@ -242,6 +253,15 @@ class ProspectHost:
                 f"UPDATE prospects_prospect p SET {names} FROM unnest({arrays}) AS v({fields}) WHERE p.id = v.id",  # noqa: S608
                 [list(column) for column in columns],
             )
+
+
+_SAME_AS_ANOTHER = stages.Judged("rejected", "The same as another prospect, which goes on for both.", ())
+
+
+def _has_news(context: Context, agent: str) -> bool:
+    """Whether there is a signal that this agent has not seen in any version of it."""
+    newest = max((no for who, no in context.marks.get(Key.SIGNALS, {}).items() if who != agent), default=0)
+    return newest > max((no for (name, _), no in context.runs.items() if name == agent), default=0)
 
 
 def _saved(context: Context) -> tuple[Any, ...]:

@@ -1,53 +1,61 @@
-"""One identity per company: says where two prospects of a playbook may be the same, and why.
+"""One identity per company and person: says which records may be one, how sure that is, and why.
 
-The import merges rows with the same domain, address or name already. What is left is like names on different domains;
-a person decides about those. The view brings the other prospects whose company carries the same compared name.
+It only proposes. From one threshold on the runtime merges without asking, from another a person is asked
+(``prospects.rules.dedup``); both can be undone. Whom it compares was found by stored keys, not by looking at everybody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from prospects.rules.dedup import Match, kept_first, match_companies, match_people
+from prospects.rules.identities import CompanyFacts, PersonFacts
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import SignalProposal
+from salesops.runtime.proposals import Compared, MergeProposal
 from salesops.runtime.views import ProspectView
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team
 
-_SAME_PLACE, _SAME_NAME = 0.85, 0.65
+#: More likely twins than this are a pattern in the data that a person should see first.
+MOST = 10
 
 
 def run(batch: Batch, tools: Tools) -> Answers:
-    """One ``possible_duplicate`` signal per twin, on the prospect that came later."""
+    """One proposal per likely twin of the prospect's company and of its people, the surest first."""
     del tools
-    return {prospect.id: list(_twins(prospect)) for prospect in batch}
+    return {prospect.id: list(_proposals(prospect)) for prospect in batch}
 
 
-def _twins(prospect: ProspectView) -> Iterator[SignalProposal]:
-    company = prospect.company
-    profile = next((s for s in prospect.signals if s.kind == "profile"), None)
-    if company is None or profile is None:
-        return
-    for twin in prospect.extras.get("twins", ()):
-        if twin["prospect_id"] > prospect.id:
-            continue  # the later one says it, once
-        same, sure = _likeness(prospect, twin)
-        yield SignalProposal(
-            kind="possible_duplicate",
-            observed_at=profile.observed_at,
-            text=f"Perhaps the same company as {twin['name']} ({twin['key']}): {same}.",
-            data={"of": twin["key"], "reason": same},
-            derived_from=profile.id,
-            attribute=f"name:{twin['key']}"[:60],
-            confidence=sure,
+def _proposals(prospect: ProspectView) -> Iterator[MergeProposal]:
+    best: dict[tuple[str, int, int], tuple[Match, Any, Any]] = {}
+    for twins in prospect.extras.get("twins", ()):
+        for own, other, match in _matches(twins.own, twins.others):
+            pair = (twins.kind, match.one, match.other)
+            if pair not in best or match.score > best[pair][0].score:
+                best[pair] = (match, own, other)
+    ranked = sorted(best.items(), key=lambda item: (-item[1][0].score, item[0]))
+    for (kind, _, _), (match, own, other) in ranked[:MOST]:
+        kept, merged = kept_first(own, other)
+        yield MergeProposal(
+            kind="company" if kind == "company" else "contact",
+            kept=kept.id,
+            merged=merged.id,
+            kept_key=kept.key[:300],
+            merged_key=merged.key[:300],
+            score=match.score,
+            reasons=tuple(Compared(what=r.what, words=r.words, weight=r.weight) for r in match.reasons),
         )
 
 
-def _likeness(prospect: ProspectView, twin: Mapping[str, Any]) -> tuple[str, float]:
-    company = prospect.company
-    if company is not None and company.country and company.country == twin["country"] and company.city == twin["city"]:
-        return "same name, same place", _SAME_PLACE
-    return "same name, other domain", _SAME_NAME
+def _matches(own: Any, others: Iterable[Any]) -> Iterator[tuple[Any, Any, Match]]:
+    for other in others:
+        match: Match | None = None
+        if isinstance(own, CompanyFacts) and isinstance(other, CompanyFacts):
+            match = match_companies(own, other)
+        elif isinstance(own, PersonFacts) and isinstance(other, PersonFacts):
+            match = match_people(own, other)
+        if match is not None:
+            yield own, other, match
 
 
 AGENT = Agent(
@@ -57,5 +65,5 @@ AGENT = Agent(
     order=3,
     reads=frozenset({Key.SIGNALS}),
     writes=frozenset({Key.SIGNALS}),
-    implementations={ImplementationKind.RULES: Implementation(run)},
+    implementations={ImplementationKind.RULES: Implementation(run, version="2")},
 )

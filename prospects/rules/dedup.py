@@ -267,8 +267,10 @@ _BETTER_FILLED = 3  # facts more: fewer are chance
 
 
 def kept_first(a: T, b: T) -> tuple[T, T]:
-    """(the one that is kept, the one merged into it): the clearly better filled one, else the older."""
+    """(the one that is kept, the one merged into it): who has heard from us, the clearly better filled, the older."""
     older, newer = _in_order(a, b)
+    if older.in_touch != newer.in_touch:
+        return (older, newer) if older.in_touch else (newer, older)
     return (newer, older) if newer.filled >= older.filled + _BETTER_FILLED else (older, newer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """A company. ``filled`` counts the facts known about it; more of them make it the one that is kept."""
+    """A company. ``filled`` counts the facts known about it; ``in_touch``: somebody there has heard from us."""
 
     id: int
     name: str
@@ -21,6 +22,7 @@ class CompanyFacts:
     founded_year: int | None = None
     employees: int | None = None
     filled: int = 0
+    in_touch: bool = False
 
     @property
     def key(self) -> str:
@@ -50,11 +52,13 @@ class PersonFacts:
     external_id: str = ""
     name: str = ""
     filled: int = 0
+    in_touch: bool = False
 
     @property
     def key(self) -> str:
-        """A name for them that is the same in every database."""
-        return self.email_key or self.external_id or f"{self.first_name} {self.last_name}".strip() or self.name
+        """A name for them that is the same in every database and names nobody: it goes into records that stay."""
+        known = self.email_key or f"{self.source}:{self.external_id}:{self.first_name}:{self.last_name}:{self.name}"
+        return "person:" + hashlib.sha256(known.encode()).hexdigest()[:20]
 
 
 # How a contact's own attributes may call what we look at: as the import names them, and as household files do.

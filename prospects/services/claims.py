@@ -27,6 +27,7 @@ _PLACE = 48  # a place in the order of work is one number: the level above this 
 REFRESH_DAYS = 30
 _DUE = """
 p.playbook_id = %(playbook)s AND (p.work_level, p.id) > (%(level)s, %(after)s) AND p.id <= %(up_to)s
+AND p.merged_into_id IS NULL
 AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s OR p.due_again_at <= now()
      OR %(extended)s AND (p.refreshed_at IS NULL OR p.refreshed_at <= %(stale)s))
 AND (NOT %(early)s OR p.verdict = '')

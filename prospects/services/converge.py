@@ -27,7 +27,7 @@ from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
 from playbooks.services import stops
 from prospects.models import AgentRun, Convergence, Diagnostic
 from prospects.runtime_store import NoActiveVersion, open_scope
-from prospects.services import claims, funnel_cells
+from prospects.services import claims, funnel_cells, merges
 from salesops.errors import Refusal
 from salesops.runtime import digest, registry
 from salesops.runtime.engine import Engine, Outcome
@@ -222,9 +222,9 @@ def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, bat
     )  # fmt: skip
     with claims.claim(convergence, after, batch_size) as claim:
         if not claim.ids:
-            if claim.exhausted and not claims.remaining(convergence):
-                _finish(convergence)
-            return None if claim.exhausted else claim.last
+            if not claim.exhausted:
+                return claim.last
+            return None if claims.remaining(convergence) else _come_to_rest(convergence)
         host, ports = registered()
         engine = Engine(scope, host, ports, registry.discover(config.name for config in apps.get_app_configs()))
         batch = _isolated(engine, convergence, claim.ids)
@@ -232,9 +232,18 @@ def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, bat
     if outcome is not None:
         outcome.add(batch)
     if claim.exhausted and not claims.remaining(convergence):
-        _finish(convergence)
-        return None
+        return _come_to_rest(convergence)
     return claim.last
+
+
+def _come_to_rest(convergence: Convergence) -> int | None:
+    """Nobody is due. What the agents are sure is one is merged now, when no batch holds it; whoever that concerns is
+    due again, so the work begins anew. Else this was the end.
+    """
+    if merges.merge_sure(client=convergence.client, at=convergence.clock, trace_id=convergence.trace_id):
+        return 0
+    _finish(convergence)
+    return None
 
 
 def _with_playbook(convergence: Convergence) -> PlaybookVersion:

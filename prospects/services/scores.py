@@ -233,7 +233,8 @@ def rescore(
     scope = open_scope(client, playbook, now=clock or timezone.now())
     report = ScoreReport()
     started = time.perf_counter()
-    ids = Prospect.objects.for_client(client).filter(playbook=playbook).order_by("pk").values_list("pk", flat=True)
+    mine = Prospect.objects.for_client(client).filter(playbook=playbook).going_on()
+    ids = mine.order_by("pk").values_list("pk", flat=True)
     total, after = ids.count(), 0
     while batch := list(ids.filter(pk__gt=after)[:batch_size]):
         after = batch[-1]

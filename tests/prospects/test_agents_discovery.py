@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from prospects.agents import deduplication, signal_extraction
+from prospects.rules.identities import CompanyFacts
+from prospects.twins import Twins
 from salesops.runtime.contract import Tools
-from salesops.runtime.proposals import SignalProposal
+from salesops.runtime.proposals import MergeProposal, SignalProposal
 from salesops.runtime.validation import check
-from salesops.runtime.views import CompanyView, SignalView
+from salesops.runtime.views import SignalView
+from salesops.runtime.words import Refused
 from tests.runtime.memory import NOW, SEEN, context, playbook, scope, signal
 
 
@@ -100,32 +103,36 @@ def test_derived_signals_are_not_derived_again() -> None:
     assert derive(signal(1, kind="news", text="Globex raises $5M.", data={}, agent="signal_extraction")) == []
 
 
-def company(**fields: Any) -> CompanyView:
-    defaults = {
-        "id": 1, "name": "Globex", "domain": "globex.example", "industry": "", "subindustry": "",
-        "employees_min": None, "employees_max": None, "country": "US", "region": "", "city": "Austin", "location": "",
-        "tags": (), "status": "", "hiring": None,
-    }  # fmt: skip
-    return CompanyView(**{**defaults, **fields})
+GLOBEX = CompanyFacts(5, "Globex Industries", "globex.example", "US", "Austin")
 
 
-def twins(*others: dict[str, Any]) -> list[SignalProposal]:
-    about = context(5, company=company(), extras={"twins": list(others)})
+def merges(own: CompanyFacts, *others: CompanyFacts) -> list[MergeProposal]:
+    """What deduplication proposes for a prospect of this company, having been handed these twins."""
+    ids = {"company": (frozenset({own.id}), frozenset(other.id for other in others))}
+    about = context(5, extras={"twins": (Twins("company", own, others),), "identities": ids})
     about.add_signal(signal(1))
-    return list(deduplication.run([about.view()], Tools("deduplication", NOW, 0, playbook()))[5])  # type: ignore[arg-type]
+    found = deduplication.run([about.view()], Tools("deduplication", NOW, 0, playbook()))[5]
+    for proposal in found:
+        assert check(deduplication.AGENT, scope(), about, proposal) is None  # type: ignore[arg-type]
+    return list(found)  # type: ignore[arg-type]
 
 
-def twin(number: int, **fields: Any) -> dict[str, Any]:
-    return {"prospect_id": number, "name": "Globex", "key": "globex.test", "country": "US", "city": "Boston", **fields}
+def test_a_likely_twin_is_proposed_with_score_and_reasons() -> None:
+    (found,) = merges(GLOBEX, CompanyFacts(3, "Globex Industries Inc.", "", "US", "Austin"))
+    assert (found.kept, found.merged, found.kind) == (3, 5, "company")
+    assert found.score > 0.99
+    assert found.reasons[0].what == "name"
 
 
-def test_the_later_of_two_prospects_with_one_name_is_marked_with_the_reason() -> None:
-    (found,) = twins(twin(3))
-    assert found.kind == "possible_duplicate"
-    assert "same name, other domain" in found.text
-    assert twins(twin(9)) == []
+def test_the_surest_twin_comes_first_and_strangers_are_not_mentioned() -> None:
+    near, far = CompanyFacts(3, "Globex Industries", "", "US", "Austin"), CompanyFacts(2, "Globex Industries", "", "US")
+    found = merges(GLOBEX, far, near, CompanyFacts(1, "Initech", "", "US", "Austin"))
+    assert [proposal.kept for proposal in found] == [3, 2]
 
 
-def test_the_same_place_makes_a_duplicate_likelier() -> None:
-    (near,), (far,) = twins(twin(3, city="Austin")), twins(twin(3))
-    assert near.confidence > far.confidence
+def test_nobody_is_merged_with_a_record_that_was_not_handed_over() -> None:
+    (found,) = merges(GLOBEX, CompanyFacts(3, "Globex Industries", "", "US", "Austin"))
+    about = context(5, extras={"identities": {"company": (frozenset({5}), frozenset({4}))}})
+    objection = check(deduplication.AGENT, scope(), about, found)
+    assert objection is not None
+    assert objection.kind is Refused.PROVENANCE
