@@ -9,9 +9,10 @@ from typing import Any
 
 from playbooks.models import PlaybookVersion
 from playbooks.sources import SourceConfig, read_source
+from prospects.sources.line import Office
 from prospects.sources.tool import PlaybookSources
+from salesops.runtime.toolbox import Found
 from salesops.runtime.views import CompanyView, ProspectView
-from tests.prospects.sources.stand_in import Office
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
 TRACE = "0" * 32
@@ -46,3 +47,8 @@ def tool(
     return PlaybookSources(
         version=version, client=version.playbook.client, configs=configs, now=now, trace_id=TRACE, office=office
     )
+
+
+def ask(version: PlaybookVersion, config: SourceConfig, desk: Office, *kinds: str, now: datetime = NOW) -> Found:
+    acme = prospect()
+    return tool(version, [config], desk, now=now).look_up([acme], frozenset(kinds))[acme.id]
