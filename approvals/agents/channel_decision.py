@@ -80,6 +80,7 @@ def _best_message(prospect: ProspectView, channel: str, playbook: PlaybookView) 
         if m.channel == channel
         and m.id not in spent
         and m.compliance in ("PASS", "REVIEW")
+        and m.grade != "F"  # a hard failure, whatever the points
         and m.quality_points >= playbook.min_quality
     ]
     return max(good, key=lambda m: (m.compliance == "PASS", m.quality_points, m.confidence, -m.fact_no), default=None)

@@ -50,7 +50,9 @@ def rounds(prospect: ProspectView) -> int:
 
 
 def _is_usable(message: MessageView, tools: Tools) -> bool:
-    return message.quality_points >= tools.playbook.min_quality and message.compliance in ("PASS", "REVIEW")
+    """A hard failure makes an F of any number of points."""
+    good = message.quality_points >= tools.playbook.min_quality and message.grade != "F"
+    return good and message.compliance in ("PASS", "REVIEW")
 
 
 def failings(message: MessageView) -> list[str]:

@@ -90,7 +90,11 @@ def _requests(playbook: PlaybookView, context: Context) -> Iterator[str]:
         message = messages.get(request.message_id)
         if message is None or message.content_hash != request.content_hash:
             yield "A request asks for other words than any message of this prospect."
-        elif message.compliance not in ("PASS", "REVIEW") or message.quality_points < playbook.min_quality:
+        elif (
+            message.compliance not in ("PASS", "REVIEW")
+            or message.quality_points < playbook.min_quality
+            or message.grade == "F"
+        ):
             yield "A request asks for words that compliance or the quality gate did not pass."
         if context.stage not in OUTREACH_STAGES:
             yield f"A request is made at stage {context.stage}, where nobody may be contacted."

@@ -213,6 +213,8 @@ def _request(_scope: Scope, context: Context, proposal: RequestProposal) -> Obje
         return Objection(Refused.PROVENANCE, "Asks for approval of other words than the message it names.")
     if not message.grade or not message.compliance:
         return Objection(Refused.CONFLICT, "The message has not been graded and checked.", {"message": message.id})
+    if message.grade == "F":
+        return Objection(Refused.CONFLICT, "The message is graded F.", {"message": message.id})
     if message.compliance == "BLOCK":
         return Objection(Refused.CONFLICT, "Compliance blocks this message.", {"message": message.id})
     if any(r.status == "waiting" for r in context.requests):
