@@ -116,21 +116,22 @@ def exact(quote: str, text: str) -> str:
 
 
 def source_of(quote: str, signals: Sequence[SignalView]) -> tuple[str, SignalView | None]:
-    """The exact words and the first of ``signals`` in which they stand."""
-    for signal in signals:
-        words = exact(quote, signal.quotable)
-        if words:
-            return words, signal
+    """The exact words and the first of ``signals`` in which they stand; a value quoted with its name loses the name."""
+    for candidate in (quote, quote.partition(": ")[2]):
+        for signal in signals:
+            words = exact(candidate, signal.quotable)
+            if words:
+                return words, signal
     return "", None
 
 
-def attribute_of(quote: str, signal: SignalView) -> str:
-    """The fact a quote is about: the attribute that holds it, else the signal's kind.
+def attribute_of(quote: str, signal: SignalView, wanted: str = "") -> str:
+    """The fact a quote is about: the attribute that holds it, ``wanted`` before others, else the signal's kind.
 
     Everything quoted from one text counts as one fact, so no number of sentences makes one page several sources.
     """
     given = signal.data if signal.kind == "profile" else _mapping(signal.data.get("sets"))
-    for name, value in given.items():
+    for name, value in sorted(given.items(), key=lambda item: (not item[0].startswith(wanted or "\0"), item[0])):
         text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         if quote and quote in text:
             return re.sub(r"^(employees|revenue)_(min|max)$", r"\1", name)

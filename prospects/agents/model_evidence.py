@@ -141,7 +141,9 @@ def _proposal(judged: Judged, criterion: Criterion, shown: Material) -> tuple[Ma
     quote, origin = source_of(judged.quote, cited or ())
     newest = max(cited or list(shown.named.values()), key=lambda s: (s.observed_at, s.dedup_key))
     rests_on = origin or newest
-    confidence = judged.confidence if origin is None else min(judged.confidence, confidence_of(origin))
+    confidence = judged.confidence
+    if origin is not None and confidence <= 1:  # nobody is surer than the source; out of range stays out of range
+        confidence = min(confidence, confidence_of(origin))
     proposal = {
         "type": "evidence",
         "scorecard": criterion.scorecard,
@@ -154,7 +156,7 @@ def _proposal(judged: Judged, criterion: Criterion, shown: Material) -> tuple[Ma
         "quote": quote or judged.quote,
         # Only the piece the quote stands in is proven; names never given out cite nobody's signal.
         "signal_ids": [NOBODY] if not cited else [rests_on.id] if origin else [s.id for s in cited],
-        "fact_ref": attribute_of(quote, rests_on),
+        "fact_ref": attribute_of(quote, rests_on, getattr(criterion.params, "attribute", "")),
         "source": rests_on.source[:255],
         "observed_at": rests_on.observed_at,
     }

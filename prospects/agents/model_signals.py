@@ -102,7 +102,9 @@ def _observed(answer: SignalsAnswer, shown: Material) -> Iterator[Proposal | Map
         if origin is not None:
             taken.add((observed.kind, origin.id))
         rests_on = origin or text or next(iter(shown.named.values()))
-        sure = observed.confidence if origin is None else min(observed.confidence, confidence_of(origin))
+        sure = observed.confidence
+        if origin is not None and sure <= 1:
+            sure = min(sure, confidence_of(origin))
         yield {
             "type": "signal",
             "kind": observed.kind,

@@ -15,7 +15,7 @@ _PATTERNS = tuple(
         r"\b(?:previous|prior|above|earlier|preceding|your|all|any|these|the system)\b[^.\n]{0,30}"
         r"\b(?:instructions?|prompts?|rules?|guidelines|directions|constraints|context)\b",
         r"\b(?:system|developer) (?:prompt|message|instructions?)\b",
-        r"\bas an? (?:ai|artificial intelligence|language) (?:model|assistant|agent)\b",
+        r"\bas an? (?:ai|artificial intelligence|(?:ai |large )?language) (?:model|assistant|agent|language model)\b",
         r"\b(?:attention|note|message|instructions?|notice)\b[^.\n]{0,20}\b(?:to|for)\b[^.\n]{0,12}"
         r"\b(?:ai|llms?|language models?|gpt|claude|chat ?bots?)\b(?! (?:startups?|companies|teams|products?))",
         r"\byou are (?:now )?(?:an?|the) (?:ai|assistant|language model|agent|chat ?bot)\b",
@@ -23,7 +23,7 @@ _PATTERNS = tuple(
         r"<\s*/?\s*(?:system|assistant|instructions?|tool_call|function_call)\s*>",
         r"<\|[a-z_]{2,20}\|>",
         r"\[/?(?:INST|SYS)\]",
-        r"\b(?:grant|give)\b[^.\n]{0,30}\b(?:permission|access|rights)\b[^.\n]{0,30}\b(?:agent|assistant|team|to)\b",
+        r"\bgrant\b[^.\n]{0,30}\b(?:permissions?|access|rights)\b",
     )
 )
 

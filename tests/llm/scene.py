@@ -96,7 +96,9 @@ def config(server: StandIn | None, **fields: Any) -> LLMConfig:
 class Desk:
     """An asker with everything it touches."""
 
-    def __init__(self, server: StandIn | None, *, wanted: str = "fast", purse: Purse | None = None, **fields: Any) -> None:
+    def __init__(
+        self, server: StandIn | None, *, wanted: str = "fast", purse: Purse | None = None, **fields: Any
+    ) -> None:
         self.store = Memory()
         self.purse = purse or Purse()
         self.config = config(server, **fields)
