@@ -41,6 +41,8 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     }
 )
 
+#: How the reason of what a pause put off begins.
+PAUSED = "paused: "
 #: The agent that acts on each channel, and by whose name it is stopped.
 EXECUTORS: Mapping[str, str] = MappingProxyType(
     {

@@ -13,9 +13,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch
-from approvals.rules.sending import EXECUTORS
+from approvals.rules.sending import EXECUTORS, PAUSED
 from approvals.services import nudge
-from approvals.services.checks import PAUSED
 from approvals.services.request import OPEN
 from playbooks import audit
 from playbooks.events import AuditEvent

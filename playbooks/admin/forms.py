@@ -19,6 +19,7 @@ from playbooks.document import ROWS
 from playbooks.models import Criterion, MessageTemplate, StageRule, Trigger
 from playbooks.stages import MOVES
 from playbooks.templating import NAMES
+from playbooks.triggers import METRICS
 from playbooks.validation import Seen
 from salesops.generics import AnyModelForm
 
@@ -195,6 +196,7 @@ class TriggerForm(RowForm):
         }
         widgets = {
             "cron": forms.TextInput(attrs={"size": 20, "spellcheck": "false", "placeholder": "0 2 * * *"}),
+            "metric": forms.Select(choices=[("", "---------"), *METRICS.items()]),
             "value": forms.NumberInput(attrs={"step": "any"}),
         }
 

@@ -9,7 +9,6 @@ from django.db.models import Q
 from playbooks.models.checks import VersionRow
 from playbooks.models.choices import Category, Channel, Layer, Team
 from playbooks.models.playbook import PlaybookVersion
-from playbooks.triggers import METRICS
 from salesops.guards import Guard, refuse
 
 
@@ -252,7 +251,7 @@ class Trigger(VersionRow):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     signal_kind = models.CharField(max_length=60, blank=True)
     cron = models.CharField(max_length=80, blank=True, help_text="Minute, hour, day, month, weekday: 0 2 * * *.")
-    metric = models.CharField(max_length=40, blank=True, choices=list(METRICS.items()))
+    metric = models.CharField(max_length=40, blank=True)
     comparison = models.CharField(max_length=8, choices=Comparison.choices, default=Comparison.BELOW)
     value = models.FloatField(null=True, blank=True)
     depth = models.CharField(max_length=10, choices=Depth.choices, default=Depth.PRIMARY)
