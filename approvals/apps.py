@@ -10,16 +10,17 @@ class ApprovalsConfig(AppConfig):
         from approvals import metrics as own_metrics
         from approvals.explain import SECTIONS
         from approvals.runtime_store import PORT
-        from approvals.services import call_off
+        from approvals.services import call_off, merged
         from approvals.timeline import events_of
         from playbooks.services import stops
         from prospects.services import metrics
         from prospects.timeline import register_timeline
-        from salesops.runtime.ports import explainers, register
+        from salesops.runtime.ports import explainers, merge_listeners, register
 
         register(PORT)
         explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
         stops.follow("approvals", call_off.FOLLOWER)
+        merge_listeners["approvals"] = merged.withdraw
         for name, metric in own_metrics.METRICS.items():
             metrics.register(name, metric)

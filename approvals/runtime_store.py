@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -18,7 +19,8 @@ from approvals.services.request import create_requests
 from approvals.services.suppress import suppressed, unsubscribe_url
 from playbooks.models import Client
 from prospects.models import Contact
-from prospects.runtime_loading import fetch
+from prospects.runtime_loading import fetch, owners_of
+from prospects.same import people_like
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Ledger, Numbers, Run, Scope
@@ -247,8 +249,9 @@ class ApprovalsPort:
         open_tasks = Task.objects.filter(prospect__in=ids, status=Task.Status.OPEN).exclude(agent="")
         for prospect_id, agent in open_tasks.values_list("prospect_id", "agent"):
             contexts[prospect_id].extras.setdefault(ASKED, set()).add(agent)
-        for prospect_id, *touch in fetch(_TOUCHES, [ids]):
-            contexts[prospect_id].touches.append(TouchView(*touch))
+        owners = owners_of(contexts)  # what a prospect merged into this one heard, this one heard
+        for prospect_id, *touch in fetch(_TOUCHES, [list(owners)]):
+            contexts[owners[prospect_id]].touches.append(TouchView(*touch))
 
     def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         _load_people(scope, contexts)
@@ -272,10 +275,10 @@ def _load_people(scope: Scope, contexts: Mapping[int, Context]) -> None:
         basis.contact_id: basis
         for basis in ConsentBasis.objects.filter(contact__in=list(owners)).order_by("contact_id", "pk")
     }
-    accepted = Dispatch.objects.filter(contact__in=list(owners), status=Dispatch.Status.ACCEPTED)
-    touches: dict[int, int] = {}
-    for contact_id in accepted.values_list("contact_id", flat=True):
-        touches[contact_id] = touches.get(contact_id, 0) + 1
+    alike = people_like(list(owners))
+    everybody = {record for circle in alike.values() for record in circle}
+    accepted = Dispatch.objects.filter(contact__in=everybody, status=Dispatch.Status.ACCEPTED)
+    heard = Counter(accepted.values_list("contact_id", flat=True))
     for contact in contacts:
         basis = consents.get(contact.pk)
         known = {
@@ -283,7 +286,7 @@ def _load_people(scope: Scope, contexts: Mapping[int, Context]) -> None:
             "collected_on": str(contact.attributes.get("collected_on") or contact.created_at.date()),
             "guessed_address": bool(contact.attributes.get("guessed_address")),
             "do_not_call": bool(contact.attributes.get("do_not_call")),
-            "touches": touches.get(contact.pk, 0),
+            "touches": sum(heard[record] for record in alike[contact.pk]),
             "consent": None if basis is None else _consent(basis),
         }
         link = unsubscribe_url(scope.client_id, contact.pk)

@@ -100,6 +100,10 @@ def request_matches_its_message() -> Guard:
             " AND m.client_id = NEW.client_id AND m.prospect_id = NEW.prospect_id AND m.contact_id = NEW.contact_id"
             " AND m.channel = NEW.channel AND m.content_hash = NEW.content_hash) THEN "
             + refuse("% does not match its message")
+            # Waits for a merge that is being made, which waits for nothing that is held here.
+            + " END IF; PERFORM 1 FROM prospects_prospect p WHERE p.id = NEW.prospect_id AND p.merged_into_id IS NULL"
+            " FOR SHARE; IF NOT FOUND THEN "
+            + refuse("% is about a prospect that was merged into another")
             + " END IF; RETURN NEW;"
         ),
     )
@@ -185,6 +189,10 @@ def dispatch_moves() -> Guard:
             + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND (NEW.token IS NULL"
             " OR NEW.attempts <> OLD.attempts + 1 OR clock_timestamp() < OLD.not_before) THEN "
             + refuse("% must be claimed, and due, before it sends")
+            + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND EXISTS (SELECT 1"
+            " FROM prospects_prospect p, prospects_contact k WHERE p.id = NEW.prospect_id AND k.id = NEW.contact_id"
+            " AND (p.merged_into_id IS NOT NULL OR k.merged_into_id IS NOT NULL)) THEN "
+            + refuse("% is for somebody who was merged into another")
             + " END IF; IF OLD.status = 'undo_hold' AND NEW.status = 'queued'"
             " AND clock_timestamp() < OLD.not_before THEN "
             + refuse("% is still in its undo window")

@@ -12,16 +12,17 @@ from django.db.models import Max, Q
 
 from approvals.models import ApprovalRequest, Dispatch
 from approvals.rules import compliance, frequency
-from approvals.rules.sending import EXECUTORS, ramp_cap
+from approvals.rules.sending import EXECUTORS, PAUSED, ramp_cap
 from approvals.services import gate
 from playbooks import stages
 from playbooks.models import Channel, ChannelPolicy, PlaybookVersion
 from playbooks.services import budgets, stops
 from prospects.models import Signal
+from prospects.same import companies_like, people_like
 
 REPLY_KINDS = ("reply", "replied", "email_reply", "email_replied", "meeting_booked", "call_accepted")
 PAUSE_MINUTES = 5
-PAUSED = "paused: "
+MERGED = "merged: they are known under another record now"
 BUCKETS = {
     Channel.EMAIL: budgets.Bucket.EMAILS,
     Channel.CALL: budgets.Bucket.CALLS,
@@ -91,6 +92,8 @@ def _stops(due: Due) -> Obstacle | None:
 
 
 def _prospect(due: Due) -> Obstacle | None:
+    if due.dispatch.prospect.merged_into_id is not None or due.dispatch.contact.merged_into_id is not None:
+        return Obstacle(MERGED)
     if due.dispatch.prospect.stage in stages.LOST:
         return Obstacle(f"the prospect is {due.dispatch.prospect.stage}")
     return None
@@ -119,18 +122,20 @@ def _frequency(due: Due) -> Obstacle | None:
     done = Dispatch.objects.for_client(dispatch.client_id).filter(
         status__in=[Dispatch.Status.ACCEPTED, Dispatch.Status.UNKNOWN, Dispatch.Status.SENDING]
     )
-    touches = list(done.filter(contact=dispatch.contact_id).values_list("claimed_at", flat=True))
+    me = dispatch.contact_id
+    alike = people_like([me])[me]  # the same person under other records
+    touches = list(done.filter(contact__in=alike).values_list("claimed_at", flat=True))
     people: dict[int, datetime] = {}
-    replied = Signal.objects.filter(prospect=dispatch.prospect_id, kind__in=REPLY_KINDS)
+    theirs = Q(prospect=dispatch.prospect_id) | Q(prospect__merged_into=dispatch.prospect_id)
     if dispatch.contact.company_id is not None:
-        week = done.filter(contact__company=dispatch.contact.company_id, claimed_at__gt=due.at - timedelta(days=7))
-        people = dict(week.values_list("contact").annotate(last=Max("claimed_at")))
-        replied = Signal.objects.filter(
-            Q(prospect=dispatch.prospect_id) | Q(prospect__company=dispatch.contact.company_id), kind__in=REPLY_KINDS
-        )
-    cap = frequency.check(
-        [at for at in touches if at], people, dispatch.contact_id, due.at, company_replied=replied.exists()
-    )
+        home = companies_like([dispatch.contact.company_id])[dispatch.contact.company_id]
+        week = done.filter(contact__company__in=home, claimed_at__gt=due.at - timedelta(days=7))
+        for contact, last in week.values_list("contact").annotate(last=Max("claimed_at")):
+            who = me if contact in alike else contact
+            people[who] = max(last, people.get(who, last))
+        theirs |= Q(prospect__company__in=home)
+    replied = Signal.objects.filter(theirs, kind__in=REPLY_KINDS)
+    cap = frequency.check([at for at in touches if at], people, me, due.at, company_replied=replied.exists())
     return None if cap.ok else Obstacle(cap.reason, cap.until)
 
 

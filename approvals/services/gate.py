@@ -16,6 +16,7 @@ from approvals.rules.content import Content, content_hash, sender_address
 from approvals.services.suppress import link_in, suppressed
 from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
 from prospects.models import Contact, Evidence, Prospect
+from prospects.same import people_like
 
 # A person may know somebody as "Dan"; no person can turn an unfilled placeholder or an invented number into a fact.
 _HARD_AT_DECISION = ("placeholder", "fake_thread", "shortener", "identity", "suppressed", "number", "customer", "claim")
@@ -34,8 +35,10 @@ class Person:
 
 
 def person_of(contact: Contact, *, client: Client) -> Person:
-    """Four queries, all by index."""
-    touched = Dispatch.objects.filter(contact=contact, status=Dispatch.Status.ACCEPTED)
+    """A few queries, all by index. What they heard under another record counts."""
+    touched = Dispatch.objects.filter(
+        contact__in=people_like([contact.pk])[contact.pk], status=Dispatch.Status.ACCEPTED
+    )
     return Person(
         contact=contact,
         consent=contact.consents.first(),

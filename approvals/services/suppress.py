@@ -20,6 +20,7 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, User
 from prospects.models import Contact
+from prospects.same import people_like
 from salesops.logs import current_trace_id
 
 Scope = Suppression.Scope
@@ -56,13 +57,22 @@ def keys_of(contact: Contact) -> dict[str, str]:
 
 
 def suppressed(client: Client | int, contacts: Sequence[Contact]) -> set[int]:
-    """Ids of the contacts that must not be contacted, on any channel. One query."""
+    """Ids of the contacts that must not be contacted, on any channel. Two queries, and two more after merges.
+
+    A person who said no under one record said it under all.
+    """
     owners: dict[str, set[int]] = {}
     secrets = tuple(_secrets())
+    alike = people_like([contact.pk for contact in contacts])
+    known = {contact.pk: contact for contact in contacts}
+    others = {pk for circle in alike.values() for pk in circle} - known.keys()
+    if others:
+        known |= {contact.pk: contact for contact in Contact.objects.filter(pk__in=others)}
     for contact in contacts:
-        for scope, key in keys_of(contact).items():
-            for secret in secrets:
-                owners.setdefault(_hash(secret, scope, key), set()).add(contact.pk)
+        for record in alike[contact.pk]:
+            for scope, key in keys_of(known[record]).items():
+                for secret in secrets:
+                    owners.setdefault(_hash(secret, scope, key), set()).add(contact.pk)
     hits = Suppression.objects.filter(Q(client=client) | Q(client__isnull=True), key_hash__in=list(owners))
     return {contact for found in hits.values_list("key_hash", flat=True) for contact in owners[found]}
 
