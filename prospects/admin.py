@@ -15,6 +15,8 @@ from prospects.models import (
     Prospect,
     Score,
     Signal,
+    SourceAnswer,
+    SourceState,
     StageTransition,
 )
 from salesops.admin_site import FactAdmin
@@ -84,6 +86,17 @@ class ConvergenceAdmin(FactAdmin):
 class DiagnosticAdmin(FactAdmin):
     list_display = ("id", "agent", "kind", "message", "prospect_id", "at")
     search_fields = ("=prospect__id",)
+
+
+@admin.register(SourceAnswer)
+class SourceAnswerAdmin(FactAdmin):
+    list_display = ("id", "source", "type", "subject", "status", "fetched_at", "cost")
+
+
+@admin.register(SourceState)
+class SourceStateAdmin(FactAdmin):
+    list_display = ("source", "failures", "open_until", "halted_at", "retired_at", "last_ok_at", "client")
+    list_select_related = ("client",)
 
 
 @admin.register(ImportBatch)

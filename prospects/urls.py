@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from prospects.views import funnel, imports, prospects
+from prospects.views import funnel, imports, prospects, sources
 
 app_name = "prospects"
 
@@ -18,6 +18,8 @@ urlpatterns = [
     path("prospects/import/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
     path("prospects/import/<int:pk>/rejected.csv", imports.import_errors, name="import_errors"),
     path("prospects/<int:pk>/", prospects.prospect_page, name="detail"),
+    path("sources/", sources.sources_page, name="sources"),
+    path("sources/<int:pk>/resume/", sources.resume_source, name="resume_source"),
     path("funnel/", funnel.funnel_page, name="funnel"),
     path("funnel/stages.csv", funnel.funnel_csv, name="funnel_csv"),
     path("funnel/segments.csv", funnel.segments_csv, name="segments_csv"),

@@ -234,8 +234,10 @@ RSS = """<?xml version="1.0"?><rss version="2.0"><channel><title>News</title>
 <pubDate>Fri, 01 May 2015 10:00:00 GMT</pubDate></item>
 <item><description>no title</description></item>
 </channel></rss>"""
-ATOM = """<feed xmlns="http://www.w3.org/2005/Atom"><title>Blog</title><entry><title>Acme Tools raises $5 million</title>
-<link href="https://news.example/1"/><updated>2026-05-20T10:00:00Z</updated><summary>The round was led by a fund.</summary>
+ATOM = """<feed xmlns="http://www.w3.org/2005/Atom"><title>Blog</title><entry>
+<title>Acme Tools raises $5 million</title>
+<link href="https://news.example/1"/><updated>2026-05-20T10:00:00Z</updated>
+<summary>The round was led by a fund.</summary>
 </entry></feed>"""
 
 
