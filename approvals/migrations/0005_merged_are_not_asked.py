@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('approvals', '0004_agent_work'),
+        ('prospects', '0008_merges'),
     ]
 
     operations = [
