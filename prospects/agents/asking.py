@@ -125,6 +125,11 @@ def source_of(quote: str, signals: Sequence[SignalView]) -> tuple[str, SignalVie
     return "", None
 
 
+def is_fragment(quote: str, signals: Iterable[SignalView]) -> bool:
+    """Whether the characters stand there and yet are no words: part of one, or too little to show anything."""
+    return any(quote.strip() in signal.quotable and not exact(quote, signal.quotable) for signal in signals)
+
+
 def attribute_of(quote: str, signal: SignalView, wanted: str = "") -> str:
     """The fact a quote is about: the attribute that holds it, ``wanted`` before others, else the signal's kind.
 

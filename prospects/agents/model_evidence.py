@@ -13,7 +13,7 @@ from pydantic import Field
 
 from playbooks.criteria import Criterion
 from playbooks.describe import describe
-from prospects.agents.asking import NOBODY, Form, Material, attribute_of, instead, material, source_of
+from prospects.agents.asking import NOBODY, Form, Material, attribute_of, instead, is_fragment, material, source_of
 from prospects.rules.facts import confidence_of
 from salesops.llm.prompts import load
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
@@ -117,7 +117,7 @@ def _combined(
             yield _unknown(judged)
         elif (criterion.scorecard, criterion.key) in sound:
             continue  # said twice: the first word counts
-        elif not judged.quote.strip():
+        elif not judged.quote.strip() or is_fragment(judged.quote, shown.named.values()):
             yield _no_quote(criterion)
         else:
             proposal, is_sound = _proposal(judged, criterion, shown)
@@ -170,5 +170,5 @@ def _unknown(judged: Judged) -> NoteProposal:
 
 
 def _no_quote(criterion: Criterion) -> NoteProposal:
-    words = f"The language model judged “{criterion.label}” without quoting anything; that is no evidence."
+    words = f"The language model judged “{criterion.label}” without quoting any words; that is no evidence."
     return NoteProposal(kind=Refused.PROVENANCE, message=words)

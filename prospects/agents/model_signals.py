@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from prospects.agents.asking import NOBODY, Form, Material, instead, known_about, material, source_of
+from prospects.agents.asking import NOBODY, Form, Material, instead, is_fragment, known_about, material, source_of
 from prospects.rules.facts import confidence_of
 from salesops.llm.prompts import load
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
@@ -90,8 +90,8 @@ def _observed(answer: SignalsAnswer, shown: Material) -> Iterator[Proposal | Map
             words = f"The language model named a kind of signal there is not: “{observed.kind[:60]}”."
             yield NoteProposal(kind=Refused.SCHEMA, message=words)
             continue
-        if not observed.quote.strip():
-            words = f"The language model reported {observed.kind.replace('_', ' ')} without quoting anything."
+        if not observed.quote.strip() or is_fragment(observed.quote, shown.named.values()):
+            words = f"The language model reported {observed.kind.replace('_', ' ')} without quoting any words."
             yield NoteProposal(kind=Refused.PROVENANCE, message=words)
             continue
         cited = shown.cited([observed.source])

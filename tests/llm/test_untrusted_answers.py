@@ -45,8 +45,8 @@ def judging(**fields: Any) -> Callable[[Asked], Any]:
     ("fields", "kind", "words"),
     [
         ({"quote": "We adore outbound sales."}, "provenance", "The quote does not stand"),
-        ({"quote": "2B"}, "provenance", "The quote does not stand"),
-        ({"quote": "  "}, "provenance", "without quoting anything"),
+        ({"quote": "2B"}, "provenance", "without quoting any words"),
+        ({"quote": "  "}, "provenance", "without quoting any words"),
         ({"signals": ["s99"]}, "provenance", "Cites signals that are not this prospect's"),
         ({"signals": []}, "provenance", "Cites signals that are not this prospect's"),
         ({"value": 400}, "range", "value"),
@@ -159,7 +159,7 @@ def test_a_page_that_gives_orders_is_shown_to_no_model(provider: Start) -> None:
         ({"source": "t7"}, "provenance", "Cites something that was not seen about this prospect."),
         ({"kind": "permission_granted"}, "schema", "a kind of signal there is not"),
         ({"confidence": 7}, "range", "confidence"),
-        ({"quote": ""}, "provenance", "without quoting anything"),
+        ({"quote": ""}, "provenance", "without quoting any words"),
     ],
 )
 def test_an_invented_signal_is_refused_in_sight(
