@@ -28,12 +28,12 @@ REFRESH_DAYS = 30
 _DUE = """
 p.playbook_id = %(playbook)s AND (p.work_level, p.id) > (%(level)s, %(after)s) AND p.id <= %(up_to)s
 AND p.merged_into_id IS NULL
-AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s OR p.due_again_at <= now()
+AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s OR p.due_again_at <= %(now)s
      OR %(extended)s AND (p.refreshed_at IS NULL OR p.refreshed_at <= %(stale)s))
 AND (NOT %(early)s OR p.verdict = '')
 AND NOT EXISTS (
     SELECT 1 FROM playbooks_stop s WHERE s.level = 'prospect' AND s.target_id = p.id AND s.client_id = p.client_id
-    AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until > now()))
+    AND s.lifted_at IS NULL AND (s.until IS NULL OR s.until > %(now)s))
 """
 _FOREVER = 2**63 - 1
 
@@ -76,6 +76,7 @@ def _asked(playbook_id: int, version_id: int, depth: str, clock: datetime, after
         "early": depth == Depth.EARLY,
         "extended": depth == Depth.EXTENDED,
         "stale": clock - timedelta(days=REFRESH_DAYS),
+        "now": timezone.now(),
         "level": level,
         "after": last_id,
     }
