@@ -31,6 +31,15 @@ PARAMS: Mapping[str, str] = {
     "answer": "question, credits (answer: points 0–100)",
     "flag": "attribute with values, or kinds, or phrases; optional: within_days",
 }
+#: The same of each kind of source. All of them may set cache_days (1 to 30).
+SOURCE_PARAMS: Mapping[str, str] = {
+    "file": "optional: columns (column: field), match (domain, name or domain_or_name)",
+    "json": "fields (our name: path in the record), optional: items (path of the list), method, body, match, "
+    "max_items, paging {style: page, cursor or next; parameter; path; start; last}",
+    "website": "optional: pages (how many), links (words in the addresses worth reading), max_characters",
+    "jobs": "optional: max_postings",
+    "feed": "optional: max_items, max_age_days, match (name: only what names the company)",
+}
 
 
 def describe(kind: str, params: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playbooks import triggers
+from playbooks import sources, triggers
 from playbooks.criteria import CATEGORIES, KINDS, LAYERS, MISSING
 
 CHANNELS: Final = ("email", "call", "linkedin", "sms")
@@ -28,8 +28,8 @@ REQUIRED: Final = object()
 class Slot:
     """One value: its YAML name, what it must look like, and its column.
 
-    ``kind`` is text, word (one of ``choices``), whole, number, money, flag, words (a list of text) or params (a
-    mapping). A ``default`` of REQUIRED must be given; None may be left out or null.
+    ``kind`` is text, word (one of ``choices``), whole, number, money, price (money to a hundredth of a cent), flag,
+    words (a list of text) or params (a mapping). A ``default`` of REQUIRED must be given; None may be left out or null.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Slot:
 
     def start(self) -> Any:
         """A fresh default value."""
-        return list(self.default) if isinstance(self.default, list) else self.default
+        return self.default.copy() if isinstance(self.default, list | dict) else self.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +222,26 @@ ROWS: Final[Mapping[str, RowShape]] = {
             Slot("comparison", "word", "below", choices=triggers.COMPARISONS),
             Slot("value", "number", None),
             Slot("depth", "word", "primary", choices=triggers.DEPTHS),
+            Slot("enabled", "flag", True),
+        ),
+        identity=("key",),
+    ),
+    "sources": RowShape(
+        "sources",
+        "source",
+        (
+            Slot("key"),
+            Slot("kind", "word", choices=sources.KINDS),
+            Slot("url", default=""),
+            Slot("delivers", "words", []),
+            Slot("params", "params", {}),
+            Slot("auth_env", default=""),
+            Slot("auth_header", default="Authorization"),
+            Slot("cost", "price", 0),
+            Slot("weight", "number", 1.0),
+            Slot("confidence", "number", 0.8),
+            Slot("rate_per_minute", "whole", 60),
+            Slot("fallback", default=""),
             Slot("enabled", "flag", True),
         ),
         identity=("key",),

@@ -13,6 +13,7 @@ from typing import Any
 
 from playbooks.criteria import CATEGORIES, KINDS, LAYERS, ParamsError, parse_params
 from playbooks.document import ROWS, Document, head_slots
+from playbooks.sources import read_source
 from playbooks.stages import MOVES
 from playbooks.templating import template_problems
 from playbooks.triggers import trigger_problems
@@ -58,13 +59,16 @@ class Seen:
 
     criterion_keys: frozenset[str] = frozenset()
     layers: frozenset[str] = frozenset()
+    source_keys: frozenset[str] = frozenset()
 
 
 def problems(document: Document) -> list[Problem]:
     """Everything that keeps this playbook from ruling, in the order of the document; empty when it may."""
     criteria = document.rows.get("criteria", [])
     seen = Seen(
-        frozenset(str(row.get("key")) for row in criteria), frozenset(str(row.get("layer")) for row in criteria)
+        frozenset(str(row.get("key")) for row in criteria),
+        frozenset(str(row.get("layer")) for row in criteria),
+        frozenset(str(row.get("key")) for row in document.rows.get("sources", [])),
     )
     found = list(head_problems(document.head, document.kind, seen.layers))
     for name in ROWS:
@@ -250,6 +254,17 @@ def _trigger(row: Row, _: Seen) -> Iterator[Complaint]:
     yield from trigger_problems(row)
 
 
+def _source(row: Row, seen: Seen) -> Iterator[Complaint]:
+    try:
+        read_source(row)
+    except ParamsError as refused:
+        for place, words in refused.problems:
+            field, _, detail = place.partition(".")
+            yield field or "url", words, detail
+    if row.get("fallback") and row["fallback"] not in seen.source_keys:
+        yield "fallback", f"this playbook has no source {row['fallback']!r}", ""
+
+
 def _words(*fields: str) -> Callable[[Row, Seen], Iterator[Complaint]]:
     def check(row: Row, _: Seen) -> Iterator[Complaint]:
         for field in fields:
@@ -268,6 +283,7 @@ _CHECKS: Mapping[str, Callable[[Row, Seen], Iterator[Complaint]]] = {
     "sequences": _step,
     "agents": _words("agent"),
     "triggers": _trigger,
+    "sources": _source,
     "brand_rules": _words("phrase"),
 }
 

@@ -181,7 +181,7 @@ class _Reader:
         return values
 
     def _default(self, slot: Slot) -> Any:
-        return Decimal(str(slot.start())) if slot.kind == "money" else slot.start()
+        return Decimal(str(slot.start())) if slot.kind in ("money", "price") else slot.start()
 
     def _value(self, path: str, slot: Slot, given: object) -> Any:
         read, expected = _READ[slot.kind]
@@ -205,14 +205,14 @@ def _number(given: object) -> float | None:
     return float(given) if isinstance(given, (int, float)) and not isinstance(given, bool) else None
 
 
-def _money(given: object) -> Decimal | None:
+def _amount(given: object, smallest: str) -> Decimal | None:
     if isinstance(given, bool) or not isinstance(given, (int, float, str)):
         return None
     try:
         value = Decimal(str(given))
+        return value if value.is_finite() and value == value.quantize(Decimal(smallest)) else None
     except InvalidOperation:
         return None
-    return value if value.is_finite() and value == value.quantize(Decimal("0.01")) else None
 
 
 def _whole(given: object) -> int | None:
@@ -228,7 +228,8 @@ _READ: Mapping[str, tuple[Any, str]] = {
     "word": (lambda given: given if isinstance(given, str) else None, "a word"),
     "whole": (_whole, "a whole number"),
     "number": (_number, "a number"),
-    "money": (_money, "an amount with at most two decimals"),
+    "money": (lambda given: _amount(given, "0.01"), "an amount with at most two decimals"),
+    "price": (lambda given: _amount(given, "0.0001"), "an amount with at most four decimals"),
     "flag": (lambda given: given if isinstance(given, bool) else None, "yes or no (true or false)"),
     "words": (_words, "a list of texts"),
     "params": (lambda given: given if isinstance(given, dict) else None, "names with values"),

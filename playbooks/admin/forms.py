@@ -14,16 +14,17 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from playbooks.criteria import CATEGORIES, LAYERS
-from playbooks.describe import PARAMS, in_order
+from playbooks.describe import PARAMS, SOURCE_PARAMS, in_order
 from playbooks.document import ROWS
-from playbooks.models import Criterion, MessageTemplate, StageRule, Trigger
+from playbooks.models import Criterion, MessageTemplate, Source, StageRule, Trigger
+from playbooks.sources import DELIVERS, PLACEHOLDERS
 from playbooks.stages import MOVES
 from playbooks.templating import NAMES
 from playbooks.triggers import METRICS
 from playbooks.validation import Seen
 from salesops.generics import AnyModelForm
 
-_CRITERION = re.compile(r"criteria-(\d+)-key")
+_KEY_OF = re.compile(r"(criteria|sources)-(\d+)-key")
 
 
 class _ParamsDumper(yaml.SafeDumper):
@@ -118,17 +119,19 @@ class ChoiceListField(forms.MultipleChoiceField):
 
 
 def posted_criteria(form: forms.BaseForm) -> Seen | None:
-    """The criteria as they will be once this page is saved; None when the page does not carry them."""
+    """What rows may refer to as it will be once this page is saved; None when the page does not carry it."""
     data = form.data
     if "criteria-TOTAL_FORMS" not in data:
         return None
-    keys, layers = set(), set()
+    keys: dict[str, set[str]] = {"criteria": set(), "sources": set()}
+    layers = set()
     for name in data:
-        match = _CRITERION.fullmatch(name)
-        if match and not data.get(f"criteria-{match.group(1)}-DELETE"):
-            keys.add(str(data.get(name, "")).strip())
-            layers.add(str(data.get(f"criteria-{match.group(1)}-layer", "")))
-    return Seen(frozenset(keys), frozenset(layers))
+        match = _KEY_OF.fullmatch(name)
+        if match and not data.get(f"{match[1]}-{match[2]}-DELETE"):
+            keys[match[1]].add(str(data.get(name, "")).strip())
+            if match[1] == "criteria":
+                layers.add(str(data.get(f"criteria-{match[2]}-layer", "")))
+    return Seen(frozenset(keys["criteria"]), frozenset(layers), frozenset(keys["sources"]))
 
 
 class VersionForm(AnyModelForm):
@@ -199,6 +202,45 @@ class TriggerForm(RowForm):
             "metric": forms.Select(choices=[("", "---------"), *METRICS.items()]),
             "value": forms.NumberInput(attrs={"step": "any"}),
         }
+
+
+class SourceForm(RowForm):
+    params = ParamsField(required=False, label="How it answers")
+    delivers = WordsField(
+        required=False,
+        help_text="Kinds of document, with commas; candidate makes it part of market scans. "
+        + " · ".join(f"{kind}: {', '.join(given)}" for kind, given in DELIVERS.items())
+        + " when empty.",
+    )
+
+    class Meta:
+        model = Source
+        fields: Sequence[str] = (*(slot.at for slot in ROWS["sources"].slots), "position")
+        labels = {"enabled": "On", "auth_env": "Key's variable", "auth_header": "Key's header"}
+        help_texts = {
+            "url": "Filled in per company: "
+            + ", ".join(f"{{{word}}}" for word in sorted(PLACEHOLDERS))
+            + ". Of a file: its name in the folder of sources.",
+            "cost": "Money per answered request, in the playbook's currency.",
+            "weight": "0 to 1: how much a company found here counts in a market scan.",
+            "confidence": "0 to 1: how far a fact from here is believed.",
+            "rate_per_minute": "The limit the source states; we keep to 80 % of it.",
+            "auth_env": "Environment variable with the key, such as SOURCE_NEWS_KEY. Keys never stand in a playbook.",
+            "fallback": "The source asked instead once this one is gone.",
+        }
+        widgets = {
+            "url": forms.TextInput(attrs={"size": 100, "spellcheck": "false"}),
+            "auth_env": forms.TextInput(attrs={"size": 30, "spellcheck": "false"}),
+            "weight": forms.NumberInput(attrs={"step": "any", "min": 0, "max": 1}),
+            "confidence": forms.NumberInput(attrs={"step": "any", "min": 0, "max": 1}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "params" in self.fields:
+            kind = self.instance.kind
+            explained = SOURCE_PARAMS.get(kind) or " · ".join(f"{k}: {v}" for k, v in SOURCE_PARAMS.items())
+            self.fields["params"].help_text = f"One a line, name: value, lists in [brackets]. {explained}."
 
 
 class TemplateForm(RowForm):

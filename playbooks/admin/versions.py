@@ -29,6 +29,7 @@ from playbooks.models import (
     Playbook,
     PlaybookVersion,
     SequenceStep,
+    Source,
     StageRule,
     Trigger,
     User,
@@ -175,6 +176,16 @@ class TriggerInline(DraftRows, AnyStackedInline):
     )
 
 
+class SourceInline(DraftRows, AnyStackedInline):
+    classes = ("collapse",)
+    model = Source
+    form = forms.SourceForm
+    fieldsets = (
+        (None, {"fields": (("key", "kind", "enabled", "position"), "url", ("delivers", "fallback"), "params")}),
+        (None, {"fields": (("rate_per_minute", "cost"), ("confidence", "weight"), ("auth_env", "auth_header"))}),
+    )
+
+
 class BrandRuleInline(DraftRows, AnyTabularInline):
     classes = ("collapse",)
     model = BrandRule
@@ -216,6 +227,7 @@ class PlaybookVersionAdmin(TenantAdmin):
         SequenceStepInline,
         AgentAssignmentInline,
         TriggerInline,
+        SourceInline,
         BrandRuleInline,
     )
     fieldsets = _FIELDSETS

@@ -14,6 +14,7 @@ from playbooks.models.content import (
 )
 from playbooks.models.control import AgentPermission, BudgetPeriod, Stop
 from playbooks.models.playbook import Activation, Playbook, PlaybookVersion
+from playbooks.models.sources import Source
 
 __all__ = [
     "Activation",
@@ -35,6 +36,7 @@ __all__ = [
     "Role",
     "Route",
     "SequenceStep",
+    "Source",
     "StageRule",
     "Stop",
     "Team",

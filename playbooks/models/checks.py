@@ -43,4 +43,5 @@ class VersionRow(models.Model):
         if version is None or version.pk is None:
             return Seen()
         rows = list(version.criteria.values_list("key", "layer"))
-        return Seen(frozenset(key for key, _ in rows), frozenset(layer for _, layer in rows))
+        sources = frozenset(version.sources.values_list("key", flat=True)) if self.section == "sources" else frozenset()
+        return Seen(frozenset(key for key, _ in rows), frozenset(layer for _, layer in rows), sources)

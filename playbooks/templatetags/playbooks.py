@@ -9,6 +9,7 @@ from typing import Any
 from django import template
 
 from playbooks.describe import describe
+from playbooks.sources import DELIVERS
 
 register = template.Library()
 
@@ -42,3 +43,9 @@ def plainly(value: Any) -> str:
 def asks(row: Mapping[str, Any]) -> str:
     """What a criterion asks, in one sentence."""
     return describe(row["kind"], row["params"])
+
+
+@register.filter
+def delivered(row: Mapping[str, Any]) -> str:
+    """The kinds of document a source gives."""
+    return ", ".join(kind.replace("_", " ") for kind in row["delivers"] or DELIVERS.get(row["kind"], ()))
