@@ -1,8 +1,9 @@
 from approvals.models.dispatches import CapturedMail, ConsentBasis, DeliveryEvent, Dispatch, Suppression, Task
-from approvals.models.messages import Evaluation, Message
+from approvals.models.messages import Advice, Evaluation, Message
 from approvals.models.requests import ApprovalRequest, Decision, RequestView
 
 __all__ = [
+    "Advice",
     "ApprovalRequest",
     "CapturedMail",
     "ConsentBasis",

@@ -108,3 +108,46 @@ class Evaluation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel}: {self.expected_value}"
+
+
+class Advice(models.Model):
+    """What an agent found about how to reach a prospect: what worked before, when to act, whether it is too much."""
+
+    class Aspect(models.TextChoices):
+        HISTORY = "history", "What worked before"
+        TIMING = "timing", "When"
+        SATURATION = "saturation", "Limits and fatigue"
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="advice", db_index=False)
+    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    aspect = models.CharField(max_length=12, choices=Aspect.choices)
+    channel = models.CharField(max_length=16, blank=True, help_text="Empty: it holds for every channel.")
+    words = models.CharField(max_length=500)
+    data = models.JSONField(default=dict, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    blocked = models.BooleanField(default=False, help_text="Nothing may be asked for before the time given, if any.")
+    run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    fact_no = fact_no_field()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = TenantQuerySet["Advice"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "advice"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(aspect__in=["history", "timing", "saturation"]), name="advice_aspect_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(until__isnull=True) | Q(not_before__isnull=True) | Q(until__gt=models.F("not_before")),
+                name="advice_window_in_order",
+            ),
+        ]
+        indexes = [models.Index(fields=["prospect", "aspect", "channel", "-fact_no"], name="advice_latest")]
+        triggers = fact_guards()
+
+    def __str__(self) -> str:
+        return self.words
