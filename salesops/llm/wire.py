@@ -273,6 +273,9 @@ def worst_tokens_in(call: Call) -> int:
     return len(text.encode()) + 1000
 
 
-def warm_up(choice: ModelChoice) -> None:
-    """Import the client library and make the client now instead of at the first question."""
-    _client(choice)
+def import_library() -> None:
+    """Import the client library now instead of at the first question, which it would keep waiting for seconds."""
+    from pydantic_ai import direct
+    from pydantic_ai.models import anthropic
+
+    log.debug("model_client_ready", library=direct.__name__, provider=anthropic.__name__)

@@ -75,7 +75,7 @@ def test_a_quote_from_another_piece_than_the_cited_one_is_refused(provider: Star
     def behave(asked: Asked) -> dict[str, Any]:
         texts = actors.pieces(asked, "signals")
         profile = next(name for name, text in texts.items() if "industry: " in text)
-        return {"judgements": [actors.judged("timing/icp.hiring_started", profile, PAGE[:20])]}
+        return {"judgements": [actors.judged("timing/icp.hiring_started", profile, "Larch opened a new office")]}
 
     provider(actors.says("judgements", behave))
     scene.run(under)
