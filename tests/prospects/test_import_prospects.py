@@ -46,6 +46,18 @@ def test_a_company_file_becomes_companies_prospects_and_profiles() -> None:
     assert prospect.facts_no == signal.fact_no > prospect.converged_no
 
 
+def test_an_import_tells_the_planner_what_it_has_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_runs, "CHUNK", 20)
+    into = playbook()
+    imported(DATA / "companies.csv", into)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT most_common_vals::text FROM pg_stats"
+            " WHERE tablename = 'prospects_company' AND attname = 'client_id'"
+        )
+        assert cursor.fetchall() == [(f"{{{into.client_id}}}",)]
+
+
 def test_pages_on_shared_hosts_do_not_make_their_companies_one() -> None:
     imported(DATA / "companies.csv", playbook())
     domains = dict(
