@@ -8,10 +8,18 @@ from collections.abc import Collection
 from typing import Any
 
 from prospects.duplicate_ledger import DuplicateRows
+from prospects.rules.priority import PartOf, Priority
+from prospects.services import scores
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Ledger, Numbers, Run, Scope
-from salesops.runtime.proposals import EvidenceProposal, MergeProposal, Proposal, SignalProposal
+from salesops.runtime.proposals import (
+    EvidenceProposal,
+    MergeProposal,
+    PriorityProposal,
+    Proposal,
+    SignalProposal,
+)
 from salesops.runtime.toolbox import Document
 from salesops.runtime.views import EvidenceView, SignalView
 
@@ -34,6 +42,7 @@ class FactLedger(Ledger):
         self._numbers = numbers
         self._signals: list[tuple[Any, ...]] = []
         self._evidence: list[tuple[Any, ...]] = []
+        self._scores: list[tuple[Any, ...]] = []
         self._duplicates = DuplicateRows(scope)
 
     def promote(self, context: Context, run: Run, proposal: Proposal) -> bool:
@@ -41,6 +50,8 @@ class FactLedger(Ledger):
             return self._signal(context, run, proposal)
         if isinstance(proposal, EvidenceProposal):
             return self._judgement(context, run, proposal)
+        if isinstance(proposal, PriorityProposal):
+            return self._priority(context, run, proposal)
         if isinstance(proposal, MergeProposal):
             return self._duplicates.add(context, run, proposal)
         raise TypeError(f"prospects keep no {type(proposal).__name__}")
@@ -89,10 +100,23 @@ class FactLedger(Ledger):
         )  # fmt: skip
         return True
 
+    def _priority(self, context: Context, run: Run, proposal: PriorityProposal) -> bool:
+        parts = tuple(PartOf(p.name, p.source, p.share, p.value, p.coverage) for p in proposal.parts)
+        found = Priority(
+            proposal.value, proposal.coverage, proposal.tier, proposal.sequence, proposal.touches, parts,
+            proposal.evidence_ids,
+        )  # fmt: skip
+        row = scores.priority_row(self._scope, context, found, self._numbers, run.id)
+        if row is None:
+            return False
+        self._scores.append(row)
+        return True
+
     def write(self, prospects: Collection[int]) -> None:
         for table, columns, rows in (
             ("prospects_signal", _SIGNAL_COLUMNS, self._signals),
             ("prospects_evidence", _EVIDENCE_COLUMNS, self._evidence),
+            ("prospects_score", scores.COLUMNS, self._scores),
         ):
             kept = [row for row in rows if row[2] in prospects]
             if kept:

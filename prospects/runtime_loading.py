@@ -26,6 +26,7 @@ from salesops.runtime.views import (
     ScoreView,
     SignalView,
     StageRuleView,
+    StepView,
     TemplateView,
 )
 from salesops.runtime.words import ImplementationKind, Resource, Team
@@ -298,6 +299,9 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
         ),
         brand_rules=tuple(
             BrandRuleView(phrase=b.phrase, verdict=b.verdict, reason=b.reason) for b in version.brand_rules.all()
+        ),
+        sequences=tuple(
+            StepView(tier=s.tier, day=s.day, slot=s.slot, purpose=s.purpose) for s in version.sequence_steps.all()
         ),
     )  # fmt: skip
 

@@ -32,7 +32,13 @@ from salesops.runtime.bulk import Blocks, copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.invariants import InvariantBroken, acceptance
 from salesops.runtime.ports import Finding, Grant, Halt, Numbers, Run, Scope
-from salesops.runtime.proposals import EvidenceProposal, MergeProposal, Proposal, SignalProposal
+from salesops.runtime.proposals import (
+    EvidenceProposal,
+    MergeProposal,
+    PriorityProposal,
+    Proposal,
+    SignalProposal,
+)
 from salesops.runtime.words import Depth, ImplementationKind, Key, Refused
 
 SEQUENCES = {
@@ -110,7 +116,7 @@ def open_scope(
 class ProspectHost:
     """See :class:`salesops.runtime.ports.Host`."""
 
-    accepts: frozenset[type[Proposal]] = frozenset({SignalProposal, EvidenceProposal, MergeProposal})
+    accepts: frozenset[type[Proposal]] = frozenset({SignalProposal, EvidenceProposal, PriorityProposal, MergeProposal})
 
     def numbers(self) -> Blocks:
         return Blocks(SEQUENCES)

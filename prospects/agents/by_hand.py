@@ -28,20 +28,18 @@ def signals_by_hand(what: str) -> Implementation:
     return asking(ask, heard)
 
 
-def evidence_by_hand(category: str, criteria_of: Callable[[Tools], Mapping[Any, Criterion]]) -> Implementation:
-    """Asks a person to judge the playbook's criteria of one category."""
+def evidence_by_hand(what: str, criteria_of: Callable[[Tools], Mapping[Any, Criterion]]) -> Implementation:
+    """Asks a person to judge some of the playbook's criteria; ``what`` names them all."""
 
     def ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:
         asks = tuple(
-            {"key": f"{c.scorecard}.{c.key}", "label": c.label, "layer": c.layer}
-            for c in criteria_of(tools).values()
-            if c.category == category
+            {"key": f"{c.scorecard}.{c.key}", "label": c.label, "layer": c.layer} for c in criteria_of(tools).values()
         )
-        title = f"Judge {category}: {prospect.name}"[:200]
+        title = f"Judge {what}: {prospect.name}"[:200]
         return TaskProposal(form="evidence", title=title, asks=asks) if asks else None
 
     def heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> Sequence[Raw]:
-        criteria = {f"{c.scorecard}.{c.key}": c for c in criteria_of(tools).values() if c.category == category}
+        criteria = {f"{c.scorecard}.{c.key}": c for c in criteria_of(tools).values()}
         seen = {signal.dedup_key: signal for signal in prospect.signals}
         judged = []
         for given in filled_in.get("judgements", ()):

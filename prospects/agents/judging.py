@@ -13,6 +13,7 @@ from prospects.agents.model_evidence import CATEGORIES, evidence_by_model
 from prospects.rules.compiled import criteria_by_key
 from prospects.rules.criteria import Judgement, judge_all
 from prospects.rules.facts import Facts
+from prospects.rules.frameworks import FRAMEWORKS
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import EvidenceProposal
 from salesops.runtime.views import ProspectView, SignalView
@@ -25,14 +26,14 @@ def evidence_agent(category: str, order: int) -> Agent:
     """The agent that judges all criteria of ``category``, in every scorecard of the playbook."""
 
     def run(batch: Batch, tools: Tools) -> Answers:
-        criteria = criteria_of(tools)
+        criteria = judged_one_by_one(tools)
         mine = [criterion for criterion in criteria.values() if criterion.category == category]
         return {prospect.id: _judged(prospect, mine, tools) for prospect in batch} if mine else {}
 
     implementations = {ImplementationKind.RULES: Implementation(run)}
     if category in CATEGORIES:
-        implementations[ImplementationKind.LLM] = evidence_by_model(category, criteria_of, run)
-    implementations[ImplementationKind.HUMAN] = evidence_by_hand(category, criteria_of)
+        implementations[ImplementationKind.LLM] = evidence_by_model(category, judged_one_by_one, run)
+    implementations[ImplementationKind.HUMAN] = evidence_by_hand(category, lambda tools: _of(category, tools))
     return Agent(
         name=f"{category}_evidence",
         team=Team.QUALIFICATION,
@@ -47,6 +48,17 @@ def evidence_agent(category: str, order: int) -> Agent:
 def criteria_of(tools: Tools) -> Mapping[tuple[str, str], Criterion]:
     """The playbook's criteria with parsed parameters, by (scorecard, key); parsed once per version."""
     return tools.memo("criteria", lambda: criteria_by_key(tools.playbook))
+
+
+def judged_one_by_one(tools: Tools) -> Mapping[tuple[str, str], Criterion]:
+    """Without the letters of qualification frameworks: an agent of their own speaks for those."""
+    return tools.memo(
+        "judged_criteria", lambda: {k: c for k, c in criteria_of(tools).items() if c.scorecard not in FRAMEWORKS}
+    )
+
+
+def _of(category: str, tools: Tools) -> dict[tuple[str, str], Criterion]:
+    return {key: c for key, c in judged_one_by_one(tools).items() if c.category == category}
 
 
 def facts_of(prospect: ProspectView, tools: Tools) -> Facts:

@@ -18,14 +18,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from playbooks.criteria import LAYERS, Criterion
 from prospects.rules.facts import SECONDS_PER_DAY, FactKey
+from prospects.rules.frameworks import EXPIRES, FRAMEWORKS
 
 HOT, WARM, COLD = "hot", "warm", "cold"
 FIT_SHARE, INTENT_SHARE = 0.4, 0.6
 TIER_THRESHOLDS = (80.0, 60.0, 40.0)
+
+
+class Dated(Protocol):
+    """What adding up reads of one piece of evidence."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def observed_at(self) -> datetime: ...
 
 
 @dataclass(slots=True)
@@ -90,10 +102,11 @@ class _Prepared(NamedTuple):
 class Scorecard:
     """A named set of weighted criteria, prepared once for any number of prospects."""
 
-    __slots__ = ("criteria", "name", "prepared", "total_weight")
+    __slots__ = ("criteria", "expires", "name", "prepared", "total_weight")
 
     def __init__(self, name: str, criteria: Sequence[Criterion]) -> None:
         self.name = name
+        self.expires = EXPIRES if name in FRAMEWORKS else None  # what is said of a letter holds so long
         self.criteria = tuple(sorted(criteria, key=lambda c: (c.position, c.key)))
         self.prepared = tuple(
             _Prepared(
@@ -126,13 +139,15 @@ def freshness(observed_at: datetime, now: datetime, half_life_days: float | None
     return float(0.5 ** (max(0.0, age) / half_life_days))
 
 
-def score(card: Scorecard, by_key: Mapping[str, EvidenceItem], now: datetime) -> ScoreResult:
+def score(card: Scorecard, by_key: Mapping[str, Dated], now: datetime) -> ScoreResult:
     """The score of one prospect on one scorecard, from the evidence in force (see :func:`latest`)."""
     points = counted = evidenced = 0.0
     has_evidence = False
-    rows: list[tuple[_Prepared, EvidenceItem | None, float]] = []
+    rows: list[tuple[_Prepared, Dated | None, float]] = []
     for prepared in card.prepared:
         item = by_key.get(prepared.key)
+        if card.expires is not None and item is not None and now - item.observed_at >= card.expires:
+            item = None
         fresh = 1.0
         if item is not None:
             has_evidence = has_evidence or prepared.weight > 0
@@ -152,7 +167,7 @@ def score(card: Scorecard, by_key: Mapping[str, EvidenceItem], now: datetime) ->
     return ScoreResult(value, coverage, breakdown, has_evidence)
 
 
-def _line(prepared: _Prepared, item: EvidenceItem | None, fresh: float, counted: float) -> Line:
+def _line(prepared: _Prepared, item: Dated | None, fresh: float, counted: float) -> Line:
     c, weight = prepared.criterion, prepared.weight
     if item is None:
         known = prepared.zero_when_missing

@@ -19,21 +19,24 @@ from playbooks.criteria import Criterion
 from playbooks.events import AuditEvent
 from playbooks.models import AuditEntry, Client, Playbook, User
 from prospects.models import Prospect
+from prospects.rules import priority as priorities
 from prospects.rules import scoring
 from prospects.rules.compiled import criteria_by_key
 from prospects.rules.facts import origin_of
+from prospects.rules.priority import Priority, PriorityModel
 from prospects.rules.scoring import Composite, EvidenceItem, IcpModel, Scorecard, ScoreResult
 from prospects.runtime_loading import ICP
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope
 from salesops.runtime.views import ScoreView
+from salesops.runtime.words import ImplementationKind
 
 #: Below this many recorded decisions a composite is marked provisional: nobody has confirmed yet that it predicts.
 DECISIONS_TO_TRUST = 50
-#: The scorecards that make up the priority, with the layer that stands in when a playbook has no such card.
-_FIT, _INTENT = ("discovery_fit", "firmographic"), ("intent", "behavioral")
-_COLUMNS = (
+#: The agent whose score the priority is.
+PRIORITIZER = "prioritization"
+COLUMNS = (
     "id", "client_id", "prospect_id", "playbook_version_id", "scorecard", "value", "coverage", "provisional",
     "breakdown", "computed_at", "run_id", "fact_no",
 )  # fmt: skip
@@ -46,7 +49,7 @@ class ScoringModel:
     icp: IcpModel
     cards: dict[str, Scorecard]
     criteria: dict[tuple[str, str], Criterion]
-    tiers: tuple[float, ...]
+    priority: PriorityModel
     provisional: bool
 
 
@@ -71,9 +74,11 @@ def scoring_model(scope: Scope) -> ScoringModel:
             icp=IcpModel(
                 by_card.get(ICP, []), playbook.layer_weights, hot=playbook.hot_threshold, warm=playbook.warm_threshold
             ),
-            cards={name: Scorecard(name, rows) for name, rows in by_card.items() if name != ICP},
+            cards={name: Scorecard(name, rows) for name, rows in by_card.items() if name not in (ICP, priorities.CARD)},
             criteria=criteria,
-            tiers=tuple(share * 100 for share in playbook.tier_thresholds),
+            priority=priorities.priority_model(
+                criteria.values(), playbook.tier_thresholds, (step.tier for step in playbook.sequences)
+            ),
             provisional=_decisions(scope.client_id) < DECISIONS_TO_TRUST,
         )
         scope.memory["scoring"] = model
@@ -118,7 +123,7 @@ def rescore_contexts(scope: Scope, contexts: Mapping[int, Context], numbers: Num
         icp_items = cards.get(ICP, {})
         composite = scoring.composite(model.icp, icp_items, scope.now)
         others = {name: scoring.score(card, cards.get(name, {}), scope.now) for name, card in model.cards.items()}
-        _project(context, model, composite, others)
+        _project(context, model, composite)
         scored[context.id] = Scored(icp_items, composite)
         if composite.value is not None:
             row = _row(scope, context, ICP, composite.value, composite.coverage, _composed(model, composite), numbers)
@@ -131,24 +136,41 @@ def rescore_contexts(scope: Scope, contexts: Mapping[int, Context], numbers: Num
                 if row is not None:
                     rows.append(row)
     if rows:
-        copy_rows("prospects_score", _COLUMNS, rows)
+        copy_rows("prospects_score", COLUMNS, rows)
     return scored
 
 
-def _project(context: Context, model: ScoringModel, composite: Composite, others: Mapping[str, ScoreResult]) -> None:
-    def part(name: str, layer: str) -> float | None:
-        result = others.get(name) or composite.layers.get(layer)
-        return result.value if result is not None and result.has_evidence else None
-
+def _project(context: Context, model: ScoringModel, composite: Composite) -> None:
+    """What the scores say of the prospect itself; its priority is the one last found by the agent that ranks."""
     context.composite = composite.value
     context.coverage = composite.coverage
     context.route = composite.route
     context.provisional = model.provisional
-    if composite.value is None:
-        context.priority, context.tier = 0.0, ""
-    else:
-        context.priority = scoring.priority(part(*_FIT), part(*_INTENT))
-        context.tier = scoring.tier(context.priority, model.tiers)
+    ranked = context.scores.get(priorities.CARD)
+    context.priority = (ranked.value or 0.0) if ranked is not None else 0.0
+    context.tier = str(ranked.breakdown.get("tier", "")) if ranked is not None else ""
+
+
+def priority_row(
+    scope: Scope, context: Context, found: Priority, numbers: Numbers, run_id: int | None = None
+) -> tuple[Any, ...] | None:
+    """A Score row with the priority, taken into the context; None when it says what the last one does."""
+    context.provisional = scoring_model(scope).provisional
+    return _row(scope, context, priorities.CARD, found.value, found.coverage, found.breakdown(), numbers, run_id)
+
+
+def _reprioritized(scope: Scope, contexts: Mapping[int, Context], numbers: Numbers) -> None:
+    """The priorities that time or a new playbook has changed, as rows; before the rest is scored."""
+    if scope.assignments.get(PRIORITIZER) is ImplementationKind.OFF:
+        return
+    model, rows = scoring_model(scope).priority, []
+    for context in contexts.values():
+        found = priorities.prioritize(model, priorities.evidence_by_card(context.evidence.values()), scope.now)
+        row = priority_row(scope, context, found, numbers) if found is not None else None
+        if row is not None:
+            rows.append(row)
+    if rows:
+        copy_rows("prospects_score", COLUMNS, rows)
 
 
 def _composed(model: ScoringModel, composite: Composite) -> dict[str, Any]:
@@ -178,6 +200,7 @@ def _row(
     coverage: float,
     breakdown: dict[str, Any],
     numbers: Numbers,
+    run_id: int | None = None,
 ) -> tuple[Any, ...] | None:
     """A Score row, or None when the last one says the same from the same evidence."""
     provisional = context.provisional
@@ -188,7 +211,7 @@ def _row(
     context.changed()
     return (
         numbers.row("score"), scope.client_id, context.id, scope.playbook.id, card, value, coverage, provisional,
-        json.dumps(breakdown), scope.now, None, numbers.fact(),
+        json.dumps(breakdown), scope.now, run_id, numbers.fact(),
     )  # fmt: skip
 
 
@@ -198,9 +221,14 @@ def _same(last: ScoreView, value: float, coverage: float, provisional: bool, bre
         and abs(last.value - value) < 1e-9
         and abs(last.coverage - coverage) < 1e-9
         and last.provisional == provisional
-        and [c["evidence_id"] for c in last.breakdown.get("criteria", [])]
-        == [c["evidence_id"] for c in breakdown["criteria"]]
+        and _grounds(last.breakdown) == _grounds(breakdown)
     )
+
+
+def _grounds(breakdown: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a score rests on, and what follows from it."""
+    lines = [line["evidence_id"] for line in breakdown.get("criteria", [])]
+    return lines, breakdown.get("evidence_ids"), breakdown.get("tier"), breakdown.get("sequence")
 
 
 @dataclass(slots=True)
@@ -253,7 +281,9 @@ def _rescore_batch(host: Any, scope: Scope, ids: list[int], report: ScoreReport)
     contexts = {i: c for i, c in contexts.items() if i not in stale}
     before = {i: (c.route, c.tier, c.composite, c.coverage, c.priority, c.provisional) for i, c in contexts.items()}
     scores = {i: dict(c.scores) for i, c in contexts.items()}
-    rescore_contexts(scope, contexts, host.numbers())
+    numbers = host.numbers()
+    _reprioritized(scope, contexts, numbers)
+    rescore_contexts(scope, contexts, numbers)
     after = {i: (c.route, c.tier, c.composite, c.coverage, c.priority, c.provisional) for i, c in contexts.items()}
     report.written += sum(
         score is not scores[i].get(card) for i, c in contexts.items() for card, score in c.scores.items()

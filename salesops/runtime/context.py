@@ -9,6 +9,7 @@ from typing import Any
 
 from salesops.runtime.toolbox import Document
 from salesops.runtime.views import (
+    AdviceView,
     CompanyView,
     ContactView,
     EvaluationView,
@@ -23,6 +24,8 @@ from salesops.runtime.views import (
 from salesops.runtime.words import Key
 
 EvidenceKey = tuple[str, str]
+# What was learned from the past belongs to the strategies; when and how often to act, to the evaluations.
+ADVICE_KEYS = {"history": Key.STRATEGIES, "timing": Key.EVALUATIONS, "saturation": Key.EVALUATIONS}
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class Context:
     scores: dict[str, ScoreView] = field(default_factory=dict)
     messages: list[MessageView] = field(default_factory=list)
     evaluations: dict[str, EvaluationView] = field(default_factory=dict)
+    advice: dict[tuple[str, str], AdviceView] = field(default_factory=dict)
     requests: list[RequestView] = field(default_factory=list)
     touches: list[TouchView] = field(default_factory=list)
     extras: dict[str, Any] = field(default_factory=dict)
@@ -113,6 +117,15 @@ class Context:
         self.mark(Key.EVALUATIONS, evaluation.agent, evaluation.fact_no)
         self._view = None
 
+    def add_advice(self, advice: AdviceView) -> None:
+        """Take advice in; the newest per aspect and channel counts."""
+        known = (advice.aspect, advice.channel)
+        current = self.advice.get(known)
+        if current is None or advice.fact_no >= current.fact_no:
+            self.advice[known] = advice
+        self.mark(ADVICE_KEYS[advice.aspect], advice.agent, advice.fact_no)
+        self._view = None
+
     def view(self) -> ProspectView:
         """The read-only picture handed to agents; rebuilt only after something changed."""
         if self._view is None:
@@ -139,6 +152,7 @@ class Context:
                 requests=tuple(self.requests),
                 touches=tuple(self.touches),
                 extras=self.extras,
+                advice=dict(self.advice),
             )
         return self._view
 

@@ -100,6 +100,7 @@ class Agent:
 
     ``order`` sorts agents of one phase. ``unit_cost`` is per prospect, drawn from ``bucket``; none for free work.
     ``refresh_days`` makes an extended convergence run it again on facts it has seen, once in so many days.
+    ``concerns`` says whether there is any work for it under a playbook; without work it takes no part.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Agent:
     unit_cost: Decimal = Decimal(0)
     depths: frozenset[Depth] = frozenset(Depth)
     refresh_days: int = 0
+    concerns: Callable[[PlaybookView], bool] | None = None
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -65,7 +65,9 @@ def run_version(agent: Agent, kind: ImplementationKind, scope: Scope) -> str:
 
 def may_run(agent: Agent, scope: Scope) -> bool:
     """Whether this agent takes part in this convergence at all."""
-    return scope.depth in agent.depths and implementation_of(agent, scope) is not ImplementationKind.OFF
+    if scope.depth not in agent.depths or (agent.concerns is not None and not agent.concerns(scope.playbook)):
+        return False
+    return implementation_of(agent, scope) is not ImplementationKind.OFF
 
 
 def unreadable(agent: Agent, scope: Scope) -> Resource | None:

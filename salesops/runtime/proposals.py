@@ -243,6 +243,110 @@ class MergeProposal(Proposal):
         return ("merge", self.kind, *map(str, sorted((self.kept, self.merged))))
 
 
+class Part(BaseModel):
+    """One part of a priority: from which scores it was taken, and what it adds. Points of 100."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Literal["fit", "intent"]
+    source: Annotated[str, Field(max_length=60)]
+    share: Share
+    value: Points | None
+    coverage: Share
+
+
+class PriorityProposal(Proposal):
+    """How soon a prospect deserves attention, and the sequence of touches that its tier picks."""
+
+    writes: ClassVar[Key] = Key.HYPOTHESES
+    resource: ClassVar[Resource] = Resource.ICP_EVIDENCE
+    identities: ClassVar[frozenset[str]] = frozenset({"evidence_ids"})
+
+    type: Literal["priority"] = "priority"
+    value: Points
+    coverage: Share
+    tier: Literal["TIER_1", "TIER_2", "TIER_3", "TIER_4"]
+    sequence: Annotated[str, Field(max_length=8)] = ""
+    touches: Annotated[int, Field(ge=0)] = 0
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+    evidence_ids: Annotated[Ids, Field(min_length=1)]
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("priority",)
+
+
+class Outcomes(BaseModel):
+    """What earlier touches of one kind came to: ``positive`` of ``n`` cases, the rate drawn towards ``prior``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channel: str
+    angle: str = ""
+    n: Annotated[int, Field(ge=1)]
+    positive: Annotated[int, Field(ge=0)]
+    prior: Share
+    rate: Share
+    low: Share
+    high: Share
+
+
+class HistoryProposal(Proposal):
+    """What worked with similar prospects before, by channel and angle. ``alike`` names what they have in common."""
+
+    writes: ClassVar[Key] = Key.STRATEGIES
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+
+    type: Literal["history"] = "history"
+    alike: tuple[str, ...] = ()
+    channels: tuple[Outcomes, ...] = ()
+    angles: tuple[Outcomes, ...] = ()
+    words: Annotated[str, Field(min_length=1, max_length=500)]
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("history",)
+
+
+class TimingProposal(Proposal):
+    """When to act on a channel, in the recipient's own time. No window: nobody can say, and the words say why."""
+
+    writes: ClassVar[Key] = Key.EVALUATIONS
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+
+    type: Literal["timing"] = "timing"
+    channel: str
+    not_before: AwareDatetime | None
+    until: AwareDatetime | None
+    zone: Annotated[str, Field(max_length=60)] = ""
+    words: Annotated[str, Field(min_length=1, max_length=500)]
+
+    @model_validator(mode="after")
+    def _whole_window(self) -> TimingProposal:
+        if (self.not_before is None) != (self.until is None):
+            raise ValueError("give both ends of the window or neither")
+        if self.not_before is not None and self.until is not None and self.until <= self.not_before:
+            raise ValueError("a window ends after it begins")
+        return self
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("timing", self.channel)
+
+
+class SaturationProposal(Proposal):
+    """Whether this person and company may hear from us again now, and what that was judged by."""
+
+    writes: ClassVar[Key] = Key.EVALUATIONS
+    resource: ClassVar[Resource] = Resource.ACTIVITY
+
+    type: Literal["saturation"] = "saturation"
+    allowed: bool
+    until: AwareDatetime | None = None
+    words: Annotated[str, Field(min_length=1, max_length=500)]
+    saw: dict[str, Any] = Field(default_factory=dict)
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("saturation",)
+
+
 class NoteProposal(Proposal):
     """Something a person should know: why nothing could be done here. Becomes a Diagnostic, never a fact."""
 
@@ -264,6 +368,10 @@ AnyProposal = Annotated[
     | RequestProposal
     | MergeProposal
     | TaskProposal
+    | PriorityProposal
+    | HistoryProposal
+    | TimingProposal
+    | SaturationProposal
     | NoteProposal,
     Field(discriminator="type"),
 ]

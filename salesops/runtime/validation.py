@@ -23,10 +23,12 @@ from salesops.runtime.proposals import (
     MergeProposal,
     MessageProposal,
     NoteProposal,
+    PriorityProposal,
     Proposal,
     RequestProposal,
     SignalProposal,
     TaskProposal,
+    TimingProposal,
     VerdictProposal,
 )
 from salesops.runtime.toolbox import Document
@@ -36,6 +38,7 @@ from salesops.runtime.words import OUTREACH_STAGES, Refused, Team
 _RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 _CLOCK_SKEW = timedelta(days=1)  # sources stamp days in their own zone
 _CENT = Decimal("0.01")
+_HAIR = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,26 @@ def _evidence(scope: Scope, context: Context, proposal: EvidenceProposal) -> Obj
     return None
 
 
+def _priority(scope: Scope, context: Context, proposal: PriorityProposal) -> Objection | None:
+    """The parts are its sum, the tier is what the playbook's thresholds make of it, and it rests on own evidence."""
+    own = {e.id for e in context.evidence.values()}
+    if not own.issuperset(proposal.evidence_ids):
+        return Objection(Refused.PROVENANCE, "Rests on evidence this prospect does not have.")
+    added = sum(part.share * (part.value or 0.0) for part in proposal.parts)
+    tier = f"TIER_{sum(proposal.value < 100 * least for least in scope.playbook.tier_thresholds) + 1}"
+    if abs(added - proposal.value) > _HAIR or abs(sum(p.share for p in proposal.parts) - 1) > _HAIR:
+        return Objection(Refused.RANGE, "The priority is not the sum of its parts.", {"computed": added})
+    if proposal.tier != tier:
+        return Objection(Refused.RANGE, "The playbook's thresholds put this priority in another tier.", {"tier": tier})
+    return None
+
+
+def _timing(scope: Scope, _context: Context, proposal: TimingProposal) -> Objection | None:
+    if proposal.until is not None and proposal.until <= scope.now:
+        return Objection(Refused.RANGE, "The window it names is over.", {"until": proposal.until.isoformat()})
+    return None
+
+
 def _address(context: Context, channel: str) -> str | None:
     if context.contact is None:
         return None
@@ -242,4 +265,6 @@ _CHECKS: dict[type[Proposal], Callable[[Scope, Context, Any], Objection | None]]
     EvaluationProposal: _evaluation,
     RequestProposal: _request,
     MergeProposal: _merge,
+    PriorityProposal: _priority,
+    TimingProposal: _timing,
 }

@@ -138,6 +138,25 @@ class EvaluationView:
 
 
 @dataclass(frozen=True, slots=True)
+class AdviceView:
+    """What was found about how to reach a prospect: what worked before, when to act, whether it is too much already.
+
+    ``channel`` is empty where it holds for all of them. ``not_before`` and ``until`` bound the time it speaks of;
+    ``blocked`` means that nothing may be asked for until ``not_before`` (None: not by waiting).
+    """
+
+    aspect: str
+    channel: str
+    words: str
+    data: Mapping[str, Any]
+    not_before: datetime | None
+    until: datetime | None
+    blocked: bool
+    fact_no: int
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestView:
     """An approval request that already exists for this prospect."""
 
@@ -229,6 +248,7 @@ class ProspectView:
     requests: tuple[RequestView, ...]
     touches: tuple[TouchView, ...]
     extras: Mapping[str, Any]
+    advice: Mapping[tuple[str, str], AdviceView] = field(default_factory=dict)  # by (aspect, channel)
 
     @property
     def name(self) -> str:
@@ -290,6 +310,16 @@ class PropositionView:
     pain: str
     promise: str
     proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One planned touch of a tier: on which day, by which slot, for what purpose."""
+
+    tier: str
+    day: int
+    slot: str
+    purpose: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,3 +392,4 @@ class PlaybookView:
     propositions: tuple[PropositionView, ...]
     stage_rules: tuple[StageRuleView, ...]
     brand_rules: tuple[BrandRuleView, ...]
+    sequences: tuple[StepView, ...] = ()

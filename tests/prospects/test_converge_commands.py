@@ -89,7 +89,7 @@ def test_time_lets_evidence_fade_and_the_score_follows() -> None:
     fresh = made.composite
     document = json.loads(said("score", *named(under), "--json"))  # now, months after the news
     made.refresh_from_db()
-    assert document["written"] == 1
+    assert document["written"] == 2  # the composite and the priority
     assert made.composite is not None
     assert fresh is not None
     assert made.composite < fresh
