@@ -16,6 +16,7 @@ from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch,
 from approvals.rules.content import split_footer
 from approvals.services import seen as seen_state
 from approvals.services.seen import Asked, Rules, Seen
+from playbooks.halts import Brake
 from playbooks.models import Channel, Client, PlaybookVersion, Route, User
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect, Signal
@@ -129,6 +130,7 @@ class Dossier:
     said_before: list[Touch]
     limits: list[Limit]
     changed_since: list[str]
+    stops: tuple[Brake, ...]
     seen: Seen
 
 
@@ -239,6 +241,7 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
         said_before=said_before(client, request.prospect_id),
         limits=limits_left(client, now.version or request.playbook_version, timezone.now()),
         changed_since=_changed_since(request),
+        stops=now.stops,
         seen=now.seen,
     )
 

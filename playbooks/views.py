@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from playbooks import compare
@@ -15,6 +16,7 @@ from playbooks.criteria import LAYERS
 from playbooks.document import Document
 from playbooks.models import PlaybookVersion, Role
 from playbooks.queries import document_of, playbooks_with_versions
+from playbooks.services import budgets
 from playbooks.yaml_io import dump
 from salesops.access import ClientRequest, require_role
 from salesops.partials import render_page
@@ -42,8 +44,17 @@ def version_page(request: ClientRequest, version_id: int) -> HttpResponse:
         "weights": [(layer, version.layer_weights[layer]) for layer in LAYERS],
         "others": version.playbook.versions.exclude(pk=version.pk).order_by("-number"),
         "edit_url": _edit_url(request, version),
+        "limits": _limits_left(version),
     }
     return render_page(request, "playbooks/version.html", context)
+
+
+def _limits_left(version: PlaybookVersion) -> list[budgets.Limit]:
+    """What the present periods have used of each limit, while the version rules."""
+    if version.status != PlaybookVersion.Status.ACTIVE:
+        return []
+    found = budgets.left(version, client=version.playbook.client, at=timezone.now())
+    return [limit for limit in found if limit.limit or limit.used]
 
 
 @require_GET

@@ -41,7 +41,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM approvals_approvalrequest
        (SELECT id FROM approvals_decision WHERE client_id = %(client)s ORDER BY at DESC LIMIT 1),
        (SELECT coalesce(json_agg(stop), '[]') FROM (SELECT id, level, kind, agent, reason, until FROM playbooks_stop
           WHERE lifted_at IS NULL AND (until IS NULL OR until > now())
-            AND (client_id = %(client)s OR level = 'everything')
+            AND (client_id = %(client)s OR level = 'everything') AND level NOT IN ('prospect', 'request')
           ORDER BY created_at DESC LIMIT 5) AS stop)
 """
 

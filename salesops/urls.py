@@ -9,7 +9,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from approvals import unsubscribe
 from salesops.health import healthz, readyz
-from salesops.views import agents, session, stops
+from salesops.views import agents, session, stops, work
 from salesops.views.sign_in import EmailSignInForm
 
 SIGN_IN = auth.LoginView.as_view(authentication_form=EmailSignInForm, redirect_authenticated_user=True)
@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("client/", session.switch_client, name="switch_client"),
     path("preferences/", session.preferences, name="preferences"),
     path("agents/", agents.agents, name="agents"),
+    path("agents/work/", work.work_chart, name="work"),
     path("agents/run/", agents.run_agents, name="run_agents"),
     path("agents/<int:pk>/cancel/", agents.cancel_run, name="cancel_run"),
     path("stops/", stops.stops_page, name="stops"),

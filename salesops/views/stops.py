@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.models import ApprovalRequest
@@ -19,7 +20,9 @@ from prospects.models import Prospect
 from salesops.access import ClientRequest, require_role
 from salesops.agent_numbers import agent_names
 from salesops.errors import Refusal
+from salesops.paging import keyset_page
 from salesops.partials import render_page
+from salesops.stop_rows import NOW, OVER, STATES, stop_rows
 
 HOURS = (("", "Until somebody lifts it"), ("1", "For an hour"), ("24", "For a day"), ("168", "For a week"))
 
@@ -32,7 +35,7 @@ class StopForm(forms.Form):
         label="How",
         choices=[
             (Stop.Kind.PAUSE, "Pause: waiting work stays and goes on later"),
-            (Stop.Kind.CANCEL, "Cancel: waiting sends are called off"),
+            (Stop.Kind.CANCEL, "Cancel: waiting requests, approved messages and runs are called off for good"),
         ],
         initial=Stop.Kind.PAUSE,
         widget=forms.RadioSelect(attrs={"class": "choices"}),
@@ -67,24 +70,54 @@ def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[
 @require_http_methods(["GET", "POST"])
 @require_role()
 def stops_page(request: ClientRequest) -> HttpResponse:
-    """What is stopped now; the form to stop more. The same content opens as a dialog from the shell."""
+    """What is stopped, now or in the past; the form to stop more. The form also opens as a dialog from any page."""
     here = {"prospect": request.GET.get("prospect", ""), "request": request.GET.get("request", "")}
-    scope = {"scope": f"agent:{request.GET['agent']}"} if request.GET.get("agent") in agent_names() else None
-    form = StopForm(request.POST or None, initial=scope, client=request.client, **here)
+    form = StopForm(request.POST or None, initial=_aimed(request), client=request.client, **here)
     if request.method == "POST" and form.is_valid():
         try:
-            _stop(request, form.cleaned_data)
+            stop = _stop(request, form.cleaned_data)
         except Refusal as refusal:
             form.add_error(None, refusal.message)
         else:
-            messages.success(request, "Stopped. The reason stands on every page until it is lifted.")
-            return redirect("stops")
+            (row,) = stop_rows([stop], request.client)
+            ended = f" Called off: {row.called_off}." if row.called_off else ""
+            messages.success(request, f"Stopped.{ended} The reason stands here until it is lifted.")
+            return redirect(_back(request, request.GET.get("next", "")))
     status = 422 if form.is_bound else 200
-    context = {"form": form, "here": here}
+    context: dict[str, Any] = {"form": form, "here": here}
     if request.headers.get("HX-Target") != "dialog":
-        rows = Stop.objects.for_client(request.client).select_related("created_by", "lifted_by")
-        context |= {"in_force": rows.in_force(), "past": rows.filter(lifted_at__isnull=False)[:20]}
+        context |= _listed(request)
     return render_page(request, "stops.html", context, partial="dialog", status=status)
+
+
+def _aimed(request: ClientRequest) -> dict[str, str] | None:
+    """What the person came to stop, chosen in the form. A prospect or request stands first there anyway."""
+    if request.GET.get("agent") in agent_names():
+        return {"scope": f"agent:{request.GET['agent']}"}
+    playbook = request.GET.get("playbook", "")
+    return {"scope": f"playbook:{playbook}"} if playbook.isdecimal() else None
+
+
+def _listed(request: ClientRequest) -> dict[str, Any]:
+    """The stops that the filters ask for, those in force unless they ask for others."""
+    state = request.GET.get("state", NOW)
+    level = request.GET.get("level", "")
+    rows = Stop.objects.for_client(request.client).select_related("created_by", "lifted_by")
+    if state == NOW:
+        rows = rows.in_force()
+    elif state == OVER:
+        rows = rows.over()
+    if level in Stop.Level.values:
+        rows = rows.filter(level=level)
+    page = keyset_page(rows, keys=("-id",), request=request, size=30)
+    return {
+        "page": page,
+        "rows": stop_rows(page.items, request.client),
+        "states": STATES,
+        "levels": Stop.Level.choices,
+        "state": state if state in dict(STATES) else NOW,
+        "level": level,
+    }
 
 
 @require_POST
@@ -99,13 +132,19 @@ def lift_stop(request: ClientRequest, pk: int) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         messages.success(request, "Lifted. Work goes on with the next sweep.")
-    return redirect("stops")
+    return redirect(_back(request, request.POST.get("next", "")))
 
 
-def _stop(request: ClientRequest, chosen: dict[str, Any]) -> None:
+def _back(request: ClientRequest, target: str) -> str:
+    """The page of ours that the person came from, else the list of stops."""
+    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return target if safe else "stops"
+
+
+def _stop(request: ClientRequest, chosen: dict[str, Any]) -> Stop:
     level, _, target = chosen["scope"].partition(":")
     hours = int(chosen["hours"] or 0)
-    stops.stop(
+    return stops.stop(
         client=request.client,
         actor=request.user,
         level=level,
