@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from prospects.importing.identity import fold
 from prospects.importing.records import Record, Side, as_json
@@ -124,6 +125,16 @@ class NewProspect:
     record: Record
 
 
+class OtherName(NamedTuple):
+    """Another id, domain or address that a known company or contact goes by. ``name`` is one of ``Alias.Name``."""
+
+    kind: str
+    name: str
+    source: str
+    value: str
+    record_id: int
+
+
 @dataclass(slots=True)
 class Plan:
     """Everything one chunk writes, and what to tell about it."""
@@ -134,6 +145,7 @@ class Plan:
     signals: list[NewSignal] = field(default_factory=list)
     company_changes: list[Change] = field(default_factory=list)
     contact_changes: list[Change] = field(default_factory=list)
+    other_names: list[OtherName] = field(default_factory=list)
     main_contacts: dict[int, int] = field(default_factory=dict)  # prospect → its first contact
     outcomes: list[tuple[int, str, str]] = field(default_factory=list)  # row, outcome, reason
     rejected: list[tuple[Record, str]] = field(default_factory=list)
@@ -152,6 +164,7 @@ class Decider:
         self.terms, self.known, self.memory = terms, known, memory
         self._company_ids, self._contact_ids, self._prospect_ids = ids
         self.plan = Plan()
+        self._free_ids: dict[tuple[str, int], str] = {}
 
     def decide(self, records: Sequence[Record]) -> Plan:
         for record in records:
@@ -161,6 +174,8 @@ class Decider:
                 self.plan.rejected.append((record, str(answer)))
                 continue
             self.plan.outcomes.append((record.row, outcome, reason))
+        for (kind, record_id), value in self._free_ids.items():
+            self._other_name(kind, "external_id", value, record_id)
         return self.plan
 
     def _decide(self, record: Record) -> tuple[str, str]:
@@ -206,11 +221,14 @@ class Decider:
             return None, False, ""
         known, source = self.known, self.terms.source
         if side.external_id and (found := known.by_external_id.get(side.external_id)):
+            self._company_names(found, side)
             return found, False, f"id {side.external_id}"
         if side.key and (found := known.by_domain.get(side.key)):
+            self._company_names(found, side)
             return found, False, f"domain {side.key}"
         by_name = self._same_name(side)
         if by_name is not None:
+            self._company_names(by_name, side)
             return by_name, False, f"name {side.name}"
         company = KnownCompany(
             next(self._company_ids), side.external_id, source, side.key, side.name_key, side.country, side.city
@@ -218,6 +236,31 @@ class Decider:
         self.plan.companies.append((company.id, side, False))
         known.add_company(company, source=source)
         return company, True, ""
+
+    def _company_names(self, company: KnownCompany, side: Side) -> None:
+        """Remember by what else this company goes, so that rows and signals that use it find it."""
+        if side.external_id and side.external_id not in self.known.by_external_id:
+            if company.source == self.terms.source and not company.external_id and not company.merged:
+                self._free_ids["company", company.id] = side.external_id  # its own, if this row changes it
+            else:
+                self._other_name("company", "external_id", side.external_id, company.id)
+            self.known.by_external_id[side.external_id] = company
+        if side.key and company.domain and side.key not in self.known.by_domain:
+            self._other_name("company", "key", side.key, company.id)
+
+    def _contact_names(self, contact: KnownContact, side: Side) -> None:
+        if side.external_id and side.external_id not in self.known.contact_by_external_id:
+            if contact.source == self.terms.source and not contact.external_id and not contact.merged:
+                self._free_ids["contact", contact.id] = side.external_id
+            else:
+                self._other_name("contact", "external_id", side.external_id, contact.id)
+            self.known.contact_by_external_id[side.external_id] = contact
+        if side.key and contact.email_key and side.key not in self.known.contact_by_email:
+            self._other_name("contact", "key", side.key, contact.id)
+
+    def _other_name(self, kind: str, name: str, value: str, record_id: int) -> None:
+        source = self.terms.source if name == "external_id" else ""
+        self.plan.other_names.append(OtherName(kind, name, source, value, record_id))
 
     def _same_name(self, side: Side) -> KnownCompany | None:
         """By name, where nothing speaks against it and there is only one."""
@@ -237,6 +280,7 @@ class Decider:
         found = known.contact_by_external_id.get(side.external_id) if side.external_id else None
         found = found or (known.contact_by_email.get(side.key) if side.key else None)
         if found is not None:
+            self._contact_names(found, side)
             return found, False
         company_id = company.id if company is not None else None
         contact = KnownContact(next(self._contact_ids), side.external_id, self.terms.source, side.key, company_id)
@@ -298,20 +342,28 @@ class Decider:
         holder = self.known.by_domain.get(side.key) if side.key else None
         taken = holder is not None and (holder.id != company.id or holder.merged)
         if side.key and not taken and not fill:
+            if company.domain and company.domain != side.key:
+                self._other_name("company", "key", company.domain, company.id)
             company.domain = side.key
             self.known.by_domain[side.key] = company
+        company.external_id = self._free_ids.pop(("company", company.id), company.external_id)
         # A row that was merged away keeps its keys, so that it can be found and the merge undone.
         change = Change(company.id, side, fill, without_key=taken, without_external_id=company.merged)
         self.plan.company_changes.append(change)
 
     def _change_contact(self, contact: KnownContact, side: Side, company: KnownCompany | None, *, fill: bool) -> None:
         holder = self.known.contact_by_email.get(side.key) if side.key else None
-        taken = holder is not None and holder.id != contact.id
+        taken = holder is not None and (holder.id != contact.id or holder.merged)
         if side.key and not taken and not fill:
+            if contact.email_key and contact.email_key != side.key:
+                self._other_name("contact", "key", contact.email_key, contact.id)
             contact.email_key = side.key
             self.known.contact_by_email[side.key] = contact
+        contact.external_id = self._free_ids.pop(("contact", contact.id), contact.external_id)
         company_id = company.id if company is not None and contact.company_id is None else None
-        self.plan.contact_changes.append(Change(contact.id, side, fill, without_key=taken, company_id=company_id))
+        self.plan.contact_changes.append(
+            Change(contact.id, side, fill, without_key=taken, without_external_id=contact.merged, company_id=company_id)
+        )
 
     def _signal(self, prospect: KnownProspect, record: Record, facts_json: str, key: str) -> None:
         self.plan.signals.append(NewSignal(prospect.id, record, facts_json, key))

@@ -22,7 +22,10 @@ _LOOKED_UP = (
 
 @dataclass(slots=True)
 class KnownCompany:
-    """A company row as far as identity goes. ``id`` is already the survivor's when the row was merged away."""
+    """A company row as far as identity goes. ``id`` is already the survivor's when the row was merged away.
+
+    ``merged``: found by a key that is not its own: a merged row's, or another name it is known by.
+    """
 
     id: int
     external_id: str
@@ -36,11 +39,14 @@ class KnownCompany:
 
 @dataclass(slots=True)
 class KnownContact:
+    """A contact row; ``id`` is already the survivor's when the row was merged away."""
+
     id: int
     external_id: str
     source: str
     email_key: str
     company_id: int | None
+    merged: bool = False
 
 
 @dataclass(slots=True)
@@ -101,8 +107,17 @@ _COMPANY = (
     " c.merged_into_id IS NOT NULL FROM prospects_company c WHERE c.client_id = %s"
 )
 _CONTACT = (
-    "SELECT c.id, c.external_id, c.source, c.email_key, c.company_id FROM prospects_contact c WHERE c.client_id = %s"
+    "SELECT coalesce(c.merged_into_id, c.id), c.external_id, c.source, c.email_key, c.company_id,"
+    " c.merged_into_id IS NOT NULL FROM prospects_contact c WHERE c.client_id = %s"
 )
+_ALIASES = """
+SELECT a.name, a.value, coalesce(t.merged_into_id, t.id), t.external_id, t.source, {columns}, true
+FROM prospects_alias a JOIN prospects_{kind} t ON t.id = a.{kind}_id
+WHERE a.client_id = %s AND a.kind = '{kind}'
+  AND ((a.name = 'external_id' AND a.value = ANY(%s) AND a.source = %s) OR (a.name = 'key' AND a.value = ANY(%s)))
+"""
+_COMPANY_ALIASES = _ALIASES.format(kind="company", columns="t.domain, t.name_key, t.country, t.city")
+_CONTACT_ALIASES = _ALIASES.format(kind="contact", columns="t.email_key, t.company_id")
 
 
 def look_up(records: Sequence[Record], *, client_id: int, playbook_id: int, source: str) -> Known:
@@ -136,6 +151,9 @@ def _companies(known: Known, records: Sequence[Record], *, client_id: int, sourc
     if domains:
         for row in _rows(f"{_COMPANY} AND c.domain = ANY(%s) AND c.domain <> ''", [client_id, domains]):
             known.by_domain[row[3]] = KnownCompany(*row)
+    if external_ids or domains:
+        for name, value, *found in _rows(_COMPANY_ALIASES, [client_id, external_ids, source, domains]):
+            (known.by_domain if name == "key" else known.by_external_id).setdefault(value, KnownCompany(*found))
     if names:
         for row in _rows(f"{_COMPANY} AND c.name_key = ANY(%s) AND c.merged_into_id IS NULL", [client_id, names]):
             known.by_name.setdefault(row[4], []).append(KnownCompany(*row))
@@ -152,6 +170,10 @@ def _contacts(known: Known, records: Sequence[Record], *, client_id: int, source
     if emails:
         for row in _rows(f"{_CONTACT} AND c.email_key = ANY(%s) AND c.email_key <> ''", [client_id, emails]):
             known.contact_by_email[row[3]] = KnownContact(*row)
+    if external_ids or emails:
+        for name, value, *found in _rows(_CONTACT_ALIASES, [client_id, external_ids, source, emails]):
+            table = known.contact_by_email if name == "key" else known.contact_by_external_id
+            table.setdefault(value, KnownContact(*found))
 
 
 def _prospects(known: Known, *, playbook_id: int) -> None:
@@ -161,19 +183,30 @@ def _prospects(known: Known, *, playbook_id: int) -> None:
     by_id: dict[int, KnownProspect] = {}
     if companies:
         sql = (
-            "SELECT id, contact_id, company_id FROM prospects_prospect WHERE playbook_id = %s AND company_id = ANY(%s)"
+            "SELECT id, contact_id, company_id FROM prospects_prospect"
+            " WHERE playbook_id = %s AND company_id = ANY(%s) AND merged_into_id IS NULL"
         )
-        for pk, contact_id, company_id in _rows(sql, [playbook_id, list(companies)]):
-            known.prospect_by_company[company_id] = by_id[pk] = KnownProspect(pk, contact_id)
+        roots = with_merged("prospects_company", companies)
+        for pk, contact_id, company_id in _rows(sql, [playbook_id, list(roots)]):
+            known.prospect_by_company[roots[company_id]] = by_id[pk] = KnownProspect(pk, contact_id)
     if contacts:
         sql = (
             "SELECT id, contact_id FROM prospects_prospect"
-            " WHERE playbook_id = %s AND company_id IS NULL AND contact_id = ANY(%s)"
+            " WHERE playbook_id = %s AND company_id IS NULL AND contact_id = ANY(%s) AND merged_into_id IS NULL"
         )
-        for pk, contact_id in _rows(sql, [playbook_id, list(contacts)]):
-            known.prospect_by_contact[contact_id] = by_id[pk] = KnownProspect(pk, contact_id)
+        roots = with_merged("prospects_contact", contacts)
+        for pk, contact_id in _rows(sql, [playbook_id, list(roots)]):
+            known.prospect_by_contact[roots[contact_id]] = by_id[pk] = KnownProspect(pk, contact_id)
     if by_id:
         _profiles(by_id)
+
+
+def with_merged(table: str, ids: Iterable[int]) -> dict[int, int]:
+    """These records and those merged into them → the record each is read as. Merged rows have a small index."""
+    roots = {record: record for record in ids}
+    sql = f"SELECT id, merged_into_id FROM {table} WHERE merged_into_id = ANY(%s)"  # noqa: S608 — a constant
+    roots.update({row[0]: row[1] for row in _rows(sql, [list(roots)])})
+    return roots
 
 
 def _profiles(by_id: dict[int, KnownProspect]) -> None:
@@ -182,8 +215,9 @@ def _profiles(by_id: dict[int, KnownProspect]) -> None:
         "SELECT prospect_id, dedup_key, observed_at, trace_id FROM prospects_signal WHERE prospect_id = ANY(%s)"
         " AND dedup_key >= 'profile:' AND dedup_key < 'profile;' ORDER BY observed_at, fact_no"
     )
-    for prospect_id, key, observed_at, trace_id in _rows(sql, [list(by_id)]):
-        prospect = by_id[prospect_id]
+    readers = with_merged("prospects_prospect", by_id)  # a row of one merged away was recorded there
+    for prospect_id, key, observed_at, trace_id in _rows(sql, [list(readers)]):
+        prospect = by_id[readers[prospect_id]]
         prospect.keys[key] = trace_id
         _, who, *_, digest = key.split(":")
         prospect.latest[who] = Profile(digest, observed_at)
@@ -221,10 +255,11 @@ def facts_of(prospect_ids: Sequence[int]) -> dict[int, dict[str, object]]:
         " AND dedup_key < 'profile;' ORDER BY observed_at, fact_no"
     )
     found: dict[int, dict[str, object]] = {}
+    readers = with_merged("prospects_prospect", prospect_ids)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [list(prospect_ids)])
+        cursor.execute(sql, [list(readers)])
         for prospect_id, data in cursor.fetchall():
-            found.setdefault(prospect_id, {}).update(data if isinstance(data, dict) else _json(data))
+            found.setdefault(readers[prospect_id], {}).update(data if isinstance(data, dict) else _json(data))
     return found
 
 

@@ -17,7 +17,7 @@ from prospects.importing.rows import Note, Refused, Row
 from prospects.importing.signal_rows import SignalReader, SignalRecord
 from prospects.models import ImportBatch
 from prospects.services.import_batches import open_batch
-from prospects.services.import_lookup import next_ids
+from prospects.services.import_lookup import next_ids, with_merged
 from prospects.services.import_prospects import SAMPLE_ROWS, day_order_of
 from prospects.services.import_reports import Report
 from prospects.services.import_runs import Outcome, run_batch
@@ -27,22 +27,44 @@ _COLUMNS = (
     "client_id", "prospect_id", "kind", "observed_at", "value", "text", "data", "source", "source_ref", "dedup_key",
     "fact_no", "created_at", "trace_id",
 )  # fmt: skip
-# Merged companies lead to the prospect of the company they were merged into.
-_BY_DOMAIN = """
-    SELECT c.domain, p.id FROM prospects_company c
-    JOIN prospects_prospect p ON p.company_id = coalesce(c.merged_into_id, c.id) AND p.playbook_id = %s
-    WHERE c.client_id = %s AND c.domain = ANY(%s) AND c.domain <> ''"""
-_BY_EMAIL = """
-    SELECT c.email_key, p.id FROM prospects_contact c
-    JOIN prospects_prospect p ON p.playbook_id = %s AND p.company_id = c.company_id
-    WHERE c.client_id = %s AND c.email_key = ANY(%s) AND c.email_key <> ''
+# Whoever was merged leads to the prospect that goes on, and so does every other name somebody goes by.
+_GROUP = """
+    JOIN LATERAL (SELECT c.id UNION SELECT c.merged_into_id UNION SELECT g.id FROM prospects_company g
+        WHERE g.merged_into_id = coalesce(c.merged_into_id, c.id)) one (id) ON true
+    JOIN prospects_prospect p ON p.company_id = one.id AND p.playbook_id = %(playbook)s"""
+_ALONE = """
+    JOIN prospects_prospect p ON p.contact_id = k.id AND p.company_id IS NULL AND p.playbook_id = %(playbook)s"""
+_BY_DOMAIN = f"""
+    SELECT c.domain, coalesce(p.merged_into_id, p.id) FROM prospects_company c {_GROUP}
+    WHERE c.client_id = %(client)s AND c.domain = ANY(%(keys)s) AND c.domain <> ''
     UNION ALL
-    SELECT c.email_key, p.id FROM prospects_contact c
-    JOIN prospects_prospect p ON p.playbook_id = %s AND p.company_id IS NULL AND p.contact_id = c.id
-    WHERE c.client_id = %s AND c.email_key = ANY(%s) AND c.email_key <> ''"""
-_BY_EXTERNAL_ID = """
-    SELECT p.external_id, p.id FROM prospects_prospect p
-    WHERE p.playbook_id = %s AND p.client_id = %s AND p.external_id = ANY(%s) AND p.external_id <> ''"""
+    SELECT a.value, coalesce(p.merged_into_id, p.id) FROM prospects_alias a
+    JOIN prospects_company c ON c.id = a.company_id {_GROUP}
+    WHERE a.client_id = %(client)s AND a.kind = 'company' AND a.name = 'key' AND a.value = ANY(%(keys)s)
+      AND NOT EXISTS (SELECT 1 FROM prospects_company o WHERE o.client_id = %(client)s AND o.domain = a.value)"""  # noqa: S608
+_BY_EMAIL = f"""
+    WITH k AS (
+        SELECT k.email_key AS key, k.id, k.company_id FROM prospects_contact k
+        WHERE k.client_id = %(client)s AND k.email_key = ANY(%(keys)s) AND k.email_key <> ''
+        UNION ALL
+        SELECT a.value, k.id, k.company_id FROM prospects_alias a JOIN prospects_contact k ON k.id = a.contact_id
+        WHERE a.client_id = %(client)s AND a.kind = 'contact' AND a.name = 'key' AND a.value = ANY(%(keys)s)
+          AND NOT EXISTS (SELECT 1 FROM prospects_contact o WHERE o.client_id = %(client)s AND o.email_key = a.value))
+    SELECT k.key, coalesce(p.merged_into_id, p.id) FROM k JOIN prospects_company c ON c.id = k.company_id {_GROUP}
+    UNION ALL
+    SELECT k.key, coalesce(p.merged_into_id, p.id) FROM k {_ALONE}"""  # noqa: S608
+_BY_EXTERNAL_ID = f"""
+    SELECT p.external_id, coalesce(p.merged_into_id, p.id) FROM prospects_prospect p
+    WHERE p.playbook_id = %(playbook)s AND p.client_id = %(client)s AND p.external_id = ANY(%(keys)s)
+      AND p.external_id <> ''
+    UNION ALL
+    SELECT a.value, coalesce(p.merged_into_id, p.id) FROM prospects_alias a
+    JOIN prospects_company c ON c.id = a.company_id {_GROUP}
+    WHERE a.client_id = %(client)s AND a.kind = 'company' AND a.name = 'external_id' AND a.value = ANY(%(keys)s)
+    UNION ALL
+    SELECT a.value, coalesce(p.merged_into_id, p.id) FROM prospects_alias a
+    JOIN prospects_contact k ON k.id = a.contact_id {_ALONE}
+    WHERE a.client_id = %(client)s AND a.kind = 'contact' AND a.name = 'external_id' AND a.value = ANY(%(keys)s)"""  # noqa: S608
 AMBIGUOUS = -1
 
 
@@ -137,11 +159,10 @@ class _Resolver:
     """Finds a chunk's prospects in three queries. An id or address of several prospects is ambiguous."""
 
     def __init__(self, records: Sequence[SignalRecord], *, client_id: int, playbook_id: int) -> None:
-        who = [playbook_id, client_id]
-        self._domains = _find(_BY_DOMAIN, [*who, _distinct(r.domain for r in records)])
-        emails = _distinct(r.email for r in records)
-        self._emails = _find(_BY_EMAIL, [*who, emails, *who, emails])
-        self._ids = _find(_BY_EXTERNAL_ID, [*who, _distinct(r.external_id for r in records)])
+        who = {"playbook": playbook_id, "client": client_id}
+        self._domains = _find(_BY_DOMAIN, {**who, "keys": _distinct(r.domain for r in records)})
+        self._emails = _find(_BY_EMAIL, {**who, "keys": _distinct(r.email for r in records)})
+        self._ids = _find(_BY_EXTERNAL_ID, {**who, "keys": _distinct(r.external_id for r in records)})
 
     def __call__(self, record: SignalRecord) -> int | None:
         for key, table in (
@@ -158,7 +179,7 @@ def _distinct(texts: Iterable[str]) -> list[str]:
     return [text for text in dict.fromkeys(texts) if text]
 
 
-def _find(sql: str, params: list[Any]) -> dict[str, int]:
+def _find(sql: str, params: dict[str, Any]) -> dict[str, int]:
     found: dict[str, int] = {}
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
@@ -168,12 +189,14 @@ def _find(sql: str, params: list[Any]) -> dict[str, int]:
 
 
 def _recorded(prospect_ids: set[int], keys: list[str]) -> set[tuple[int, str]]:
+    """What these prospects, or others merged into them, have on record already."""
+    readers = with_merged("prospects_prospect", prospect_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT prospect_id, dedup_key FROM prospects_signal WHERE prospect_id = ANY(%s) AND dedup_key = ANY(%s)",
-            [list(prospect_ids), keys],
+            [list(readers), keys],
         )
-        return {(prospect_id, key) for prospect_id, key in cursor.fetchall()}
+        return {(readers[prospect_id], key) for prospect_id, key in cursor.fetchall()}
 
 
 def import_signals(

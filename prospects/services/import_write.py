@@ -41,6 +41,26 @@ def write(plan: Plan, terms: Terms) -> None:
     _update("prospects_company", COMPANY_COLUMNS, plan.company_changes, terms)
     _update("prospects_contact", CONTACT_COLUMNS, plan.contact_changes, terms)
     _renumber(plan, numbers)
+    _other_names(plan, terms)
+
+
+def _other_names(plan: Plan, terms: Terms) -> None:
+    """Few rows bring one; whoever was first to go by a name keeps it."""
+    for kind in ("company", "contact"):
+        names = [other for other in plan.other_names if other.kind == kind]
+        if not names:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO prospects_alias (client_id, kind, name, source, value, {kind}_id, at, trace_id)"  # noqa: S608
+                " SELECT %s, %s, n.name, n.source, n.value, n.id, %s, %s"
+                " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS n (name, source, value, id)"
+                " ON CONFLICT DO NOTHING",
+                [
+                    terms.client_id, kind, terms.now, terms.trace_id, [n.name for n in names],
+                    [n.source for n in names], [n.value for n in names], [n.record_id for n in names],
+                ],
+            )  # fmt: skip
 
 
 def copy_lines(table: str, columns: Sequence[str], lines: Iterable[str]) -> None:

@@ -14,10 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from playbooks.models import AuditEntry, Playbook
 from prospects.importing.reading import UnreadableFile, open_source
 from prospects.models import Company, Contact, ImportBatch, Prospect, Signal
-from prospects.services import import_runs
+from prospects.services import import_runs, merges
 from prospects.services.import_prospects import family, mapping_for, preview_prospects
 from tests import factories
 from tests.prospects.import_files import DATA, counts, imported, playbook, write_csv
+from tests.prospects.pairs import pair
 
 pytestmark = pytest.mark.django_db
 
@@ -309,7 +310,7 @@ def test_a_merged_company_leads_to_the_one_it_became(tmp_path: Path) -> None:
     header = "Id|Company|Domain|City"
     imported(write_csv(tmp_path / "a.csv", header, "1|Acme|acme.com|", "2|Acme Labs|acme.io|"), into)
     kept, gone = Company.objects.order_by("external_id")
-    Company.objects.filter(pk=gone.pk).update(merged_into=kept)
+    merges.merge(pair(kept, gone).pk, actor=factories.user(into.client, "admin"), client=into.client)
     report = imported(write_csv(tmp_path / "b.csv", header, "2|Acme Labs|acme.io|Oslo"), into)
     assert counts(report) == {"updated": 1}
     kept.refresh_from_db()
