@@ -14,6 +14,7 @@ from importlib import import_module
 BENCHES = {
     "import": "salesops.bench.importing",
     "convergence": "salesops.bench.convergence",
+    "llm": "salesops.bench.models",
     "pages": "salesops.bench.pages",
     "funnel": "salesops.bench.funnel_sweep",
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -69,6 +71,23 @@ class Say:
     tokens_out: int = 120
     body: bytes | None = None
     raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """One piece of the data in a question: which value it belongs to, its label, and the text."""
+
+    name: str
+    label: str
+    text: str
+
+
+_FENCE = re.compile(r"<<<(data-[0-9a-f]{20}) ([a-z_]+) ?(.*?)\n(.*?)\n\1>>>", re.DOTALL)
+
+
+def fenced(question: str) -> list[Fenced]:
+    """The data in a question, as a model that respects the fences reads it."""
+    return [Fenced(name, label, text) for _, name, label, text in _FENCE.findall(question)]
 
 
 Behaviour = Callable[[Asked], Say | Awaitable[Say]]
@@ -227,3 +246,27 @@ def _tool(asked: Asked) -> str:
     tool = asked.body["tools"][0]
     name: str = tool["name"] if asked.is_anthropic else tool["function"]["name"]
     return name
+
+
+def judge_industry(asked: Asked) -> Mapping[str, Any]:
+    """An honest answer to the evidence question: the industry, in the words of the first piece that names it."""
+    for piece in fenced(asked.question):
+        found = re.search(r"^industry: (.+)$", piece.text, re.MULTILINE) if piece.name == "signals" else None
+        if found is not None:
+            judged = {
+                "criterion": "fit/icp.industry", "value": 80, "confidence": 0.8, "rationale": "It says so.",
+                "quote": found.group(1), "signals": [piece.label.split(",")[0]],
+            }  # fmt: skip
+            return {"judgements": [judged]}
+    return {"judgements": []}
+
+
+def serve(seconds: float, limit: int) -> None:
+    """Answer evidence questions until standard input ends; the address is the first line on standard output."""
+    with StandIn(lambda asked: Say(answer=judge_industry(asked), after=seconds), limit=limit) as server:
+        print(server.url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    serve(float(sys.argv[1]), int(sys.argv[2]))
