@@ -268,6 +268,7 @@ LLM = {
         "google": env.str("LLM_GOOGLE_URL", default=""),
     },
     "CONCURRENCY": env.int("LLM_CONCURRENCY", default=32),
+    "SLOTS_FOLDER": DATA_DIR / "models",  # processes of one machine share the questions at once
     "TIMEOUT": env.float("LLM_TIMEOUT", default=60),
     "ATTEMPTS": env.int("LLM_ATTEMPTS", default=3),
     "ASK_SECONDS": env.float("LLM_ASK_SECONDS", default=300),  # well under the tasks' time limit

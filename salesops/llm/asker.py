@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import queue
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,7 +36,8 @@ from salesops.runtime.toolbox import A, Question, Reply, Usage
 log = structlog.get_logger(__name__)
 
 _LATE = "There was no time left to ask."
-_paces: dict[tuple[str, str, int], Pace] = {}
+_paces: dict[tuple[str, str, int, int], Pace] = {}
+_making = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -119,10 +122,15 @@ class Asker:
     def pace(self, choice: ModelChoice) -> Pace:
         """The one pace at which this process asks this model."""
         config = self._config
-        name = (choice.id, choice.base_url, config.concurrency)
-        if name not in _paces:
-            _paces[name] = Pace(config.concurrency, config.brake_after, config.brake_seconds, config.longest_wait)
-        return _paces[name]
+        name = (choice.id, choice.base_url, config.concurrency, os.getpid())
+        with _making:
+            if name not in _paces:
+                account = hashlib.sha256(f"{choice.provider}\n{choice.base_url}".encode()).hexdigest()[:12]
+                _paces[name] = Pace(
+                    config.concurrency, config.slots_folder, account, config.brake_after, config.brake_seconds,
+                    config.longest_wait,
+                )  # fmt: skip
+            return _paces[name]
 
 
 class _Work:

@@ -55,6 +55,7 @@ class LLMConfig:
     base_urls: Mapping[str, str] = field(default_factory=dict)
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     concurrency: int = 32
+    slots_folder: str = ""
     timeout: float = 60.0
     attempts: int = 3
     rate_limit_attempts: int = 8
@@ -114,6 +115,7 @@ def from_settings(settings: Any) -> LLMConfig:
         base_urls=dict(given["BASE_URLS"]),
         rates={currency: Decimal(str(rate)) for currency, rate in given["RATES"].items()},
         concurrency=given["CONCURRENCY"],
+        slots_folder=str(given["SLOTS_FOLDER"]),
         timeout=given["TIMEOUT"],
         attempts=given["ATTEMPTS"],
         ask_seconds=given["ASK_SECONDS"],

@@ -1,4 +1,4 @@
-"""How fast one process asks: so many questions at once, a gate that closes when told to wait, a brake on failure."""
+"""How fast a model is asked: so many questions at once, a gate that closes when told to wait, a brake on failure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from salesops.llm.slots import Slots
 from salesops.llm.wire import Attempt, Call, Result, attempt
 
 _BACKOFF, _MOST_BACKOFF = 0.5, 20.0
@@ -15,9 +16,11 @@ _BACKOFF, _MOST_BACKOFF = 0.5, 20.0
 
 @dataclass(slots=True)
 class Pace:
-    """Shared by all questions to one model in one process. Times are of the monotonic clock."""
+    """Shared by all questions to one model in one process; the slots by all processes. Times of the monotonic clock."""
 
     concurrency: int
+    slots_folder: str
+    slots_name: str
     brake_after: int
     brake_seconds: float
     longest_wait: float
@@ -26,7 +29,7 @@ class Pace:
     braked_until: float = 0.0
     braked_by: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _slots: asyncio.Semaphore | None = None
+    _slots: Slots | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 
     def brake(self) -> str:
@@ -60,7 +63,7 @@ class Pace:
         if delay > 0:
             await asyncio.sleep(delay)
         while True:
-            async with self._slot():
+            async with self._slot().one():
                 wait = self.opens_at - time.monotonic()
                 if wait <= 0:
                     done = await attempt(call)
@@ -68,11 +71,18 @@ class Pace:
                     return done
             await asyncio.sleep(wait + spread(0.25))
 
-    def _slot(self) -> asyncio.Semaphore:
+    def _slot(self) -> Slots:
         running = asyncio.get_running_loop()
         if self._slots is None or self._loop is not running:
-            self._slots, self._loop = asyncio.Semaphore(self.concurrency), running
+            self.close()
+            self._slots, self._loop = Slots(self.concurrency, self.slots_folder, self.slots_name), running
         return self._slots
+
+    def close(self) -> None:
+        """Let go of the slots' files."""
+        if self._slots is not None:
+            self._slots.close()
+            self._slots = None
 
 
 def backoff(tries: int) -> float:

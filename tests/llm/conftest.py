@@ -12,4 +12,6 @@ def _fresh_loop() -> Iterator[None]:
     asker._paces.clear()
     yield
     loop.close()
+    for pace in asker._paces.values():
+        pace.close()
     asker._paces.clear()

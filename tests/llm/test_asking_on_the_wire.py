@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from salesops.bench.standin import Asked, Say, StandIn
 from salesops.llm.ports import BUDGET, Outcome
 from tests.llm.scene import ANTHROPIC, Colour, Desk, Memory, Purse, question
 
+ROOT = Path(__file__).resolve().parents[2]
 RED = Say(answer={"name": "red", "share": 0.5})
 
 
@@ -310,3 +314,35 @@ def test_a_playbook_may_name_a_model_by_its_id() -> None:
         desk = Desk(server, wanted=ANTHROPIC)
         assert desk.asker.ask([question()])[0].answer is not None
     assert server.asked[0].body["model"] == "claude-haiku-4-5"
+
+
+_OTHER_PROCESS = """
+import sys
+from tests.llm.scene import Desk, question
+
+class Server:
+    url = sys.argv[1]
+
+desk = Desk(Server, concurrency=6, slots_folder=sys.argv[2])
+replies = desk.asker.ask([question(1000 * int(sys.argv[3]) + n) for n in range(24)])
+print(sum(reply.answer is not None for reply in replies))
+"""
+
+
+def test_processes_of_one_machine_share_the_questions_at_once_and_a_killed_one_leaves_its_share(tmp_path: Path) -> None:
+    def start(number: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", _OTHER_PROCESS, server.url, str(tmp_path), str(number)]
+        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+    with StandIn(always(Say(answer={"name": "red"}, after=0.1)), limit=6) as server:
+        first, second = start(1), start(2)
+        assert [int(worker.communicate(timeout=60)[0]) for worker in (first, second)] == [24, 24]
+        assert (server.turned_away, server.most_at_once) == (0, 6)
+    with StandIn(lambda asked: Say(answer={"name": "red"}, after=30 if asked.nth <= 6 else 0)) as server:
+        stuck = start(3)
+        deadline = time.monotonic() + 60
+        while len(server.asked) < 6 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stuck.kill()
+        stuck.communicate()
+        assert int(start(4).communicate(timeout=60)[0]) == 24
