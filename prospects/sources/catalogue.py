@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playbooks.sources import CANDIDATE, FeedParams, JsonParams, SourceConfig
+from playbooks.sources import CANDIDATE, FeedParams, JsonParams, SourceConfig, WebsiteParams
 from prospects.importing.identity import name_key, registrable_domain
 from prospects.sources.adapters import file
 from prospects.sources.adapters.json_api import params_of
@@ -103,6 +103,8 @@ def question_of(config: SourceConfig, filled: Mapping[str, str], reach: Reach) -
     most = 1
     if isinstance(config.params, JsonParams) and config.params.paging is not None:
         most = config.params.paging.last
+    elif isinstance(config.params, WebsiteParams):
+        most = config.params.pages
     if not words_of(config):
         subject = config.url[:300]
     return Question(config.key, key_of(config, filled), subject, filled, most)

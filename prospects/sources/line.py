@@ -32,12 +32,12 @@ class Office:
 class Line:
     """One question's way to its source.
 
-    ``answered`` counts the requests that came back with an answer: those cost. ``tried`` says whether the brake let any
-    through.
+    ``answered`` counts the requests that came back with an answer: those cost, and there is money for ``most`` of them.
+    ``tried`` says whether the brake let any through.
     """
 
-    def __init__(self, config: SourceConfig, office: Office, brake: Brake, *, until: float) -> None:
-        self.config, self.office, self.brake, self.until = config, office, brake, until
+    def __init__(self, config: SourceConfig, office: Office, brake: Brake, *, until: float, most: int = 1) -> None:
+        self.config, self.office, self.brake, self.until, self.most = config, office, brake, until, most
         self.answered = 0
         self.tried = False
 
@@ -61,6 +61,8 @@ class Line:
         )
 
     def _once(self, url: str, place: str, per_minute: float, fetch: Callable[[], Page], *, robots: bool) -> Page:
+        if self.config.cost and self.answered >= self.most:
+            raise NotAsked("no more money was set aside for this question")
         self.brake.enter()
         self.tried = True
         try:

@@ -1,7 +1,7 @@
 """One batch looked up: what is held is used, what is missing is asked side by side, and all of it is stored.
 
 Only the calling thread speaks to the database: one query for what is held, one for how the sources stand, and one
-insert for every hundred answers. Threads speak to the network.
+insert for every hundred answers or every second. Threads speak to the network.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import structlog
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 Status = SourceAnswer.Status
 _FLUSH_AT = 100
+_FLUSH_SECONDS = 1.0
 _SMALLEST = Decimal("0.0001")  # what a budget counts in
 
 
@@ -122,11 +124,10 @@ class Asking:
         for job in missing:
             by_source[job.config.key].append(job)
         reserved = {key: self._afford(group) for key, group in by_source.items()}
-        try:
-            self._ask({key: group for key, (group, _) in reserved.items()})
-        finally:
-            self._give_back(reserved)
-            self.settle()
+        # Should this be cut off, what was reserved stays reserved: requests may have gone out.
+        self._ask({key: group for key, (group, _) in reserved.items()})
+        self._give_back(reserved)
+        self.settle()
 
     def _afford(self, jobs: list[Job]) -> tuple[list[Job], tuple[Decimal, datetime]]:
         """The jobs there is money for, with what was reserved and when. The others are told."""
@@ -158,29 +159,48 @@ class Asking:
         if not groups:
             return
         each = max(2, self.desk.office.reach.threads // len(groups))
+        done: SimpleQueue[tuple[Job, _Result]] = SimpleQueue()
         pools: list[ThreadPoolExecutor] = []
         try:
-            running: dict[Future[_Result], Job] = {}
             for key, jobs in groups.items():
                 pool = ThreadPoolExecutor(min(each, len(jobs)), thread_name_prefix=f"source-{key}")
                 pools.append(pool)
                 brake = self.brake(jobs[0].config)
-                running |= {pool.submit(self._one, job, brake): job for job in jobs}
-            self._collect(running)
+                for job in jobs:
+                    pool.submit(self._bring, job, brake, done)
+            self._collect(done, sum(map(len, groups.values())))
         finally:
             for pool in pools:
-                pool.shutdown(cancel_futures=True)
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    def _collect(self, running: Mapping[Future[_Result], Job]) -> None:
+    def _bring(self, job: Job, brake: Brake, done: SimpleQueue[tuple[Job, _Result]]) -> None:
+        try:
+            result = self._one(job, brake)
+        except Exception as error:  # whatever it is, somebody waits for an answer
+            log.exception("source_broke", source=job.config.key, trace_id=self.desk.trace_id)
+            result = _Result(
+                None, [f"asking it broke ({type(error).__name__}). Trace {self.desk.trace_id}."], job.price
+            )
+        done.put((job, result))
+
+    def _collect(self, done: SimpleQueue[tuple[Job, _Result]], expected: int) -> None:
+        """Write answers as they come, so that a crash loses a second's worth at most."""
         waiting: list[tuple[Job, Fetched]] = []
-        for future in as_completed(running):
-            job, result = running[future], future.result()
-            job.words.extend(result.words)
-            job.cost = result.cost
-            if result.fetched is not None:
-                waiting.append((job, result.fetched))
-            if len(waiting) >= _FLUSH_AT:
+        written = time.monotonic()
+        while expected:
+            try:
+                job, result = done.get(timeout=_FLUSH_SECONDS)
+            except Empty:
+                job = None
+            if job is not None:
+                expected -= 1
+                job.words.extend(result.words)
+                job.cost = result.cost
+                if result.fetched is not None:
+                    waiting.append((job, result.fetched))
+            if len(waiting) >= _FLUSH_AT or time.monotonic() - written >= _FLUSH_SECONDS:
                 self._write(waiting)
+                written = time.monotonic()
             if any(brake.urgent for brake in self.brakes.values()):
                 self.settle()  # others should hear of a halt at once
         self._write(waiting)
@@ -198,7 +218,7 @@ class Asking:
 
     def _one(self, job: Job, brake: Brake) -> _Result:
         """In a thread: ask, and turn whatever happens into a result."""
-        line = Line(job.config, self.desk.office, brake, until=self.until)
+        line = Line(job.config, self.desk.office, brake, until=self.until, most=job.question.most_requests)
         try:
             return self._answered(job, line)
         except NotKnown:
