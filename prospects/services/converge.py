@@ -31,12 +31,13 @@ from prospects.services import claims, funnel_cells, merges
 from salesops.errors import Refusal
 from salesops.runtime import digest, registry
 from salesops.runtime.engine import Engine, Outcome
-from salesops.runtime.ports import registered
-from salesops.runtime.words import Depth
+from salesops.runtime.ports import Scope, registered
+from salesops.runtime.words import Depth, ImplementationKind
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
+MODEL_BATCH = 128  # a few rounds of questions: however slow the model, a batch ends well within a task's time limit
 PARALLEL = 4  # nudges sent at once; more only wait in the queue
 SILENT_AFTER = timedelta(seconds=20)  # a needless nudge finds everything held and ends
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
@@ -111,7 +112,7 @@ def converge(
     seed: int = 0,
     clock: datetime | None = None,
     progress: Callable[[int, int], None] | None = None,
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
 ) -> Report:
     """Converge all due prospects in this process, joining an unfinished convergence of the same kind if there is one.
 
@@ -207,7 +208,9 @@ def _create(
     return convergence
 
 
-def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, batch_size: int = BATCH) -> int | None:
+def work(
+    convergence_id: int, after: int, *, outcome: Outcome | None = None, batch_size: int | None = None
+) -> int | None:
     """Take one batch of due prospects beyond ``after`` that nobody else holds, and converge it.
 
     Returns where the next batch begins, or None when nothing is left for this worker.
@@ -220,7 +223,7 @@ def work(convergence_id: int, after: int, *, outcome: Outcome | None = None, bat
         seed=convergence.seed, trace_id=convergence.trace_id, convergence_id=convergence.pk,
         version=_with_playbook(convergence),
     )  # fmt: skip
-    with claims.claim(convergence, after, batch_size) as claim:
+    with claims.claim(convergence, after, batch_size or _batch_size(scope)) as claim:
         if not claim.ids:
             if not claim.exhausted:
                 return claim.last
@@ -244,6 +247,13 @@ def _come_to_rest(convergence: Convergence) -> int | None:
         return 0
     _finish(convergence)
     return None
+
+
+def _batch_size(scope: Scope) -> int:
+    """Fewer prospects at a time when agents have to wait for a language model."""
+    asking = (agent for agent, kind in scope.assignments.items() if kind is ImplementationKind.LLM)
+    waits = any(scope.toolbox is not None and scope.toolbox.model(agent) is not None for agent in asking)
+    return MODEL_BATCH if waits else BATCH
 
 
 def _with_playbook(convergence: Convergence) -> PlaybookVersion:
