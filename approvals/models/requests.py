@@ -88,6 +88,7 @@ class ApprovalRequest(StateModel):
                 fields=["expires_at"], condition=Q(status__in=["waiting", "deferred"]), name="request_expiring"
             ),
             models.Index(fields=["defer_until"], condition=Q(status="deferred"), name="request_deferred"),
+            models.Index(fields=["trace_id", "-id"], name="request_by_trace"),
         ]
         triggers = [no_delete(), request_matches_its_message(), request_is_frozen()]
 

@@ -1,7 +1,9 @@
 from prospects.models.accounts import Company, Contact, ImportBatch
+from prospects.models.agent_days import AgentDay
 from prospects.models.answers import ModelAnswer
 from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
 from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
+from prospects.models.handoffs import Handoff, HandoffAcceptance
 from prospects.models.merges import Alias, BlockingKey, BlockingMark, Duplicate, Merge, RecordKind
 from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
@@ -9,6 +11,7 @@ from prospects.models.sources import SourceAnswer, SourceState
 from prospects.models.triggers import TriggerFiring, TriggerWatch
 
 __all__ = [
+    "AgentDay",
     "AgentRun",
     "Alias",
     "Basis",
@@ -24,6 +27,8 @@ __all__ = [
     "FunnelChange",
     "FunnelMark",
     "Grain",
+    "Handoff",
+    "HandoffAcceptance",
     "ImportBatch",
     "Merge",
     "ModelAnswer",

@@ -185,7 +185,10 @@ class ImportBatch(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "import batches"
-        indexes = [models.Index(fields=["client", "-id"], name="import_latest")]
+        indexes = [
+            models.Index(fields=["client", "-id"], name="import_latest"),
+            models.Index(fields=["trace_id"], name="import_by_trace"),
+        ]
 
     def __str__(self) -> str:
         return self.file_name

@@ -49,7 +49,10 @@ class ModelAnswer(models.Model):
             models.UniqueConstraint(fields=["client", "key"], name="model_answer_once"),
             models.CheckConstraint(condition=Q(cost__gte=0), name="model_answer_cost_not_negative"),
         ]
-        indexes = [models.Index(fields=["prospect", "-id"], name="model_answer_latest")]
+        indexes = [
+            models.Index(fields=["prospect", "-id"], name="model_answer_latest"),
+            models.Index(fields=["client", "agent", "-id"], name="model_answer_by_agent"),
+        ]
         triggers = fact_guards()
 
     def __str__(self) -> str:

@@ -206,7 +206,12 @@ class Diagnostic(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["prospect", "-id"], name="diagnostic_latest")]
+        indexes = [
+            models.Index(fields=["prospect", "-id"], name="diagnostic_latest"),
+            models.Index(
+                fields=["client", "-id"], condition=Q(kind__in=["failed", "invariant"]), name="diagnostic_broken"
+            ),
+        ]
         triggers = fact_guards()
 
     def __str__(self) -> str:

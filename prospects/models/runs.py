@@ -39,6 +39,15 @@ class Convergence(models.Model):
     up_to_id = models.BigIntegerField(default=0, help_text="Prospects with a higher id came too late for this one.")
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
+    level_totals = ArrayField(
+        models.PositiveIntegerField(), default=list, db_default=[], help_text="Prospects due at the start, by level."
+    )
+    level_done = ArrayField(
+        models.PositiveIntegerField(), default=list, db_default=[], help_text="Prospects worked, by level."
+    )
+    attempts = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="How often it was taken up: once, and again whenever it had gone silent."
+    )
     cycles = models.PositiveIntegerField(default=0)
     qualified = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
@@ -58,6 +67,7 @@ class Convergence(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["client", "-id"], name="convergence_latest"),
+            models.Index(fields=["trace_id"], name="convergence_by_trace"),
             models.Index(
                 fields=["heartbeat_at"], condition=Q(status__in=["queued", "running"]), name="convergence_open"
             ),
@@ -73,6 +83,7 @@ class AgentRun(models.Model):
     class Status(models.TextChoices):
         OK = "ok", "Done"
         FAILED = "failed", "Failed"
+        AGAIN = "again", "To be done again"
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     convergence = models.ForeignKey(Convergence, on_delete=models.PROTECT, related_name="runs", db_index=False)
@@ -115,7 +126,16 @@ class AgentRun(models.Model):
                 name="agent_run_once",
             )
         ]
-        indexes = [models.Index(fields=["convergence", "agent"], name="agent_run_by_convergence")]
+        indexes = [
+            models.Index(fields=["convergence", "agent"], name="agent_run_by_convergence"),
+            # An agent's newest runs; the rare ones each in a small index of their own, however many others there are.
+            models.Index(fields=["client", "agent", "-id"], name="agent_run_latest"),
+            models.Index(fields=["client", "-id"], condition=~Q(status="ok"), name="agent_run_unfinished"),
+            models.Index(fields=["client", "agent", "-id"], condition=Q(refused__gt=0), name="agent_run_refused"),
+            models.Index(
+                fields=["client", "agent", "-id"], condition=~Q(implementation="rules"), name="agent_run_not_by_rules"
+            ),
+        ]
         triggers = fact_guards()
 
     def __str__(self) -> str:
