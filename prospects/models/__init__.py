@@ -7,6 +7,7 @@ from prospects.models.handoffs import Handoff, HandoffAcceptance
 from prospects.models.merges import Alias, BlockingKey, BlockingMark, Duplicate, Merge, RecordKind
 from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
+from prospects.models.scans import MarketScan
 from prospects.models.sources import SourceAnswer, SourceState
 from prospects.models.triggers import TriggerFiring, TriggerWatch
 
@@ -30,6 +31,7 @@ __all__ = [
     "Handoff",
     "HandoffAcceptance",
     "ImportBatch",
+    "MarketScan",
     "Merge",
     "ModelAnswer",
     "Outcome",
