@@ -91,11 +91,15 @@ def _who(prospect: Prospect) -> dict[str, Any]:
         if contact is None
         else {"name": contact.name, "title": contact.title, "email": contact.email, "synthetic": contact.synthetic},
         "created_at": prospect.created_at.isoformat(),
+        "merged_into": prospect.merged_into_id,
+        "merged": list(prospect.merged.order_by("pk").values_list("pk", flat=True)),
     }
 
 
 def _signals(prospect: Prospect, until: datetime) -> QuerySet[Signal]:
-    return Signal.objects.filter(prospect=prospect, created_at__lte=until).order_by("observed_at", "fact_no")
+    """Its own and those of prospects that are merged into it now."""
+    read = [prospect.pk, *prospect.merged.values_list("pk", flat=True)]
+    return Signal.objects.filter(prospect__in=read, created_at__lte=until).order_by("observed_at", "fact_no")
 
 
 def _signal(row: Signal) -> dict[str, Any]:
@@ -112,12 +116,17 @@ def _signal(row: Signal) -> dict[str, Any]:
 
 
 def _in_force(prospect: Prospect, until: datetime) -> list[Evidence]:
-    """The newest judgement per criterion, of the last version that had judged by then."""
+    """The newest judgement per criterion, of the last version that had judged by then.
+
+    What rests on signals that it cannot read any more, since a merge was undone, does not count.
+    """
     rows = Evidence.objects.filter(prospect=prospect, created_at__lte=until)
     newest = rows.order_by("-fact_no").values_list("playbook_version", flat=True).first()
     found: dict[tuple[str, str], Evidence] = {}
+    readable = set(_signals(prospect, until).values_list("pk", flat=True))
     for row in rows.filter(playbook_version=newest).order_by("observed_at", "pk"):
-        found[(row.scorecard, row.criterion)] = row
+        if readable.issuperset(row.signal_ids):
+            found[(row.scorecard, row.criterion)] = row
     return sorted(found.values(), key=lambda e: (e.scorecard, e.layer, e.category, e.criterion))
 
 

@@ -9,7 +9,7 @@ from prospects.timeline import TimelineEvent
 
 
 def own_events(prospect: Prospect, limit: int) -> Iterable[TimelineEvent]:
-    """The newest signals, transitions, runs and diagnostics; four queries."""
+    """The newest signals, transitions, runs and diagnostics; five queries."""
     yield TimelineEvent(prospect.created_at, "stage", "Came in", source=prospect.source, order=-1)
     yield from _signals(prospect, limit)
     yield from _moves(prospect, limit)
@@ -18,7 +18,8 @@ def own_events(prospect: Prospect, limit: int) -> Iterable[TimelineEvent]:
 
 
 def _signals(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:
-    rows = Signal.objects.filter(prospect=prospect).order_by("-observed_at", "-id")[:limit]
+    mine = [prospect.pk, *prospect.merged.values_list("pk", flat=True)]  # what is read as this one's own
+    rows = Signal.objects.filter(prospect__in=mine).order_by("-observed_at", "-id")[:limit]
     for row in rows:
         title = "Profile read from a file" if row.kind == "profile" else row.kind.replace("_", " ").capitalize()
         source = f"{row.source}, {row.source_ref}" if row.source_ref else row.source

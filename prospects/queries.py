@@ -70,7 +70,7 @@ def ranked_prospects(
     client: Client, playbook: Playbook, filters: ProspectFilters, *, found: Found | None = None
 ) -> QuerySet[Prospect]:
     """The playbook's prospects that pass the filters; order by ``RANKING``. ``found`` answers the search already."""
-    prospects: QuerySet[Prospect] = Prospect.objects.for_client(client).filter(playbook=playbook)
+    prospects: QuerySet[Prospect] = Prospect.objects.for_client(client).filter(playbook=playbook).going_on()
     for name, value in _narrowed(filters).items():
         prospects = prospects.filter(**{name: value})
     if found is not None:
@@ -122,7 +122,8 @@ def _search(
     params: list[str | int | None] = []
     for branch, (table, key, column, what) in enumerate(_BRANCHES):
         branches.append(
-            f"(SELECT {branch} AS branch, p.id FROM {table} who JOIN prospects_prospect p ON p.{key} = who.id"  # noqa: S608
+            f"(SELECT {branch} AS branch, coalesce(p.merged_into_id, p.id) AS id"  # noqa: S608
+            f" FROM {table} who JOIN prospects_prospect p ON p.{key} = who.id"
             f" WHERE who.client_id = %s AND {column} LIKE %s AND {column} <> ''"
             f" AND p.client_id = %s AND p.playbook_id = %s{own} ORDER BY {column} USING ~<~ LIMIT %s)"
         )

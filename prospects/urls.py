@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from prospects.views import funnel, imports, prospects, sources
+from prospects.views import duplicates, funnel, imports, prospects, sources
 
 app_name = "prospects"
 
@@ -17,6 +17,13 @@ urlpatterns = [
     path("prospects/import/<int:pk>/start/", imports.import_start, name="import_start"),
     path("prospects/import/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
     path("prospects/import/<int:pk>/rejected.csv", imports.import_errors, name="import_errors"),
+    path("prospects/duplicates/", duplicates.duplicate_list, name="duplicates"),
+    path("prospects/duplicates/merged/", duplicates.merge_list, name="merges"),
+    path("prospects/duplicates/apart/", duplicates.apart_list, name="apart"),
+    path("prospects/duplicates/<int:pk>/merge/", duplicates.merge_pair, name="merge_pair"),
+    path("prospects/duplicates/<int:pk>/apart/", duplicates.keep_pair_apart, name="keep_apart"),
+    path("prospects/duplicates/<int:pk>/again/", duplicates.ask_pair_again, name="ask_again"),
+    path("prospects/duplicates/merged/<int:pk>/undo/", duplicates.undo_merge, name="undo_merge"),
     path("prospects/<int:pk>/", prospects.prospect_page, name="detail"),
     path("sources/", sources.sources_page, name="sources"),
     path("sources/<int:pk>/resume/", sources.resume_source, name="resume_source"),

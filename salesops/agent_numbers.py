@@ -35,7 +35,8 @@ DUE_CAP = 9_999
 DUE_SQL = """
 SELECT version.playbook_id, playbook.name,
        (SELECT count(*) FROM (SELECT 1 FROM prospects_prospect AS p
-          WHERE p.playbook_id = version.playbook_id AND p.facts_no > p.converged_no LIMIT %(cap)s) AS due)
+          WHERE p.playbook_id = version.playbook_id AND p.facts_no > p.converged_no
+            AND p.merged_into_id IS NULL LIMIT %(cap)s) AS due)
   FROM playbooks_playbookversion AS version JOIN playbooks_playbook AS playbook ON playbook.id = version.playbook_id
  WHERE version.status = %(active)s AND playbook.client_id = %(client)s ORDER BY playbook.name
 """

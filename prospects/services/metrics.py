@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db.models import F
-
 from playbooks.triggers import METRICS
 from prospects.models import Convergence, Prospect
 
@@ -34,7 +32,7 @@ def registered() -> frozenset[str]:
 def due_prospects(playbook_id: int, at: datetime, enough: int) -> float:
     """Prospects with facts that no agent has seen, counted through their partial index up to ``enough``."""
     del at
-    due = Prospect.objects.filter(playbook=playbook_id, facts_no__gt=F("converged_no"))
+    due = Prospect.objects.filter(playbook=playbook_id).due()
     return float(due.order_by()[:enough].count())
 
 

@@ -11,8 +11,10 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from playbooks.models import Route, Tier
+from prospects.duplicate_pages import count_open
 from prospects.models import Prospect, Stage
 from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_prospects, read_prospect_filters
+from prospects.services.merges import DECIDERS
 from prospects.timeline import timeline_of
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.why import why_of
@@ -33,7 +35,7 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
     """Everyone worked under one playbook, best first."""
     chosen = chosen_playbook(request)
     filters = read_prospect_filters(request.GET)
-    context: dict[str, Any] = {"chosen": chosen, "filters": filters}
+    context: dict[str, Any] = {"chosen": chosen, "filters": filters, "duplicates": _duplicates(request)}
     if chosen.playbook is not None:
         found = None
         if filters.q and not filters.piece:
@@ -47,6 +49,12 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
             **_choices(filters, chosen),
         }
     return render_page(request, "prospects/list.html", context, partial="rows")
+
+
+def _duplicates(request: ClientRequest) -> int | None:
+    """How many pairs wait for somebody who may say who is who; None for everybody else, and for a fragment."""
+    whole = request.headers.get("HX-Target") != "rows"
+    return count_open(request.client) if whole and {role.value for role in DECIDERS} & request.roles else None
 
 
 def _choices(filters: ProspectFilters, chosen: Chosen) -> dict[str, Any]:
@@ -107,7 +115,13 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
     """One prospect: where it stands, why, and everything that happened."""
     prospect = get_object_or_404(
         Prospect.objects.for_client(request.client).select_related(
-            "company", "contact", "playbook", "converged_version", "owner"
+            "company",
+            "contact",
+            "playbook",
+            "converged_version",
+            "owner",
+            "merged_into__company",
+            "merged_into__contact",
         ),
         pk=pk,
     )
@@ -117,5 +131,6 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
         "why": why_of(prospect),
         "events": events,
         "is_cut": len(events) == TIMELINE_LENGTH,
+        "merged": prospect.merged.select_related("company", "contact").order_by("pk"),
     }
     return render_page(request, "prospects/detail.html", context)
