@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from approvals.models import (
+    Advice,
     ApprovalRequest,
     CapturedMail,
     ConsentBasis,
@@ -33,6 +34,13 @@ class MessageAdmin(FactAdmin):
 @admin.register(Evaluation)
 class EvaluationAdmin(FactAdmin):
     list_display = ("id", "prospect_id", "channel", "probability", "expected_value", "chosen")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(Advice)
+class AdviceAdmin(FactAdmin):
+    list_display = ("id", "prospect_id", "aspect", "channel", "words", "not_before", "blocked")
+    list_filter = ("aspect",)
     search_fields = ("=prospect__id",)
 
 

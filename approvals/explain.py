@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch, Evaluation, Message
+from approvals.models import Advice, ApprovalRequest, Decision, DeliveryEvent, Dispatch, Evaluation, Message
 
 
 def messages(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
@@ -48,6 +48,23 @@ def evaluations(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
             "rationale": e.rationale,
         }
         for e in rows
+    ]
+
+
+def advice(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
+    """What worked with similar prospects, when to act, and whether it was too much already."""
+    rows = Advice.objects.filter(prospect=prospect_id, created_at__lte=until).order_by("pk")
+    return [
+        {
+            "aspect": a.aspect,
+            "channel": a.channel,
+            "words": a.words,
+            "not_before": a.not_before.isoformat() if a.not_before else None,
+            "until": a.until.isoformat() if a.until else None,
+            "blocked": a.blocked,
+            "data": a.data,
+        }
+        for a in rows
     ]
 
 
@@ -112,6 +129,7 @@ def outcomes(prospect_id: int, until: datetime) -> list[dict[str, Any]]:
 SECTIONS = {
     "messages": messages,
     "evaluations": evaluations,
+    "advice": advice,
     "decisions": decisions,
     "dispatches": dispatches,
     "outcomes": outcomes,

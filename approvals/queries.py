@@ -131,6 +131,7 @@ class Dossier:
     limits: list[Limit]
     changed_since: list[str]
     stops: tuple[Brake, ...]
+    sandbox: bool
     seen: Seen
 
 
@@ -242,6 +243,7 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
         limits=limits_left(client, now.version or request.playbook_version, timezone.now()),
         changed_since=_changed_since(request),
         stops=now.stops,
+        sandbox=client.sandbox,
         seen=now.seen,
     )
 
@@ -294,11 +296,15 @@ def undoable(client: Client, user: User, at: datetime) -> list[Undoable]:
         status=Dispatch.Status.UNDO_HOLD, not_before__gt=at, decision__user=user
     )
     named = ("prospect__company__name", "prospect__contact__name")
-    rows = held.order_by("-id").values_list("decision_id", "request_id", "decision__kind", "not_before", *named)[:5]
-    return [
-        Undoable(decision, request, company or contact, Decision.Kind(kind).label, not_before)
-        for decision, request, kind, not_before, company, contact in rows
-    ]
+    timed = ("decision__at", "request__playbook_version__undo_seconds")
+    rows = held.order_by("-id").values_list("decision_id", "request_id", "decision__kind", "not_before", *named, *timed)
+    found = []
+    for decision, request, kind, not_before, company, contact, decided_at, seconds in rows[:5]:
+        # What waits for better hours can be undone all that time; it is offered while the decision is fresh.
+        until = min(not_before, decided_at + timedelta(seconds=seconds))
+        if until > at:
+            found.append(Undoable(decision, request, company or contact, Decision.Kind(kind).label, until))
+    return found
 
 
 @dataclass(frozen=True)

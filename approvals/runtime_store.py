@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from approvals.advice import AdviceRows, load_advice, load_heard, load_outcomes
 from approvals.models import ApprovalRequest, ConsentBasis, Dispatch, Task
 from approvals.rules.content import Content, content_hash
 from approvals.services.gate import details_source
@@ -26,10 +27,13 @@ from salesops.runtime.context import Context
 from salesops.runtime.ports import Ledger, Numbers, Run, Scope
 from salesops.runtime.proposals import (
     EvaluationProposal,
+    HistoryProposal,
     MessageProposal,
     Proposal,
     RequestProposal,
+    SaturationProposal,
     TaskProposal,
+    TimingProposal,
     VerdictProposal,
 )
 from salesops.runtime.views import EvaluationView, MessageView, RequestView, TouchView
@@ -80,6 +84,7 @@ class MessageLedger(Ledger):
         self._evaluations: list[tuple[Any, ...]] = []
         self._requests: list[tuple[Context, RequestProposal]] = []
         self._tasks: list[tuple[Context, Run, TaskProposal]] = []
+        self._advice = AdviceRows(scope, numbers)
 
     def promote(self, context: Context, run: Run, proposal: Proposal) -> bool:
         if isinstance(proposal, MessageProposal):
@@ -88,6 +93,8 @@ class MessageLedger(Ledger):
             return self._verdict(context, proposal)
         if isinstance(proposal, EvaluationProposal):
             return self._evaluation(context, run, proposal)
+        if isinstance(proposal, HistoryProposal | TimingProposal | SaturationProposal):
+            return self._advice.add(context, run, proposal)
         if isinstance(proposal, RequestProposal):
             return self._request(context, proposal)
         if isinstance(proposal, TaskProposal):
@@ -179,6 +186,7 @@ class MessageLedger(Ledger):
         evaluations = [row for row in self._evaluations if row[2] in prospects]
         if evaluations:
             copy_rows("approvals_evaluation", _EVALUATION_COLUMNS, evaluations)
+        self._advice.write(prospects)
         asked = [self._ask(c, p) for c, p in self._requests if c.id in prospects]
         if asked:
             create_requests(asked, client=Client(pk=self._scope.client_id), at=self._scope.now)
@@ -230,8 +238,11 @@ class ApprovalsPort:
     """See :class:`salesops.runtime.ports.Port`."""
 
     accepts: frozenset[type[Proposal]] = frozenset(
-        {MessageProposal, VerdictProposal, EvaluationProposal, RequestProposal, TaskProposal}
-    )
+        {
+            MessageProposal, VerdictProposal, EvaluationProposal, HistoryProposal, TimingProposal, SaturationProposal,
+            RequestProposal, TaskProposal,
+        }
+    )  # fmt: skip
 
     def open(self, scope: Scope, numbers: Numbers) -> MessageLedger:
         return MessageLedger(scope, numbers)
@@ -242,6 +253,7 @@ class ApprovalsPort:
             contexts[row[0]].add_message(_message_view(row), graded_by=_GRADER)
         for row in fetch(_EVALUATIONS, [ids]):
             contexts[row[0]].add_evaluation(EvaluationView(*(*row[1:10], tuple(json.loads(row[10])), *row[11:])))
+        load_advice(scope, contexts)
         requests = ApprovalRequest.objects.filter(prospect__in=ids).order_by("pk")
         fields = ("prospect_id", "pk", "channel", "status", "message_id", "content_hash")
         for prospect_id, *rest in requests.values_list(*fields):
@@ -255,6 +267,8 @@ class ApprovalsPort:
 
     def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         _load_people(scope, contexts)
+        load_outcomes(scope, contexts)
+        load_heard(scope, contexts)
 
 
 def _message_view(row: tuple[Any, ...]) -> MessageView:

@@ -1,5 +1,7 @@
 """The authority barrier: freezes everything a person needs into one dossier, asks, and halts.
 
+Nobody is asked while a person or their company has heard enough from us.
+
 The dossier is schema 1: plain data, text never markup, money as decimal text, times as ISO 8601.
 """
 
@@ -10,6 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from approvals.agents.model_channels import NOTHING
+from approvals.agents.past import HISTORY
+from approvals.agents.timing_optimization import timing_of
 from playbooks.criteria import LAYERS
 from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules import qualification, scoring
@@ -21,6 +25,7 @@ from salesops.runtime.views import EvaluationView, EvidenceView, MessageView, Pl
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 SCHEMA = 1
+SATURATION = ("saturation", "")
 _CARD = "icp"
 _UNANSWERED = frozenset({"waiting", "deferred", "approved", "rejected"})
 
@@ -33,8 +38,17 @@ def run(batch: Batch, tools: Tools) -> Answers:
         message = next((m for m in prospect.messages if chosen is not None and m.id == chosen.message_id), None)
         if chosen is None or message is None or any(r.status in _UNANSWERED for r in prospect.requests):
             continue
+        if _is_saturated(prospect, tools):
+            continue
         answers[prospect.id] = [_request(prospect, chosen, message, tools)]
     return answers
+
+
+def _is_saturated(prospect: ProspectView, tools: Tools) -> bool:
+    advice = prospect.advice.get(SATURATION)
+    if advice is None or not advice.blocked:
+        return False
+    return advice.not_before is None or advice.not_before > tools.now
 
 
 def _request(prospect: ProspectView, chosen: EvaluationView, message: MessageView, tools: Tools) -> RequestProposal:
@@ -66,6 +80,10 @@ def _dossier(prospect: ProspectView, chosen: EvaluationView, message: MessageVie
         "value": _value(chosen, message, tools.playbook),
         "alternatives": [dict(row) for row in chosen.alternatives],
         "risks": _risks(prospect, message),
+        "timing": _timing(prospect, message.channel, tools),
+        "saturation": _limits(prospect),
+        "history": _history(prospect),
+        "sequence": _sequence(prospect, tools.playbook),
         "gates": _gates(items, composite, model, message, tools.playbook),
         "said_before": [
             {"at": moment(t.at), "channel": t.channel, "subject": t.subject, "outcome": t.outcome.replace("_", " ")}
@@ -228,6 +246,41 @@ def _value(chosen: EvaluationView, message: MessageView, playbook: PlaybookView)
         "expected_value": f"{chosen.expected_value:.2f}",
         "rationale": chosen.rationale,
     }
+
+
+def _timing(prospect: ProspectView, channel: str, tools: Tools) -> dict[str, Any]:
+    """The window to act in; looked up again where the one advised is over."""
+    known = prospect.advice.get(("timing", channel))
+    if known is not None and (known.until is None or known.until > tools.now):
+        window = (known.not_before, known.until, known.words, str(known.data.get("zone", "")))
+    else:
+        found = timing_of(prospect, channel, tools)
+        window = (found.not_before, found.until, found.words, found.zone)
+    begins, ends, words, zone = window
+    return {
+        "not_before": moment(begins) if begins is not None else None,
+        "until": moment(ends) if ends is not None else None,
+        "words": words,
+        "zone": zone,
+    }
+
+
+def _limits(prospect: ProspectView) -> dict[str, Any] | None:
+    known = prospect.advice.get(SATURATION)
+    return None if known is None else {"words": known.words, "saw": dict(known.data)}
+
+
+def _history(prospect: ProspectView) -> dict[str, Any] | None:
+    known = prospect.advice.get(HISTORY)
+    return None if known is None else {"words": known.words, **known.data}
+
+
+def _sequence(prospect: ProspectView, playbook: PlaybookView) -> dict[str, Any] | None:
+    """The touches that the prospect's tier asks for, of which this is the next."""
+    steps = [step for step in playbook.sequences if step.tier == prospect.tier]
+    if not steps:
+        return None
+    return {"tier": prospect.tier, "touch": len(prospect.touches) + 1, "touches": len(steps), "days": steps[-1].day}
 
 
 def _risks(prospect: ProspectView, message: MessageView) -> list[dict[str, Any]]:

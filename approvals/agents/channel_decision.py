@@ -3,7 +3,7 @@
     expected value = probability × value of a converted prospect − cost of one act
     probability    = the channel's reply rate × composite ÷ hot threshold × confidence of the message
 
-The reply rate is the playbook's until the client's own numbers replace it. Money in the playbook's currency.
+The reply rate is the playbook's until the client's own cases are enough. Money in the playbook's currency.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from approvals.agents.model_channels import NOTHING, channels_by_model
+from approvals.agents.past import own_rate
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
 from salesops.runtime.proposals import EvaluationProposal, TaskProposal
@@ -114,7 +115,8 @@ def _probability(
     prospect: ProspectView, policy: ChannelPolicyView, message: MessageView, playbook: PlaybookView
 ) -> tuple[float, float, float]:
     standing = (prospect.composite or 0.0) / playbook.hot_threshold if playbook.hot_threshold else 1.0
-    rate = policy.reply_rate * standing
+    own = own_rate(prospect, policy.channel)
+    rate = (own[0] if own is not None else policy.reply_rate) * standing
     bounds = (message.confidence, message.confidence_low, message.confidence_high)
     expected, low, high = (round(min(_MOST, rate * share), 6) for share in bounds)
     return expected, low, high
@@ -174,9 +176,10 @@ def _weaker(other: MessageView, best: MessageView) -> str:
 
 def _words(option: _Option, prospect: ProspectView, playbook: PlaybookView) -> str:
     composite = f"{prospect.composite:.0f}" if prospect.composite is not None else "unknown"
-    channel, rate = _LABELS[option.policy.channel], option.policy.reply_rate
+    channel, own = _LABELS[option.policy.channel], own_rate(prospect, option.policy.channel)
+    brings = f"brings {option.policy.reply_rate:.1%}" if own is None else f"has brought {own[0]:.1%} in {own[1]} cases"
     return (
-        f"{option.probability[0]:.1%} chance of a reply ({channel} brings {rate:.1%}; composite {composite}, confidence"
+        f"{option.probability[0]:.1%} chance of a reply ({channel} {brings}; composite {composite}, confidence"
         f" {option.message.confidence:.2f}) of {option.value} {playbook.currency} against {option.policy.unit_cost}"
         f" {playbook.currency} for one act."
     )

@@ -23,6 +23,7 @@ from approvals.agents.drafting import (
     whole_message,
 )
 from approvals.agents.model_messages import messages_by_model
+from approvals.agents.past import angle_lift
 from approvals.rules.content import tidy_words
 from playbooks.templating import Filled, fill
 from prospects.rules.wording import FactWords, template_values
@@ -63,7 +64,7 @@ def _different_angles(drafts: Sequence[MessageProposal]) -> list[MessageProposal
 
 
 def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[MessageProposal]:
-    """Drafts from unused templates, the ones resting on the strongest and freshest evidence first."""
+    """Drafts from unused templates: those on the strongest and freshest evidence first, and what worked before."""
     contact = prospect.contact
     assert contact is not None  # noqa: S101 — checked by the caller
     words = evidence_words(prospect, tools)
@@ -79,7 +80,10 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
         and address_of(contact, t.channel)
         and all(key in words for key in t.requires)
     ]
-    for template in sorted(templates, key=lambda t: (-_strength(t, prospect, words, tools.now), t.position, t.key)):
+    strength = {
+        t.key: _strength(t, prospect, words, tools.now) * angle_lift(prospect, t.channel, t.angle) for t in templates
+    }
+    for template in sorted(templates, key=lambda t: (-strength[t.key], t.position, t.key)):
         draft = _draft(prospect, contact, tools, template, values, words, offer)
         if draft is not None:
             yield draft

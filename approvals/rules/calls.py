@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -67,9 +67,14 @@ def _zones(names: tuple[str, ...]) -> Iterator[ZoneInfo]:
 def _open_locally(country: str, local: datetime, windows: Mapping[str, tuple[float, float]], holidays: bool) -> bool:
     day = {SATURDAY: "saturday", SUNDAY: "sunday"}.get(local.weekday(), "weekdays")
     hours = windows.get(day)
-    if hours is None or (holidays and local.date() in _calendar(country, local.year)):
+    if hours is None or (holidays and is_holiday(country, local.date())):
         return False
     return hours[0] <= local.hour + local.minute / 60 < hours[1]
+
+
+def is_holiday(country: str, day: date) -> bool:
+    """Whether this is a public holiday all over the country (an ISO code); no for countries without a calendar."""
+    return day in _calendar(country, day.year)
 
 
 @cache

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 DAY = timedelta(days=1)
+#: Signals that are a person's reply, whatever it says: any of them halts outreach to the company.
+REPLY_KINDS = ("reply", "replied", "email_reply", "email_replied", "meeting_booked", "call_accepted")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,15 @@ from django.conf import settings
 from django.db.models import Max, Q
 
 from approvals.models import ApprovalRequest, Dispatch
-from approvals.rules import compliance, frequency
+from approvals.rules import compliance, frequency, timing
 from approvals.rules.sending import EXECUTORS, PAUSED, ramp_cap
 from approvals.services import gate
 from playbooks import stages
-from playbooks.models import Channel, ChannelPolicy, PlaybookVersion
+from playbooks.models import AgentAssignment, Channel, ChannelPolicy, PlaybookVersion
 from playbooks.services import budgets, stops
 from prospects.models import Signal
 from prospects.same import companies_like, people_like
 
-REPLY_KINDS = ("reply", "replied", "email_reply", "email_replied", "meeting_booked", "call_accepted")
 PAUSE_MINUTES = 5
 MERGED = "merged: they are known under another record now"
 BUCKETS = {
@@ -117,6 +116,16 @@ def _lawful(due: Due) -> Obstacle | None:
     return Obstacle("; ".join(finding.saw for finding in blocks))
 
 
+def _quiet_hours(due: Due) -> Obstacle | None:
+    """Nights, Sundays and holidays at the recipient's. Calls have the law's own hours; the sandbox wakes nobody."""
+    contact = due.dispatch.contact
+    if not due.live:
+        return None
+    country = compliance.country_code(contact.country)
+    until = timing.quiet_until(due.dispatch.channel, country, contact.time_zone, due.at)
+    return None if until is None else Obstacle("quiet hours where the recipient is", until)
+
+
 def _frequency(due: Due) -> Obstacle | None:
     dispatch = due.dispatch
     done = Dispatch.objects.for_client(dispatch.client_id).filter(
@@ -134,7 +143,7 @@ def _frequency(due: Due) -> Obstacle | None:
             who = me if contact in alike else contact
             people[who] = max(last, people.get(who, last))
         theirs |= Q(prospect__company__in=home)
-    replied = Signal.objects.filter(theirs, kind__in=REPLY_KINDS)
+    replied = Signal.objects.filter(theirs, kind__in=frequency.REPLY_KINDS)
     cap = frequency.check([at for at in touches if at], people, me, due.at, company_replied=replied.exists())
     return None if cap.ok else Obstacle(cap.reason, cap.until)
 
@@ -162,6 +171,9 @@ def _channel(due: Due) -> Obstacle | None:
     policy = _policy(due.version, dispatch.channel)
     if policy is None or not policy.enabled:
         return Obstacle("the playbook does not use this channel")
+    executor = EXECUTORS[dispatch.channel]
+    if AgentAssignment.objects.filter(version=due.version, agent=executor, implementation="off").exists():
+        return Obstacle(f"the playbook has switched {executor.replace('_', ' ')} off")
     return None
 
 
@@ -198,6 +210,7 @@ CHECKS: tuple[Callable[[Due], Obstacle | None], ...] = (
     _prospect,
     _channel,
     _lawful,
+    _quiet_hours,
     _frequency,
     _ramp,
     _budget,

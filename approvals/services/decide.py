@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from approvals.channels import email
 from approvals.models import ApprovalRequest, Decision, Dispatch, Message
-from approvals.rules import diff, quality
+from approvals.rules import compliance, diff, quality, timing
 from approvals.rules.content import Content, check_header, content_hash, with_same_footer
 from approvals.services import gate, nudge
 from approvals.services import seen as seen_state
@@ -35,6 +35,7 @@ from approvals.services.seen import Present, Seen
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, Client, Membership, Role, User
+from prospects.models import Signal
 from salesops.errors import NotAllowed
 
 __all__ = ["REJECT_REASONS", "Decided", "Seen", "approve", "approve_with_edits", "defer", "hand_back", "reject"]
@@ -284,9 +285,27 @@ def _dispatch(case: _Case, decision: Decision, message: Message) -> Dispatch:
         client=case.client, decision=decision, request=case.request, prospect=case.request.prospect,
         contact=case.request.contact, channel=message.channel, message=message, content_hash=message.content_hash,
         recipient=message.recipient, idempotency_key=key,
-        not_before=case.at + timedelta(seconds=version.undo_seconds),
+        not_before=_leaves_at(case, message),
         expires_at=case.at + timedelta(hours=version.request_hours), trace_id=case.request.trace_id,
     )  # fmt: skip
+
+
+def _leaves_at(case: _Case, message: Message) -> datetime:
+    """The end of the undo window; for what really leaves, the best hours at the recipient's that begin after it.
+
+    In the sandbox nothing reaches anybody, so nothing waits for an hour; nor does it where nobody knows theirs.
+    """
+    version, contact = case.request.playbook_version, case.request.contact
+    undo_ends = case.at + timedelta(seconds=version.undo_seconds)
+    if case.client.sandbox or timing.zone_named(contact.time_zone) is None:
+        return undo_ends
+    seen = Signal.objects.filter(prospect=case.request.prospect_id, kind__in=timing.ANSWERS)
+    window = timing.best_window(
+        message.channel, compliance.country_code(contact.country), contact.time_zone, undo_ends,
+        within=timedelta(hours=version.request_hours) - timing.LEAST, instead=case.client.time_zone,
+        answered=list(seen.values_list("observed_at", flat=True)),
+    )  # fmt: skip
+    return window.not_before or undo_ends
 
 
 def _record(case: _Case, decision: Decision, **detail: Any) -> None:

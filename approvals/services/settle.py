@@ -11,7 +11,7 @@ from django.db import transaction
 
 from approvals.channels.email import HandOff
 from approvals.models import DeliveryEvent, Dispatch, Task
-from approvals.rules.sending import Outcome, retry_after
+from approvals.rules.sending import EXECUTORS, Outcome, retry_after
 from approvals.services import checks
 from playbooks import audit, stages
 from playbooks.events import AuditEvent
@@ -140,9 +140,9 @@ def made_contact(dispatch: Dispatch, *, at: datetime, actor: User | None) -> Non
     earlier = Signal.objects.filter(prospect=prospect, kind=SENT_KIND).count()
     signal = Signal.objects.create(
         client_id=dispatch.client_id, prospect=prospect, kind=SENT_KIND, observed_at=sent_at, value=earlier + 1,
-        data={"channel": dispatch.channel, "touch": earlier + 1}, source=f"dispatch: {dispatch.channel}",
-        source_ref=f"dispatch {dispatch.pk}", dedup_key=f"sent:{dispatch.content_hash[:40]}:{earlier + 1}",
-        trace_id=dispatch.trace_id,
+        data={"channel": dispatch.channel, "touch": earlier + 1, "agent": EXECUTORS[dispatch.channel]},
+        source=f"dispatch: {dispatch.channel}", source_ref=f"dispatch {dispatch.pk}",
+        dedup_key=f"sent:{dispatch.content_hash[:40]}:{earlier + 1}", trace_id=dispatch.trace_id,
     )  # fmt: skip
     signal.refresh_from_db(fields=["fact_no"])
     prospect.facts_no = max(prospect.facts_no, signal.fact_no)
@@ -156,7 +156,7 @@ def _to_contacted(prospect: Prospect, dispatch: Dispatch, *, at: datetime, actor
         with transaction.atomic():
             stage_service.move(
                 [prospect], stages.CONTACTED, client=dispatch.client, actor=actor,
-                agent=f"{dispatch.channel}_execution", reason="The first message was accepted.", at=at,
+                agent=EXECUTORS[dispatch.channel], reason="The first message was accepted.", at=at,
             )  # fmt: skip
     except Refusal as refusal:
         # The message has gone out whatever the playbook says about stages; that must be written all the same.
