@@ -1,8 +1,12 @@
 """What a playbook may say about a source, and what the environment alone may."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+import yaml
+from django.conf import settings
 
 from playbooks.criteria import ParamsError
 from playbooks.sources import DELIVERS, KINDS, PARAMS, read_source
@@ -114,3 +118,10 @@ def test_values_are_bounded_before_they_are_stored() -> None:
         True,
         None,
     ]
+
+
+def test_the_documented_example_is_sound() -> None:
+    text = Path(settings.BASE_DIR, "docs/sources.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (row,) = yaml.safe_load(example)["sources"]
+    assert read_source(row).params.model_dump()["paging"]["last"] == 5
