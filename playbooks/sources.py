@@ -22,14 +22,16 @@ from playbooks.criteria import ParamsError
 Kind = Literal["file", "json", "website", "jobs", "feed"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 #: What may stand in braces: the company's own facts. ``website`` is ``https://`` and its domain, ``label`` the domain's
-#: first part (``acme`` of acme.com).
+#: first part (``acme`` of acme.com), ``email`` the address that a verification service is asked about.
 PLACEHOLDERS: Final = frozenset(
-    {"name", "domain", "label", "website", "country", "region", "city", "industry", "intent"}
+    {"name", "domain", "label", "website", "country", "region", "city", "industry", "intent", "email"}
 )
 #: What an address may ask for that is no company's: the market scan's own.
 SEED_PLACEHOLDERS: Final = frozenset({"industry", "country", "intent"})
 #: The kind of record a market scan takes: a company that may be worth knowing.
 CANDIDATE: Final = "candidate"
+#: The kind of record in which a verification service says whether an address takes mail: its ``status``.
+EMAIL_CHECK: Final = "email_check"
 #: Fields of a document that are no facts: its words, its number, its time, its address.
 DOCUMENT_FIELDS: Final = frozenset({"text", "value", "observed_at", "ref"})
 
@@ -264,6 +266,16 @@ class SourceConfig:
         asked = placeholders(self.url).union(*map(placeholders, self.params.templates))
         if CANDIDATE in self.delivers and not asked <= SEED_PLACEHOLDERS:
             raise ValueError("a market scan can fill only {industry}, {country} and {intent}")
+        return self
+
+    @model_validator(mode="after")
+    def _checks_addresses(self) -> SourceConfig:
+        asked = placeholders(self.url).union(*map(placeholders, self.params.templates))
+        checks = EMAIL_CHECK in self.delivers
+        if ("email" in asked) != checks:
+            raise ValueError(f"{{email}} is filled for a source that delivers {EMAIL_CHECK}, which needs it")
+        if checks and (not isinstance(self.params, JsonParams) or "status" not in self.params.fields):
+            raise ValueError("a verification service is of kind json and maps the field status")
         return self
 
     @property

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
+from prospects.contact_ledger import ContactRows
 from prospects.duplicate_ledger import DuplicateRows
 from prospects.rules.priority import PartOf, Priority
 from prospects.services import scores
@@ -14,6 +16,7 @@ from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Ledger, Numbers, Run, Scope
 from salesops.runtime.proposals import (
+    ContactProposal,
     EvidenceProposal,
     MergeProposal,
     PriorityProposal,
@@ -44,6 +47,7 @@ class FactLedger(Ledger):
         self._evidence: list[tuple[Any, ...]] = []
         self._scores: list[tuple[Any, ...]] = []
         self._duplicates = DuplicateRows(scope)
+        self._contacts = ContactRows(scope, numbers, self._hold)
 
     def promote(self, context: Context, run: Run, proposal: Proposal) -> bool:
         if isinstance(proposal, SignalProposal):
@@ -54,6 +58,8 @@ class FactLedger(Ledger):
             return self._priority(context, run, proposal)
         if isinstance(proposal, MergeProposal):
             return self._duplicates.add(context, run, proposal)
+        if isinstance(proposal, ContactProposal):
+            return self._contacts.add(context, run, proposal)
         raise TypeError(f"prospects keep no {type(proposal).__name__}")
 
     def _signal(self, context: Context, run: Run, proposal: SignalProposal) -> bool:
@@ -62,10 +68,20 @@ class FactLedger(Ledger):
         if any(s.dedup_key == key for s in context.signals):
             return False
         data = {**proposal.data, **_whence(proposal), "confidence": proposal.confidence}
+        self._hold(
+            context, run, kind=proposal.kind, observed_at=proposal.observed_at, value=proposal.value,
+            text=proposal.text, data=data, source=origin.source, source_ref=_ref(proposal, origin), key=key,
+        )  # fmt: skip
+        return True
+
+    def _hold(
+        self, context: Context, run: Run, *, kind: str, observed_at: datetime, value: float | None, text: str,
+        data: dict[str, Any], source: str, source_ref: str, key: str,
+    ) -> None:  # fmt: skip
+        """Take a signal into the context, and hold its row."""
         signal = SignalView(
-            id=self._numbers.row("signal"), kind=proposal.kind, observed_at=proposal.observed_at, value=proposal.value,
-            text=proposal.text, data=data, source=origin.source, source_ref=_ref(proposal, origin), dedup_key=key,
-            fact_no=self._numbers.fact(), agent=run.agent,
+            id=self._numbers.row("signal"), kind=kind, observed_at=observed_at, value=value, text=text, data=data,
+            source=source, source_ref=source_ref, dedup_key=key, fact_no=self._numbers.fact(), agent=run.agent,
         )  # fmt: skip
         context.add_signal(signal)
         self._signals.append(
@@ -75,7 +91,6 @@ class FactLedger(Ledger):
                 self._scope.now, self._scope.trace_id,
             )
         )  # fmt: skip
-        return True
 
     def _judgement(self, context: Context, run: Run, proposal: EvidenceProposal) -> bool:
         current = context.evidence.get((proposal.scorecard, proposal.criterion))
@@ -113,6 +128,7 @@ class FactLedger(Ledger):
         return True
 
     def write(self, prospects: Collection[int]) -> None:
+        self._contacts.write(prospects)  # first: it adds signals
         for table, columns, rows in (
             ("prospects_signal", _SIGNAL_COLUMNS, self._signals),
             ("prospects_evidence", _EVIDENCE_COLUMNS, self._evidence),

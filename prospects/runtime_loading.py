@@ -10,8 +10,10 @@ from typing import Any
 
 from django.db import connection
 
+from playbooks.document import ROWS
 from playbooks.models import AgentAssignment, AgentPermission, Client, PlaybookVersion
 from playbooks.services.permissions import matrix
+from playbooks.sources import SourceConfig, read_source
 from salesops.runtime.context import Context
 from salesops.runtime.views import (
     BrandRuleView,
@@ -31,14 +33,25 @@ from salesops.runtime.views import (
 )
 from salesops.runtime.words import ImplementationKind, Resource, Team
 
+CONTACT_COLUMNS = (
+    "k.id, k.name, k.first_name, k.last_name, k.title, k.seniority, k.email, k.email_status, k.phone, k.linkedin_url,"
+    " k.country, k.time_zone, k.synthetic, k.source, k.entity_type"
+)
+MOST_PEOPLE = 50  # of one company that an agent is shown
+_PEOPLE = f"""
+SELECT o.company, {CONTACT_COLUMNS}
+FROM unnest(%s::bigint[]) AS o (company) CROSS JOIN LATERAL (
+    SELECT * FROM prospects_contact k WHERE k.merged_into_id IS NULL AND k.company_id IN (
+        SELECT c.id FROM prospects_company c WHERE c.id = o.company OR c.merged_into_id = o.company)
+    ORDER BY k.id LIMIT {MOST_PEOPLE}) k
+"""  # noqa: S608 — constants
 _PROSPECTS = """
 SELECT p.id, p.external_id, p.stage, p.stage_seq, p.stage_since, p.facts_no, p.route, p.tier, p.segment, p.verdict,
        p.composite, p.coverage, p.provisional, p.priority, p.verdict_reason, p.next_action, p.converged_no,
        p.converged_version_id, p.verdict_missing, p.failures, p.refreshed_at,
        c.id, c.name, c.domain, c.industry, c.subindustry, c.employees_min, c.employees_max, c.country, c.region,
        c.city, c.location, c.tags, c.status, c.hiring, c.founded_year,
-       k.id, k.name, k.first_name, k.last_name, k.title, k.seniority, k.email, k.email_status, k.phone,
-       k.linkedin_url, k.country, k.time_zone, k.synthetic, k.source, k.entity_type, k.email_key
+       {contact}, k.email_key
 FROM prospects_prospect p
 LEFT JOIN prospects_company c0 ON c0.id = p.company_id
 LEFT JOIN prospects_company c ON c.id = coalesce(c0.merged_into_id, c0.id)
@@ -46,7 +59,7 @@ LEFT JOIN prospects_contact k0 ON k0.id = coalesce(p.contact_id,
     (SELECT min(m.contact_id) FROM prospects_prospect m WHERE m.merged_into_id = p.id))
 LEFT JOIN prospects_contact k ON k.id = coalesce(k0.merged_into_id, k0.id)
 WHERE p.id = ANY(%s) ORDER BY p.id
-"""
+""".replace("{contact}", CONTACT_COLUMNS)
 _RUNS = """
 SELECT prospect_id, agent, implementation_version, max(watermark) FROM prospects_agentrun
 WHERE prospect_id = ANY(%s) AND playbook_version_id = %s AND status = 'ok' GROUP BY 1, 2, 3
@@ -120,7 +133,7 @@ def new_contexts(ids: Sequence[int], version_id: int) -> dict[int, Context]:
 
 def _context(row: tuple[Any, ...]) -> Context:
     company = _company(row[21:36])
-    contact, email_key = _contact(row[36:]), row[-1]
+    contact, email_key = contact_of(row[36:]), row[-1]
     key = row[1] or (company.domain if company else "") or email_key or f"#{row[0]}"
     return Context(
         id=row[0],
@@ -154,7 +167,8 @@ def _company(row: Sequence[Any]) -> CompanyView | None:
     )  # fmt: skip
 
 
-def _contact(row: Sequence[Any]) -> ContactView | None:
+def contact_of(row: Sequence[Any]) -> ContactView | None:
+    """A row of ``CONTACT_COLUMNS`` as agents see it."""
     if row[0] is None:
         return None
     return ContactView(
@@ -233,6 +247,19 @@ def _load_what_still_counts(contexts: Mapping[int, Context], ids: Sequence[int],
             contexts[row[0]].add_evidence(EvidenceView(*(*row[1:11], tuple(row[11]), *row[12:])))
 
 
+def load_people(contexts: Mapping[int, Context]) -> None:
+    """The people on file at each prospect's company: one query, however many prospects."""
+    by_company: dict[int, list[Context]] = {}
+    for context in contexts.values():
+        if context.company is not None:
+            by_company.setdefault(context.company.id, []).append(context)
+    for company, *row in fetch(_PEOPLE, [list(by_company)]) if by_company else ():
+        view = contact_of(row)
+        for context in by_company[company]:
+            if view is not None:
+                context.people.append(view)
+
+
 def playbook_view(version: PlaybookVersion) -> PlaybookView:
     """The whole version with its child rows, frozen."""
     playbook = version.playbook
@@ -300,10 +327,23 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
         brand_rules=tuple(
             BrandRuleView(phrase=b.phrase, verdict=b.verdict, reason=b.reason) for b in version.brand_rules.all()
         ),
+        delivers=delivered(version),
         sequences=tuple(
             StepView(tier=s.tier, day=s.day, slot=s.slot, purpose=s.purpose) for s in version.sequence_steps.all()
         ),
     )  # fmt: skip
+
+
+def delivered(version: PlaybookVersion) -> frozenset[str]:
+    """The kinds of document that the version's sources give."""
+    return frozenset(kind for config in configs_of(version) for kind in config.delivers)
+
+
+def configs_of(version: PlaybookVersion) -> list[SourceConfig]:
+    """The version's sources that are switched on, in its order."""
+    columns = [slot.at for slot in ROWS["sources"].slots]
+    rows = [row for row in version.sources.all() if row.enabled]
+    return [read_source({column: getattr(row, column) for column in columns}) for row in rows]
 
 
 Cells = frozenset[tuple[Team, Resource]]

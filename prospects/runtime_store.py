@@ -22,6 +22,7 @@ from playbooks.services import budgets, stops
 from prospects import runtime_loading as loading
 from prospects.fact_ledger import FactLedger
 from prospects.models import Convergence, Prospect, WorkLevel
+from prospects.rules import people
 from prospects.runtime_loading import Place
 from prospects.services import scores, stages
 from prospects.toolbox import ProspectToolbox
@@ -33,6 +34,7 @@ from salesops.runtime.context import Context
 from salesops.runtime.invariants import InvariantBroken, acceptance
 from salesops.runtime.ports import Finding, Grant, Halt, Numbers, Run, Scope
 from salesops.runtime.proposals import (
+    ContactProposal,
     EvidenceProposal,
     MergeProposal,
     PriorityProposal,
@@ -45,6 +47,7 @@ SEQUENCES = {
     "fact": "fact_no",
     "run": "prospects_agentrun_id_seq",
     "signal": "prospects_signal_id_seq",
+    "contact": "prospects_contact_id_seq",
     "evidence": "prospects_evidence_id_seq",
     "score": "prospects_score_id_seq",
     "transition": "prospects_stagetransition_id_seq",
@@ -109,14 +112,16 @@ def open_scope(
         permissions=writable,
         unreadable=unreadable,
         assignments={**loading.assignments(ruling.pk), **(assigned or {})},
-        toolbox=ProspectToolbox(ruling, trace_id=trace_id),
+        toolbox=ProspectToolbox(ruling, now=now, trace_id=trace_id),
     )
 
 
 class ProspectHost:
     """See :class:`salesops.runtime.ports.Host`."""
 
-    accepts: frozenset[type[Proposal]] = frozenset({SignalProposal, EvidenceProposal, PriorityProposal, MergeProposal})
+    accepts: frozenset[type[Proposal]] = frozenset(
+        {SignalProposal, EvidenceProposal, PriorityProposal, MergeProposal, ContactProposal}
+    )
 
     def numbers(self) -> Blocks:
         return Blocks(SEQUENCES)
@@ -132,6 +137,8 @@ class ProspectHost:
     def load(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         loading.load_facts(contexts, scope.playbook.id)
         self._load_twins(scope, contexts)
+        if people.wanted(scope.playbook) and scope.depth is not Depth.EARLY:
+            loading.load_people(contexts)
 
     def _load_twins(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         """Only for those about whom something new is known: nobody else can have a new twin."""
@@ -185,8 +192,8 @@ class ProspectHost:
             self._audit_denials(scope, findings)
 
     def _run_row(self, scope: Scope, run: Run) -> tuple[Any, ...]:
-        # A failed run must not stand in the way of the next attempt on the same facts.
-        version = run.version if run.status == "ok" else f"{run.version}!{scope.convergence_id}"
+        # A run that did not finish must not stand in the way of the next attempt on the same facts.
+        version = run.version if run.status == "ok" else f"{run.version}!{run.id}"
         return (
             run.id, scope.client_id, scope.convergence_id, run.cycle, run.agent, run.implementation, version,
             run.prospect_id, scope.playbook.id, run.watermark, run.status, run.proposals, run.digest, run.proposed,

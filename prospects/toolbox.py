@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 
 import structlog
 from django.conf import settings
 
 from playbooks.models import AgentAssignment, PlaybookVersion
+from prospects.runtime_loading import configs_of
 from prospects.services.model_answers import AnswerStore, PlaybookPurse
+from prospects.sources.tool import PlaybookSources
 from salesops.llm import config as llm
 from salesops.llm.asker import Asker
 from salesops.runtime.toolbox import LanguageModel, Sources
 
+#: The agents that are handed the playbook's sources.
+LOOKS_UP = frozenset({"enrichment", "contact_finder"})
 log = structlog.get_logger(__name__)
 
 
 class ProspectToolbox:
     """See :class:`salesops.runtime.toolbox.Toolbox`. Tools are made on first use and live as long as the scope."""
 
-    def __init__(self, version: PlaybookVersion, *, trace_id: str) -> None:
+    def __init__(self, version: PlaybookVersion, *, now: datetime, trace_id: str) -> None:
         self._version = version
+        self._now = now
         self._trace_id = trace_id
         self._models: dict[str, Asker | None] = {}
+        self._sources: dict[str, PlaybookSources | None] = {}
 
     def model(self, agent: str) -> LanguageModel | None:
         """The agent's model as the playbook and the environment set it; None when the playbook gives it none."""
@@ -53,6 +60,17 @@ class ProspectToolbox:
         return dict(rows.values_list("agent", "model"))
 
     def sources(self, agent: str) -> Sources | None:
-        """The playbook's sources, for agents that look things up."""
-        del agent
-        return None
+        """The playbook's sources, for agents that look things up; each with its own account. None when it has none."""
+        if agent not in LOOKS_UP:
+            return None
+        if agent not in self._sources:
+            configs = configs_of(self._version)
+            self._sources[agent] = (
+                PlaybookSources(
+                    version=self._version, client=self._version.playbook.client, configs=configs, now=self._now,
+                    trace_id=self._trace_id,
+                )
+                if configs
+                else None
+            )  # fmt: skip
+        return self._sources[agent]

@@ -22,8 +22,9 @@ from prospects.sources.lookup import Asking, Desk, Job, replaced
 from prospects.sources.records import Candidate, Seeds
 from prospects.sources.robots import Robots
 from prospects.sources.scan import scan
+from prospects.sources.verification import SourceVerifier
 from salesops import engines
-from salesops.runtime.toolbox import Document, Found, Usage
+from salesops.runtime.toolbox import Checked, Document, Found, Usage
 from salesops.runtime.views import ProspectView
 
 
@@ -75,6 +76,14 @@ class PlaybookSources:
                     pending.append((config, [i for job in left for i in job.prospects]))
         return self._found(jobs, kinds, filled, words)
 
+    def verify(self, addresses: Mapping[int, Sequence[str]]) -> Mapping[str, Checked]:
+        """What the playbook's verification services say about these addresses, given by prospect id."""
+        verifier = SourceVerifier(self._desk)
+        said = verifier.verify(addresses)
+        for job in verifier.jobs:
+            self._pay(job)
+        return said
+
     def usage(self) -> Mapping[int, Usage]:
         """Cost and stored answers by prospect since the last call. A shared answer is paid by the first who asked."""
         used, self._used = self._used, {}
@@ -118,10 +127,16 @@ class PlaybookSources:
                 problems[prospect] += said
                 if job.answer is not None:
                     documents[prospect] += _documents(job.config, job.answer, kinds, filled[prospect])
-                    self._use(prospect, job.answer.id)
-            if job.cost:
-                self._used.setdefault(job.prospects[0], Usage()).cost += job.cost
+            self._pay(job)
         return {p: Found(tuple(documents[p]), tuple(problems[p])) for p in filled}
+
+    def _pay(self, job: Job) -> None:
+        """Who wanted to know rests on the answer; the first of them pays for it."""
+        if job.answer is not None:
+            for prospect in job.prospects:
+                self._use(prospect, job.answer.id)
+        if job.cost:
+            self._used.setdefault(job.prospects[0], Usage()).cost += job.cost
 
     def _use(self, prospect: int, answer: int) -> None:
         answers = self._used.setdefault(prospect, Usage(cost=Decimal(0))).answers

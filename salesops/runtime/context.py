@@ -52,6 +52,7 @@ class Context:
     priority: float = 0.0
     company: CompanyView | None = None
     contact: ContactView | None = None
+    people: list[ContactView] = field(default_factory=list)  # on file at the company, where an agent asks for them
     signals: list[SignalView] = field(default_factory=list)
     evidence: dict[EvidenceKey, EvidenceView] = field(default_factory=dict)
     scores: dict[str, ScoreView] = field(default_factory=dict)
@@ -153,6 +154,7 @@ class Context:
                 touches=tuple(self.touches),
                 extras=self.extras,
                 advice=dict(self.advice),
+                people=tuple(self.people),
             )
         return self._view
 

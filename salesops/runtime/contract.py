@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from salesops.runtime.proposals import Proposal
-from salesops.runtime.toolbox import A, Document, Found, LanguageModel, Question, Reply, Sources, Usage
+from salesops.runtime.toolbox import A, Checked, Document, Found, LanguageModel, Question, Reply, Sources, Usage
 from salesops.runtime.views import PlaybookView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
@@ -65,6 +65,10 @@ class Tools:
             self._handed.setdefault(prospect_id, {}).update((d.id, d) for d in one.documents)
         return found
 
+    def verify(self, addresses: Mapping[int, Sequence[str]]) -> Mapping[str, Checked]:
+        """What a verification service says about these addresses (by prospect id); nothing where there is none."""
+        return self.sources.verify(addresses) if self.sources is not None else {}
+
     def handed(self, prospect_id: int) -> Mapping[int, Document]:
         """The documents this agent was handed about a prospect, by id."""
         return self._handed.get(prospect_id, {})
@@ -100,6 +104,7 @@ class Agent:
 
     ``order`` sorts agents of one phase. ``unit_cost`` is per prospect, drawn from ``bucket``; none for free work.
     ``refresh_days`` makes an extended convergence run it again on facts it has seen, once in so many days.
+    ``ignores`` are agents whose facts are no news to it.
     ``concerns`` says whether there is any work for it under a playbook; without work it takes no part.
     """
 
@@ -115,6 +120,7 @@ class Agent:
     depths: frozenset[Depth] = frozenset(Depth)
     refresh_days: int = 0
     concerns: Callable[[PlaybookView], bool] | None = None
+    ignores: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

@@ -24,12 +24,12 @@ _CONSTANT = {Key.SEEDS: 1, Key.CONSTRAINTS: 1}
 
 
 def watermark(agent: Agent, context: Context) -> int:
-    """The newest fact under the keys this agent reads, its own facts left out: they are no news to it."""
+    """The newest fact under the keys this agent reads, its own and those it ignores left out: they are no news."""
     newest = 0
     for key in agent.reads:
         newest = max(newest, _CONSTANT.get(key, 0))
         for producer, fact_no in context.marks.get(key, {}).items():
-            if producer != agent.name and fact_no > newest:
+            if producer != agent.name and producer not in agent.ignores and fact_no > newest:
                 newest = fact_no
     return newest
 

@@ -7,12 +7,11 @@ running, and the runs' keys make the next attempt go on exactly there.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,11 +21,12 @@ from salesops.runtime.context import Context
 from salesops.runtime.contract import Agent, Answers, Tools
 from salesops.runtime.eligibility import eligible, implementation_of, may_run, run_version, unreadable, watermark
 from salesops.runtime.invariants import InvariantBroken, semantic
+from salesops.runtime.permissions import hide
 from salesops.runtime.ports import Finding, Halt, Host, Ledger, Port, Run, Scope
 from salesops.runtime.proposals import NoteProposal, Proposal
 from salesops.runtime.registry import Registry
 from salesops.runtime.validation import Objection, check, parse
-from salesops.runtime.words import OUTREACH_PHASES, ImplementationKind, Refused, Resource
+from salesops.runtime.words import OUTREACH_PHASES, ImplementationKind, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -214,9 +214,8 @@ class _BatchRun:
 
     def _execute(self, player: _Player, due: Sequence[Context], runs: Sequence[Run]) -> Answers:
         """The batch's answers. An implementation that breaks fails its own runs and nobody else's."""
-        views = [context.view() for context in due]
-        if (player.agent.team, Resource.CONTACT) in self.scope.unreadable:
-            views = [dataclasses.replace(view, contact=None) for view in views]
+        barred = {what for team, what in self.scope.unreadable if team is player.agent.team}
+        views = [hide(context.view(), barred) for context in due]
         started = time.perf_counter_ns()
         try:
             answers = player.agent.implementations[player.kind].run(views, player.tools)
@@ -252,6 +251,8 @@ class _BatchRun:
             canonical.append(digest.canonical(proposal, names, literals))
             if isinstance(proposal, NoteProposal):
                 self._find(agent, run, Objection(proposal.kind, proposal.message, proposal.detail))
+                if proposal.again_in is not None:
+                    self._come_back(agent, context, run, proposal.again_in)
                 continue
             objection = self._object(agent, context, proposal)
             if objection is not None:
@@ -262,6 +263,13 @@ class _BatchRun:
         run.proposed = len(raw)
         run.proposals = "[" + ",".join(kept) + "]"
         run.digest = digest.of_run(canonical)
+
+    def _come_back(self, agent: Agent, context: Context, run: Run, seconds: int) -> None:
+        """The agent left work undone: it rests here for this convergence, and its run does not count as done."""
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        known = context.away.get(agent.name)
+        context.away[agent.name] = at if known is None else min(at, known)
+        run.status = "again"
 
     def _ledger(self, proposal: Proposal) -> Ledger:
         return self.ledgers[id(self.engine.keeper[type(proposal)])]

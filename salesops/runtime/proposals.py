@@ -347,8 +347,57 @@ class SaturationProposal(Proposal):
         return ("saturation",)
 
 
+class ContactProposal(Proposal):
+    """A person in the buying team and how good it would be to write to them: found in a document, or known before.
+
+    ``person`` tells people apart without naming them. ``choose`` asks to make this the prospect's contact.
+    """
+
+    writes: ClassVar[Key] = Key.SIGNALS
+    resource: ClassVar[Resource] = Resource.CONTACT
+    identities: ClassVar[frozenset[str]] = frozenset({"document", "contact_id"})
+
+    type: Literal["contact"] = "contact"
+    person: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    document: int | None = None
+    contact_id: int | None = None
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    first_name: Annotated[str, Field(max_length=100)] = ""
+    last_name: Annotated[str, Field(max_length=100)] = ""
+    title: Annotated[str, Field(max_length=200)] = ""
+    level: Annotated[str, Field(max_length=40)] = ""
+    email: Annotated[str, Field(max_length=254)] = ""
+    email_status: Annotated[str, Field(pattern=r"^(unknown|syntax_ok|verified|invalid)$")] = "unknown"
+    phone: Annotated[str, Field(max_length=40)] = ""
+    linkedin_url: Annotated[str, Field(max_length=300)] = ""
+    country: Annotated[str, Field(max_length=2)] = ""
+    time_zone: Annotated[str, Field(max_length=64)] = ""
+    external_id: Annotated[str, Field(max_length=120)] = ""
+    role_match: Share
+    seniority: Annotated[int, Field(ge=1, le=10)]
+    authority: Annotated[int, Field(ge=1, le=10)]
+    channel: Annotated[str, Field(pattern=r"^(email|call|linkedin|none)$")]
+    value: Points
+    choose: bool = False
+    rationale: Annotated[str, Field(min_length=1, max_length=300)]
+    observed_at: AwareDatetime
+    confidence: Share = 0.8
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ContactProposal:
+        if (self.document is None) == (self.contact_id is None):
+            raise ValueError("cite either a document or a contact on file")
+        return self
+
+    def contest(self) -> tuple[str, ...] | None:
+        return ("contact", self.person)
+
+
 class NoteProposal(Proposal):
-    """Something a person should know: why nothing could be done here. Becomes a Diagnostic, never a fact."""
+    """Something a person should know: why nothing could be done here. Becomes a Diagnostic, never a fact.
+
+    ``again_in`` seconds: the work is unfinished, and the same facts are worth another run then.
+    """
 
     writes: ClassVar[Key] = Key.DIAGNOSTIC
     resource: ClassVar[Resource] = Resource.ACTIVITY
@@ -357,6 +406,7 @@ class NoteProposal(Proposal):
     kind: Refused
     message: Annotated[str, Field(min_length=1, max_length=500)]
     detail: dict[str, Any] = Field(default_factory=dict)
+    again_in: Annotated[int, Field(ge=60, le=31 * 86_400)] | None = None
 
 
 AnyProposal = Annotated[
@@ -367,6 +417,7 @@ AnyProposal = Annotated[
     | EvaluationProposal
     | RequestProposal
     | MergeProposal
+    | ContactProposal
     | TaskProposal
     | PriorityProposal
     | HistoryProposal

@@ -93,11 +93,24 @@ class Found:
     problems: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a verification service said about an address. ``verdict``: verified, invalid, empty when it cannot say."""
+
+    verdict: str = ""
+    source: str = ""
+    problem: str = ""
+
+
 class Sources(Protocol):
     """The outside sources of one playbook, with its limits, costs, caches and brakes."""
 
     def look_up(self, batch: Sequence[ProspectView], kinds: frozenset[str]) -> Mapping[int, Found]:
         """What the sources that deliver ``kinds`` know about each prospect, by prospect id."""
+        ...
+
+    def verify(self, addresses: Mapping[int, Sequence[str]]) -> Mapping[str, Checked]:
+        """What verification services say about each address; empty when the playbook has none."""
         ...
 
     def usage(self) -> Mapping[int, Usage]:

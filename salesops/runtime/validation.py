@@ -18,6 +18,7 @@ from salesops.runtime.contract import Agent
 from salesops.runtime.ports import Scope
 from salesops.runtime.proposals import (
     PROPOSAL,
+    ContactProposal,
     EvaluationProposal,
     EvidenceProposal,
     MergeProposal,
@@ -32,8 +33,8 @@ from salesops.runtime.proposals import (
     VerdictProposal,
 )
 from salesops.runtime.toolbox import Document
-from salesops.runtime.views import MessageView, SignalView
-from salesops.runtime.words import OUTREACH_STAGES, Refused, Team
+from salesops.runtime.views import ContactView, MessageView, SignalView
+from salesops.runtime.words import CONTACTED_STAGES, OUTREACH_STAGES, Refused, Team
 
 _RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 _CLOCK_SKEW = timedelta(days=1)  # sources stamp days in their own zone
@@ -257,6 +258,41 @@ def _merge(_scope: Scope, context: Context, proposal: MergeProposal) -> Objectio
     return None
 
 
+def _replaces(current: ContactView | None, proposal: ContactProposal) -> bool:
+    """Whether somebody else would become the contact."""
+    if current is None or not proposal.choose or proposal.contact_id == current.id:
+        return False
+    same = proposal.email == current.email.casefold() or proposal.name.casefold() == current.name.casefold()
+    return proposal.contact_id is not None or not same
+
+
+def _contact(scope: Scope, context: Context, proposal: ContactProposal) -> Objection | None:
+    """Everything said about a person stands where it was found; nobody is replaced once they were written to."""
+    if proposal.contact_id is not None:
+        known = {p.id for p in (*context.people, context.contact) if p is not None}
+        if proposal.contact_id not in known:
+            cited = {"contact": proposal.contact_id}
+            return Objection(Refused.PROVENANCE, "Speaks of somebody who is not on file at this company.", cited)
+    else:
+        document = context.documents.get(proposal.document or 0)
+        if document is None:
+            cited = {"document": proposal.document or 0}
+            return Objection(Refused.PROVENANCE, "Cites something that was not seen about this prospect.", cited)
+        said = document.quotable.casefold()
+        given = (proposal.title, proposal.email, proposal.phone, proposal.linkedin_url, proposal.external_id)
+        made_up = [text for text in (*proposal.name.split(), *given) if text and text.casefold() not in said]
+        if made_up:
+            words = "Says something about a person that does not stand where they were found."
+            return Objection(Refused.PROVENANCE, words, {"words": made_up[0][:200]})
+    if proposal.observed_at > scope.now + _CLOCK_SKEW:
+        return Objection(Refused.RANGE, "Observed in the future.", {"observed_at": proposal.observed_at.isoformat()})
+    if _replaces(context.contact, proposal) and (
+        context.stage in CONTACTED_STAGES or any(r.status == "waiting" for r in context.requests)
+    ):
+        return Objection(Refused.CONFLICT, "Somebody else of this company is being spoken to.")
+    return None
+
+
 _CHECKS: dict[type[Proposal], Callable[[Scope, Context, Any], Objection | None]] = {
     SignalProposal: _signal,
     EvidenceProposal: _evidence,
@@ -265,6 +301,7 @@ _CHECKS: dict[type[Proposal], Callable[[Scope, Context, Any], Objection | None]]
     EvaluationProposal: _evaluation,
     RequestProposal: _request,
     MergeProposal: _merge,
+    ContactProposal: _contact,
     PriorityProposal: _priority,
     TimingProposal: _timing,
 }

@@ -249,6 +249,7 @@ class ProspectView:
     touches: tuple[TouchView, ...]
     extras: Mapping[str, Any]
     advice: Mapping[tuple[str, str], AdviceView] = field(default_factory=dict)  # by (aspect, channel)
+    people: tuple[ContactView, ...] = ()  # on file at the company
 
     @property
     def name(self) -> str:
@@ -393,3 +394,4 @@ class PlaybookView:
     stage_rules: tuple[StageRuleView, ...]
     brand_rules: tuple[BrandRuleView, ...]
     sequences: tuple[StepView, ...] = ()
+    delivers: frozenset[str] = frozenset()  # the kinds of document that its sources give

@@ -48,6 +48,7 @@ class Phase(IntEnum):
 # Phases that prepare or make contact: closed until a prospect is qualified (no outreach while mid-qualification).
 OUTREACH_PHASES = frozenset({Phase.STRATEGY, Phase.CHANNEL, Phase.APPROVAL, Phase.EXECUTION})
 OUTREACH_STAGES = frozenset({"qualified", "contacted", "engaged"})
+CONTACTED_STAGES = frozenset({"contacted", "engaged", "converted"})
 RESEARCH_STAGES = frozenset(
     {"sourced", "researched", "qualifying", "qualified", "nurture", "stalled", "rejected", "contacted", "engaged"}
 )

@@ -14,6 +14,7 @@ from playbooks.models import AgentPermission, AuditEntry, Stop
 from playbooks.services import stops
 from prospects.models import (
     AgentRun,
+    Contact,
     Convergence,
     Diagnostic,
     Evidence,
@@ -322,6 +323,7 @@ def test_a_prospect_without_a_person_stays_qualified_and_asks_for_one() -> None:
     under = scene.demo()
     good = scene.company(under, scene.GOOD)
     Prospect.objects.filter(pk=good.pk).update(contact=None)
+    Contact.objects.filter(company=good.company).update(company=None)
     scene.run(under)
     good.refresh_from_db()
     assert (good.verdict, good.next_action) == ("qualified", "Find a person to write to.")

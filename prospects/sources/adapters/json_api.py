@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from playbooks.sources import DOCUMENT_FIELDS, JsonParams, Paging, SourceConfig
-from prospects.importing.columns import ColumnMap
-from prospects.importing.records import Record, RowReader
+from prospects.importing.columns import KEEP, ColumnMap, prospect_targets
+from prospects.importing.records import Record, RowReader, kept_name
 from prospects.importing.rows import Row
 from prospects.sources.line import Line
 from prospects.sources.records import (
@@ -156,7 +156,7 @@ def document_of(config: SourceConfig, item: Any, filled: Mapping[str, str]) -> D
         return None
     facts = {name: value for name, value in mapped.items() if name not in DOCUMENT_FIELDS}
     kind = config.type
-    data = profile_facts({name: as_text(value) for name, value in facts.items()}, filled) if kind == PROFILE else facts
+    data = profile_facts(facts, filled) if kind == PROFILE else facts
     return Doc(
         kind=kind,
         ref=as_text(mapped.get("ref", "")) or (filled.get("domain") or filled.get("name", "")),
@@ -168,15 +168,17 @@ def document_of(config: SourceConfig, item: Any, filled: Mapping[str, str]) -> D
     )
 
 
-def profile_facts(fields: Mapping[str, str], filled: Mapping[str, str]) -> dict[str, Any]:
-    """Facts under their import names, read and spelled as an imported file's are."""
-    given = {"name": filled.get("name", ""), "domain": filled.get("domain", ""), **fields}
+def profile_facts(fields: Mapping[str, Any], filled: Mapping[str, str]) -> dict[str, Any]:
+    """Facts under their import names, read and spelled as an imported file's are; others, lists too, as they are."""
+    known = set(prospect_targets())
+    lists = {kept_name(name): v for name, v in fields.items() if isinstance(v, list) and name not in known}
+    texts = {name: as_text(value) for name, value in fields.items()}
+    given = {"name": filled.get("name", ""), "domain": filled.get("domain", ""), **texts}
     given = {name: text for name, text in given.items() if text}
-    reader = RowReader(
-        list(given), ColumnMap({name: name for name in given}), now=datetime.now(UTC), day_first=None, people_only=False
-    )
+    mapping = ColumnMap({name: name if name in known else KEEP for name in given})
+    reader = RowReader(list(given), mapping, now=datetime.now(UTC), day_first=None, people_only=False)
     record = reader.read(Row(1, list(given.values()), ""))
-    return record.facts if isinstance(record, Record) else {}
+    return {**record.facts, **lists} if isinstance(record, Record) else {}
 
 
 def as_text(value: Any) -> str:
