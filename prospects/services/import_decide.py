@@ -6,7 +6,7 @@ Between files the newer observation wins, and an older one is recorded as histor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -27,7 +27,10 @@ CREATED, UPDATED, MERGED, UNCHANGED, REJECTED = "created", "updated", "merged", 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is the same for every row of an import. ``observed_at`` is for rows that bring no date of their own."""
+    """What is the same for every row of an import. ``observed_at`` is for rows that bring no date of their own.
+
+    ``places`` says where rows stand that come from no file.
+    """
 
     client_id: int
     playbook_id: int
@@ -37,6 +40,11 @@ class Terms:
     trace_id: str
     observed_at: datetime
     now: datetime
+    places: Mapping[int, str] = field(default_factory=dict)
+
+    def place(self, row: int) -> str:
+        """Where a row stands in the world: its place in the file, unless it has one of its own."""
+        return self.places.get(row) or f"{self.sha256[:12]}:row {row}"
 
 
 class Seen:

@@ -145,14 +145,13 @@ class Run(Generic[ParsedT]):
             attempt += 1
             try:
                 with transaction.atomic():
-                    with connection.cursor() as cursor:
-                        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CLIENT_LOCK, self.batch.client_id])
+                    take_turns(self.batch.client_id)
                     outcomes = self.importer.write(chunk.parsed)
                     counts, seen = self._count(chunk, outcomes)
                     cancelled = self._progress(counts, seen)
             except (IntegrityError, OperationalError) as error:
                 self.importer.forget()
-                if attempt == ATTEMPTS or not _passing(error):
+                if attempt == ATTEMPTS or not passing(error):
                     raise
                 log.info("import.chunk_retried", batch=self.batch.pk, attempt=attempt)
                 time.sleep(0.05 * 2**attempt)
@@ -237,7 +236,13 @@ def _no_cycle_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _passing(error: Exception) -> bool:
+def take_turns(client_id: int) -> None:
+    """One chunk at a time writes companies and people of a client; until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_CLIENT_LOCK, client_id])
+
+
+def passing(error: Exception) -> bool:
     """Whether trying again can help: another writer took the same key, a deadlock, a serialisation failure."""
     code = getattr(error.__cause__, "sqlstate", "") or ""
     return code in ("23505", "40001", "40P01", "55P03")

@@ -177,7 +177,6 @@ def _signals(plan: Plan, terms: Terms, numbers: dict[int, int]) -> None:
         return
     now, default = terms.now.isoformat(), terms.observed_at.isoformat()
     source = escape(terms.file_name[:255])
-    file = terms.sha256[:12]
 
     def lines() -> Iterable[str]:
         for position, signal in enumerate(plan.signals):
@@ -185,7 +184,7 @@ def _signals(plan: Plan, terms: Terms, numbers: dict[int, int]) -> None:
             observed_at = default if record.observed_at is None else record.observed_at.isoformat()
             yield (
                 f"{terms.client_id}\t{signal.prospect_id}\tprofile\t{observed_at}\t{escape(record.text)}\t"
-                f"{escape(signal.facts_json)}\t{source}\t{file}:row {record.row}\t{signal.key}\t{numbers[position]}\t"
+                f"{escape(signal.facts_json)}\t{source}\t{escape(terms.place(record.row))}\t{signal.key}\t{numbers[position]}\t"
                 f"{now}\t{terms.trace_id}"
             )
 
