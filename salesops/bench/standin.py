@@ -1,7 +1,8 @@
-"""A stand-in for a model provider: a real HTTP server on this machine that speaks both protocols.
+"""A stand-in for a model provider: a real HTTP server on this machine that speaks their protocols.
 
-It answers POST /v1/messages (Anthropic) and POST /v1/chat/completions (OpenAI) with whatever a function says, counts
-how many questions it has at once, and turns away what goes beyond its limit, as providers do. For tests and benches.
+It answers POST /v1/messages (Anthropic), /v1/chat/completions and /v1/responses (OpenAI) and …:generateContent (Google)
+with whatever a function says, counts how many questions it has at once, and turns away what goes beyond its limit, as
+providers do. For tests and benches.
 """
 
 from __future__ import annotations
@@ -18,6 +19,19 @@ from typing import Any
 
 Headers = Mapping[str, str]
 
+_PATHS = {
+    "anthropic": "/messages",
+    "openai": "/chat/completions",
+    "openai-responses": "/responses",
+    "google": ":generateContent",
+}
+_SCHEMAS = {
+    "anthropic": "input_schema",
+    "openai": "parameters",
+    "openai-responses": "parameters",
+    "google": "parameters_json_schema",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -29,27 +43,42 @@ class Asked:
     body: Mapping[str, Any]
 
     @property
-    def is_anthropic(self) -> bool:
-        return self.path.endswith("/messages")
+    def protocol(self) -> str:
+        """anthropic, openai, openai-responses or google."""
+        return next(name for name, end in _PATHS.items() if self.path.partition("?")[0].endswith(end))
 
     @property
     def system(self) -> str:
         """What the model is told."""
-        if self.is_anthropic:
+        if self.protocol == "google":
+            return _text(self.body["systemInstruction"]["parts"])
+        if self.protocol == "openai-responses":
+            return _text(self.body["instructions"])
+        if self.protocol == "anthropic":
             return _text(self.body.get("system", ""))
         return "\n".join(_text(m["content"]) for m in self.body["messages"] if m["role"] in ("system", "developer"))
 
     @property
     def question(self) -> str:
         """What it is asked about this prospect."""
+        if self.protocol == "google":
+            return "\n".join(_text(content["parts"]) for content in self.body["contents"])
+        if self.protocol == "openai-responses":
+            return "\n".join(_text(item["content"]) for item in self.body["input"])
         return "\n".join(_text(m["content"]) for m in self.body["messages"] if m["role"] == "user")
 
     @property
     def schema(self) -> Mapping[str, Any]:
         """JSON schema of the answer's form."""
-        tool = self.body["tools"][0]
-        found: Mapping[str, Any] = tool["input_schema"] if self.is_anthropic else tool["function"]["parameters"]
+        found: Mapping[str, Any] = _tool(self)[_SCHEMAS[self.protocol]]
         return found
+
+    @property
+    def most_tokens(self) -> int:
+        """How long the answer may be."""
+        given = self.body.get("generationConfig", self.body)
+        names = ("max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens")
+        return next(int(given[name]) for name in names if name in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +229,7 @@ def _response(asked: Asked, said: Say) -> bytes:
             {"type": "error", "error": {"type": said.error, "message": "no", "code": said.error}}
         ).encode()
     else:
-        payload = json.dumps(_anthropic(asked, said) if asked.is_anthropic else _openai(asked, said)).encode()
+        payload = json.dumps(_ANSWERS[asked.protocol](asked, said)).encode()
     lines = [
         f"HTTP/1.1 {said.status} X", "content-type: application/json", f"content-length: {len(payload)}",
         *(f"{name}: {value}" for name, value in said.headers.items()),
@@ -214,7 +243,7 @@ def _anthropic(asked: Asked, said: Say) -> dict[str, Any]:
         content.append({"type": "text", "text": said.text or said.refusal})
     if said.answer is not None:
         given = said.answer if isinstance(said.answer, Mapping) else {"": said.answer}
-        content.append({"type": "tool_use", "id": f"toolu_{asked.nth}", "name": _tool(asked), "input": given})
+        content.append({"type": "tool_use", "id": f"toolu_{asked.nth}", "name": _tool(asked)["name"], "input": given})
     stop = said.stop or ("refusal" if said.refusal else "tool_use" if said.answer is not None else "end_turn")
     return {
         "id": f"msg_{asked.nth}", "type": "message", "role": "assistant", "model": asked.body["model"],
@@ -229,7 +258,11 @@ def _openai(asked: Asked, said: Say) -> dict[str, Any]:
         message["refusal"] = said.refusal
     if said.answer is not None:
         words = said.answer if isinstance(said.answer, str) else json.dumps(said.answer)
-        call = {"id": f"call_{asked.nth}", "type": "function", "function": {"name": _tool(asked), "arguments": words}}
+        call = {
+            "id": f"call_{asked.nth}",
+            "type": "function",
+            "function": {"name": _tool(asked)["name"], "arguments": words},
+        }
         message["tool_calls"] = [call]
     stop = said.stop or ("tool_calls" if said.answer is not None else "stop")
     return {
@@ -242,10 +275,51 @@ def _openai(asked: Asked, said: Say) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _tool(asked: Asked) -> str:
-    tool = asked.body["tools"][0]
-    name: str = tool["name"] if asked.is_anthropic else tool["function"]["name"]
-    return name
+def _responses(asked: Asked, said: Say) -> dict[str, Any]:
+    output: list[dict[str, Any]] = []
+    if said.text or said.refusal:
+        kind = {"type": "output_text", "text": said.text, "annotations": []}
+        content = {"type": "refusal", "refusal": said.refusal} if said.refusal else kind
+        output.append({"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [content]})
+    if said.answer is not None:
+        words = said.answer if isinstance(said.answer, str) else json.dumps(said.answer)
+        call = {"type": "function_call", "id": "f", "call_id": "c", "name": _tool(asked)["name"], "arguments": words}
+        output.append({**call, "status": "completed"})
+    return {
+        "id": f"resp_{asked.nth}", "object": "response", "created_at": 1_780_000_000, "model": asked.body["model"],
+        "status": "completed", "output": output, "parallel_tool_calls": False, "tool_choice": "required", "tools": [],
+        "usage": {
+            "input_tokens": said.tokens_in, "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": said.tokens_out, "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": said.tokens_in + said.tokens_out,
+        },
+    }  # fmt: skip
+
+
+def _google(asked: Asked, said: Say) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [{"text": said.text}] if said.text else []
+    if said.answer is not None:
+        given = said.answer if isinstance(said.answer, Mapping) else {"": said.answer}
+        parts.append({"functionCall": {"name": _tool(asked)["name"], "args": given}})
+    stop = "SAFETY" if said.refusal else said.stop or "STOP"
+    content = {} if said.refusal else {"content": {"role": "model", "parts": parts}}
+    return {
+        "candidates": [{**content, "finishReason": stop, "index": 0}], "modelVersion": "m", "responseId": "r",
+        "usageMetadata": {
+            "promptTokenCount": said.tokens_in, "candidatesTokenCount": said.tokens_out,
+            "totalTokenCount": said.tokens_in + said.tokens_out,
+        },
+    }  # fmt: skip
+
+
+_ANSWERS = {"anthropic": _anthropic, "openai": _openai, "openai-responses": _responses, "google": _google}
+
+
+def _tool(asked: Asked) -> Mapping[str, Any]:
+    tool: Mapping[str, Any] = asked.body["tools"][0]
+    if asked.protocol == "google":
+        tool = tool["functionDeclarations"][0]
+    return tool["function"] if asked.protocol == "openai" else tool
 
 
 def judge_industry(asked: Asked) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from salesops.runtime.context import Context
 from salesops.runtime.toolbox import Question
 
 ANTHROPIC, OPENAI = "anthropic:claude-haiku-4-5", "openai:local-model"
+RESPONSES, GOOGLE = "openai-responses:local-model", "google:local-model"
 _AT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -83,9 +84,9 @@ def config(server: StandIn | None, **fields: Any) -> LLMConfig:
     url = server.url if server is not None else "http://127.0.0.1:9"
     defaults: dict[str, Any] = {
         "models": {"fast": ANTHROPIC, "analysis": ANTHROPIC, "writing": OPENAI, "search": OPENAI},
-        "prices": {ANTHROPIC: Price(Decimal(1), Decimal(5)), OPENAI: Price(Decimal(2), Decimal(8))},
+        "prices": dict.fromkeys((ANTHROPIC, OPENAI, RESPONSES, GOOGLE), Price(Decimal(1), Decimal(5))),
         "keys": {},
-        "base_urls": {"anthropic": url, "openai": f"{url}/v1"},
+        "base_urls": {"anthropic": url, "openai": f"{url}/v1", "google": url},
         "rates": {"USD": Decimal(1)},
         "timeout": 5.0,
         "ask_seconds": 30.0,
