@@ -12,6 +12,7 @@ from prospects.models import (
     Diagnostic,
     Evidence,
     ImportBatch,
+    ModelAnswer,
     Prospect,
     Score,
     Signal,
@@ -85,6 +86,13 @@ class ConvergenceAdmin(FactAdmin):
 @admin.register(Diagnostic)
 class DiagnosticAdmin(FactAdmin):
     list_display = ("id", "agent", "kind", "message", "prospect_id", "at")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(ModelAnswer)
+class ModelAnswerAdmin(FactAdmin):
+    list_display = ("id", "agent", "model", "prompt", "outcome", "prospect_id", "tokens_in", "tokens_out", "cost", "at")
+    list_filter = ("outcome",)
     search_fields = ("=prospect__id",)
 
 
