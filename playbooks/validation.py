@@ -13,6 +13,7 @@ from typing import Any
 
 from playbooks.criteria import CATEGORIES, KINDS, LAYERS, ParamsError, parse_params
 from playbooks.document import ROWS, Document, head_slots
+from playbooks.known_agents import assignment_problems, ways
 from playbooks.sources import read_source
 from playbooks.stages import MOVES
 from playbooks.templating import template_problems
@@ -274,6 +275,15 @@ def _words(*fields: str) -> Callable[[Row, Seen], Iterator[Complaint]]:
     return check
 
 
+def _assignment(row: Row, _: Seen) -> Iterator[Complaint]:
+    agent = str(row.get("agent") or "").strip()
+    if not agent:
+        yield "agent", "words are needed here", ""
+        return
+    for field, words in assignment_problems(agent, str(row.get("implementation") or "rules"), ways()):
+        yield field, words, ""
+
+
 _CHECKS: Mapping[str, Callable[[Row, Seen], Iterator[Complaint]]] = {
     "criteria": _criterion,
     "value_propositions": _words("pain", "promise"),
@@ -281,7 +291,7 @@ _CHECKS: Mapping[str, Callable[[Row, Seen], Iterator[Complaint]]] = {
     "channels": _channel,
     "templates": _template,
     "sequences": _step,
-    "agents": _words("agent"),
+    "agents": _assignment,
     "triggers": _trigger,
     "sources": _source,
     "brand_rules": _words("phrase"),

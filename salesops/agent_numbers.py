@@ -109,6 +109,11 @@ def registry() -> Registry:
     return discover([config.name for config in apps.get_app_configs() if not config.name.startswith("django")])
 
 
+def ways_of_agents() -> dict[str, frozenset[str]]:
+    """By whom each agent's work can be done."""
+    return {agent.name: frozenset(agent.implementations) for agent in registry()}
+
+
 def agent_names() -> list[str]:
     """Every agent that can be stopped, in alphabetical order."""
     return sorted(registry().by_name)
