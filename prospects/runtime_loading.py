@@ -101,6 +101,7 @@ class Place:
     failures: int = 0
     refreshed_at: datetime | None = None
     due_again_at: datetime | None = None
+    handoffs: list[Any] = field(default_factory=list)  # those nobody has taken up: handoffs.Open
 
 
 ICP = "icp"

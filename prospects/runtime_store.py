@@ -24,7 +24,7 @@ from prospects.fact_ledger import FactLedger
 from prospects.models import Convergence, Prospect, WorkLevel
 from prospects.rules import people
 from prospects.runtime_loading import Place
-from prospects.services import scores, stages
+from prospects.services import agent_days, handoffs, scores, stages
 from prospects.toolbox import ProspectToolbox
 from prospects.twins import load_twins
 from salesops.dbtypes import new_trace_id
@@ -51,6 +51,7 @@ SEQUENCES = {
     "evidence": "prospects_evidence_id_seq",
     "score": "prospects_score_id_seq",
     "transition": "prospects_stagetransition_id_seq",
+    "handoff": "prospects_handoff_id_seq",
     "message": "approvals_message_id_seq",
     "evaluation": "approvals_evaluation_id_seq",
 }
@@ -137,6 +138,7 @@ class ProspectHost:
     def load(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         loading.load_facts(contexts, scope.playbook.id)
         self._load_twins(scope, contexts)
+        handoffs.load_open(contexts)
         if people.wanted(scope.playbook) and scope.depth is not Depth.EARLY:
             loading.load_people(contexts)
 
@@ -180,6 +182,7 @@ class ProspectHost:
     def record(self, scope: Scope, runs: Sequence[Run], findings: Sequence[Finding]) -> None:
         if runs:
             copy_rows("prospects_agentrun", _RUN_COLUMNS, (self._run_row(scope, run) for run in runs))
+            agent_days.count_runs(scope, runs)
         if findings:
             rows = (
                 (
@@ -197,7 +200,7 @@ class ProspectHost:
         return (
             run.id, scope.client_id, scope.convergence_id, run.cycle, run.agent, run.implementation, version,
             run.prospect_id, scope.playbook.id, run.watermark, run.status, run.proposals, run.digest, run.proposed,
-            run.promoted, run.refused, run.duration_us, run.tokens, run.cost, list(run.answers), "", scope.now,
+            run.promoted, run.refused, run.duration_us, run.tokens, run.cost, list(run.answers), run.error, scope.now,
             scope.trace_id,
         )  # fmt: skip
 
@@ -249,13 +252,14 @@ class ProspectHost:
                 broken[context.id] = words
         if broken:
             raise InvariantBroken(broken)
+        agent_days.count_marks(scope, FIT, [fit for c in contexts.values() if (fit := _fit(c)) is not None])
         return counts
 
     def save(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         """One UPDATE for the whole set, with every projection this module owns."""
-        del scope
         if not contexts:
             return
+        handoffs.accept(scope, contexts.values())
         rows = [_saved(context) for context in contexts.values()]
         columns = list(zip(*rows, strict=True))
         names = ", ".join(f"{name} = v.{name}" for name, _ in _SAVED)
@@ -266,6 +270,16 @@ class ProspectHost:
                 f"UPDATE prospects_prospect p SET {names} FROM unnest({arrays}) AS v({fields}) WHERE p.id = v.id",  # noqa: S608
                 [list(column) for column in columns],
             )
+
+
+#: The agent that says how well a prospect fits; its marks are what the mean fit is made of.
+FIT = "fit_evidence"
+
+
+def _fit(context: Context) -> float | None:
+    """How well it fits, 0 to 1: the mean of its evidence of fit. None where there is none."""
+    values = [e.value for e in context.evidence.values() if e.category == "fit" and e.scorecard == loading.ICP]
+    return sum(values) / len(values) / 100 if values else None
 
 
 _SAME_AS_ANOTHER = stages.Judged("rejected", "The same as another prospect, which goes on for both.", ())

@@ -78,8 +78,13 @@ def limits_of(version: PlaybookVersion) -> Mapping[str, Decimal]:
 
 def zone_of(client: Client) -> ZoneInfo:
     """The client's time zone; UTC when it names none that exists."""
+    return zone_named(client.time_zone)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of this name; UTC when there is none."""
     try:
-        return ZoneInfo(client.time_zone)
+        return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 

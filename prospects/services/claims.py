@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from prospects.models import Convergence, Diagnostic
+from prospects.models import Convergence, Diagnostic, WorkLevel
 from prospects.runtime_loading import fetch
 from salesops.runtime.engine import Outcome
 from salesops.runtime.invariants import InvariantBroken
@@ -45,21 +45,23 @@ class Claim:
     ids: list[int]
     last: int
     exhausted: bool
+    levels: list[int] = field(default_factory=list)  # how many of the ids are of each work level
 
 
-def extent(playbook_id: int, version_id: int, depth: str, limit: int | None, clock: datetime) -> tuple[int, int]:
-    """The highest prospect id a new convergence covers, and how many due prospects lie up to it.
+def extent(playbook_id: int, version_id: int, depth: str, limit: int | None, clock: datetime) -> tuple[int, list[int]]:
+    """The highest prospect id a new convergence covers, and how many due prospects of each level lie up to it.
 
     An early convergence takes those nobody has judged yet, and leaves them due for the whole one. An extended one also
     takes those that no extended one has visited for a month.
     """
     given = {**_asked(playbook_id, version_id, depth, clock), "up_to": _FOREVER, "limit": limit}
-    ((up_to, total),) = fetch(
-        f"SELECT coalesce(max(id), 0), count(*) FROM (SELECT p.id FROM prospects_prospect p WHERE {_DUE}"  # noqa: S608
-        " ORDER BY p.id LIMIT %(limit)s) due",
+    levels = ", ".join(f"count(*) FILTER (WHERE work_level = {level})" for level in WorkLevel.values)
+    ((up_to, *totals),) = fetch(
+        f"SELECT coalesce(max(id), 0), {levels} FROM (SELECT p.id, p.work_level FROM prospects_prospect p"  # noqa: S608
+        f" WHERE {_DUE} ORDER BY p.id LIMIT %(limit)s) due",
         given,
     )
-    return up_to, total
+    return up_to, totals
 
 
 def remaining(convergence: Convergence) -> bool:
@@ -101,10 +103,13 @@ def claim(convergence: Convergence, after: int, size: int) -> Iterator[Claim]:
     )
     held = sorted(prospect_id for prospect_id, locked, _ in rows if locked)
     try:
+        ids = _still_due(convergence, held)
+        level_of = {prospect_id: level for prospect_id, _, level in rows}
         yield Claim(
-            ids=_still_due(convergence, held),
+            ids=ids,
             last=(rows[-1][2] << _PLACE) + rows[-1][0] if rows else after,
             exhausted=len(rows) < size,
+            levels=[sum(level_of[i] == level for i in ids) for level in WorkLevel.values],
         )
     finally:
         _release(held)
@@ -135,7 +140,7 @@ def give_up(convergence: Convergence, prospect_id: int, error: Exception) -> Out
     with transaction.atomic():
         fetch(
             "UPDATE prospects_prospect SET verdict = 'stalled', verdict_reason = %s, verdict_missing = %s,"
-            " converged_no = facts_no, converged_version_id = %s, due_again_at = NULL,"
+            " failures = failures + 1, converged_no = facts_no, converged_version_id = %s, due_again_at = NULL,"
             " refreshed_at = CASE WHEN %s THEN %s ELSE refreshed_at END WHERE id = %s RETURNING id",
             [
                 words,

@@ -17,6 +17,7 @@ import structlog
 from django.apps import apps
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, F, Sum
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Greatest
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
@@ -25,10 +26,11 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
 from playbooks.services import stops
-from prospects.models import AgentRun, Convergence, Diagnostic
+from prospects.models import AgentRun, Convergence, Diagnostic, ImportBatch
 from prospects.runtime_store import NoActiveVersion, open_scope
-from prospects.services import claims, funnel_cells, merges
+from prospects.services import claims, funnel_cells, market_scan, merges
 from salesops.errors import Refusal
+from salesops.logs import bind_trace
 from salesops.runtime import digest, registry
 from salesops.runtime.engine import Engine, Outcome
 from salesops.runtime.ports import Scope, registered
@@ -196,16 +198,33 @@ def _create(
     seed: int,
     clock: datetime,
 ) -> Convergence:
-    up_to, total = claims.extent(playbook.pk, version.pk, depth, limit, clock)
+    up_to, levels = claims.extent(playbook.pk, version.pk, depth, limit, clock)
     convergence = Convergence.objects.create(
         client=client, playbook=playbook, version=version, depth=depth, seed=seed, clock=clock, limit=limit,
-        up_to_id=up_to, total=total, created_by=actor, heartbeat_at=timezone.now(),
+        up_to_id=up_to, total=sum(levels), level_totals=levels, level_done=[0] * len(levels), created_by=actor,
+        heartbeat_at=timezone.now(), **_traced(playbook),
     )  # fmt: skip
     audit.record(
         client=client, event=AuditEvent.CONVERGENCE_STARTED, subject=convergence, actor=actor,
-        trace_id=convergence.trace_id, detail={"depth": depth, "prospects": total, "version": version.number},
+        trace_id=convergence.trace_id,
+        detail={"depth": depth, "prospects": convergence.total, "version": version.number},
     )  # fmt: skip
     return convergence
+
+
+def _traced(playbook: Playbook) -> dict[str, str]:
+    """The trace id of the one import since the playbook's last convergence: what follows from it carries its id.
+
+    After none, or several, the convergence has an id of its own.
+    """
+    newest = Convergence.objects.filter(playbook=playbook).order_by("-pk").values_list("created_at", flat=True).first()
+    imports = ImportBatch.objects.for_client(playbook.client_id).filter(
+        playbook=playbook, status=ImportBatch.Status.DONE
+    )
+    if newest is not None:
+        imports = imports.filter(finished_at__gt=newest)
+    traces = list(imports.order_by("-pk").values_list("trace_id", flat=True)[:2])
+    return {"trace_id": traces[0]} if len(traces) == 1 else {}
 
 
 def work(
@@ -218,6 +237,9 @@ def work(
     convergence = Convergence.objects.select_related("client", "playbook__client", "version").get(pk=convergence_id)
     if convergence.status not in OPEN or not _may_go_on(convergence):
         return None
+    if convergence.depth == Depth.EXTENDED and market_scan.before(convergence) is not None:
+        _take_in_newcomers(convergence)
+    bind_trace(convergence.trace_id)
     scope = open_scope(
         convergence.client, convergence.playbook, now=convergence.clock, depth=Depth(convergence.depth),
         seed=convergence.seed, trace_id=convergence.trace_id, convergence_id=convergence.pk,
@@ -231,12 +253,20 @@ def work(
         host, ports = registered()
         engine = Engine(scope, host, ports, registry.discover(config.name for config in apps.get_app_configs()))
         batch = _isolated(engine, convergence, claim.ids)
-    _count(convergence, batch)
+    _count(convergence, batch, claim.levels)
     if outcome is not None:
         outcome.add(batch)
     if claim.exhausted and not claims.remaining(convergence):
         return _come_to_rest(convergence)
     return claim.last
+
+
+def _take_in_newcomers(convergence: Convergence) -> None:
+    """Whoever the market scan brought in belongs to the convergence it began."""
+    c = convergence
+    if c.limit is None and not c.done:
+        c.up_to_id, levels = claims.extent(c.playbook_id, c.version_id, Depth(c.depth), None, c.clock)
+        Convergence.objects.filter(pk=c.pk).update(up_to_id=c.up_to_id, total=sum(levels), level_totals=levels)
 
 
 def _come_to_rest(convergence: Convergence) -> int | None:
@@ -291,10 +321,15 @@ def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> O
     return outcome
 
 
-def _count(convergence: Convergence, batch: Outcome) -> None:
+def _count(convergence: Convergence, batch: Outcome, levels: Sequence[int]) -> None:
     Convergence.objects.filter(pk=convergence.pk).update(
         status=Convergence.Status.RUNNING,
         done=F("done") + batch.prospects,
+        level_done=RawSQL(
+            "ARRAY(SELECT coalesce(a, 0) + b FROM unnest(level_done, %s::integer[]) WITH ORDINALITY AS t (a, b, i)"
+            " ORDER BY i)",
+            [list(levels)],
+        ),
         cycles=Greatest(F("cycles"), batch.cycles),
         qualified=F("qualified") + batch.verdicts["qualified"],
         rejected=F("rejected") + batch.verdicts["rejected"],
@@ -369,7 +404,7 @@ def sweep(*, at: datetime) -> int:
             .select_for_update(skip_locked=True)
             .order_by("pk")[:20]
         )
-        Convergence.objects.filter(pk__in=[c.pk for c in silent]).update(heartbeat_at=at)
+        Convergence.objects.filter(pk__in=[c.pk for c in silent]).update(heartbeat_at=at, attempts=F("attempts") + 1)
     for convergence in silent:
         nudge(convergence)
     return len(silent)

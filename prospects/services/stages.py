@@ -22,6 +22,7 @@ from prospects.models import Prospect, StageTransition
 from prospects.rules import progress
 from prospects.rules.qualification import Rule, Standing
 from prospects.runtime_loading import Place
+from prospects.services import handoffs
 from prospects.services.scores import Scored, scoring_model
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
@@ -81,15 +82,19 @@ def advance(
     rules = rules_of(scope)
     model = scoring_model(scope)
     rows: list[tuple[Any, ...]] = []
+    passed = handoffs.Writer(scope, numbers)
     judged: dict[int, Judged] = {}
     for context in contexts.values():
         mine = scored[context.id]
         standing = Standing(mine.items, mine.composite, model.icp.criteria, scope.playbook.min_confidence)
         plan = progress.plan(context.stage, standing, rules, warm=model.icp.warm, new_evidence=context.new_evidence)
         judged[context.id] = Judged(plan.verdict.verdict, plan.verdict.reason, tuple(plan.verdict.missing))
-        rows.extend(_move_context(scope, context, move, numbers) for move in plan.moves)
+        for move in plan.moves:
+            rows.append(_move_context(scope, context, move, numbers))
+            passed.note(context, move, rows[-1][0], plan.verdict.missing)
     if rows:
         copy_rows("prospects_stagetransition", _COLUMNS, rows)
+        passed.write()
     return judged
 
 
@@ -155,6 +160,7 @@ def move(
             for row in rows
         ]
         StageTransition.objects.bulk_create(made)
+        handoffs.write_for_moves(rows, made, actor=actor, run_id=run_id)
         Prospect.objects.bulk_update(rows, ["stage", "stage_seq", "stage_since"])
         if actor is not None:
             entries = [

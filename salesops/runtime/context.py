@@ -21,7 +21,7 @@ from salesops.runtime.views import (
     SignalView,
     TouchView,
 )
-from salesops.runtime.words import Key
+from salesops.runtime.words import Key, Team
 
 EvidenceKey = tuple[str, str]
 # What was learned from the past belongs to the strategies; when and how often to act, to the evaluations.
@@ -67,6 +67,7 @@ class Context:
     away: dict[str, datetime | None] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)  # of those away, the ones that broke
     barred: set[str] = field(default_factory=set)  # of those away, the ones whose team may not read here
+    hands: list[tuple[Team, int, str]] = field(default_factory=list)  # this cycle's finished runs: team, run, agent
     documents: Mapping[int, Document] = field(default_factory=dict)  # handed to the agent now heard
     new_evidence: bool = False
     gone: bool = False  # it turned out to be another prospect, and is worked as that one from here on

@@ -140,6 +140,8 @@ class _BatchRun:
                 context.documents = player.tools.handed(context.id)
                 self._take(player.agent, context, run, answers.get(context.id, ()))
                 context.documents = {}
+                if run.status == "ok":
+                    context.hands.append((player.agent.team, run.id, run.agent))
             player.tools.put_away()
             self.runs.extend(runs)
 
@@ -222,7 +224,7 @@ class _BatchRun:
         except Exception as error:
             log.exception("agent_failed", agent=player.agent.name, prospects=len(due), trace_id=self.scope.trace_id)
             for context, run in zip(due, runs, strict=True):
-                run.status = "failed"
+                run.status, run.error = "failed", type(error).__name__
                 context.failed.add(player.agent.name)
                 context.away[player.agent.name] = None
                 words = f"{player.agent.name} broke ({type(error).__name__}). Trace {self.scope.trace_id}."
@@ -256,7 +258,7 @@ class _BatchRun:
                 continue
             objection = self._object(agent, context, proposal)
             if objection is not None:
-                self._refuse(agent, run, objection)
+                self._refuse(agent, run, objection, place=len(kept) - 1)
             elif self._ledger(proposal).promote(context, run, proposal):
                 run.promoted += 1
                 run.kinds.append(type(proposal).__name__)
@@ -288,8 +290,11 @@ class _BatchRun:
         kind = Refused.CONFLICT if winner.team is agent.team else Refused.PREEMPTED
         return Objection(kind, f"{winner.name} ({winner.team}) already spoke for this.", {"winner": winner.name})
 
-    def _refuse(self, agent: Agent, run: Run, objection: Objection) -> None:
+    def _refuse(self, agent: Agent, run: Run, objection: Objection, place: int | None = None) -> None:
+        """``place`` says which of the run's stored proposals it was; one that could not be read is not stored."""
         run.refused += 1
+        if place is not None:
+            objection = Objection(objection.kind, objection.message, {**objection.detail, "proposal": place})
         self._find(agent, run, objection)
 
     def _find(self, agent: Agent, run: Run, objection: Objection) -> None:

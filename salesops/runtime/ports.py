@@ -73,6 +73,7 @@ class Run:
     tokens: int = 0
     cost: Decimal = Decimal(0)
     answers: Sequence[int] = ()
+    error: str = ""
     kinds: list[str] = field(default_factory=list)
 
 
