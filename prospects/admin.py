@@ -19,6 +19,7 @@ from prospects.models import (
     SourceAnswer,
     SourceState,
     StageTransition,
+    TriggerFiring,
 )
 from salesops.admin_site import FactAdmin
 
@@ -81,6 +82,13 @@ class AgentRunAdmin(FactAdmin):
 class ConvergenceAdmin(FactAdmin):
     list_display = ("id", "playbook", "version", "depth", "status", "done", "total")
     list_select_related = ("playbook", "version__playbook")
+
+
+@admin.register(TriggerFiring)
+class TriggerFiringAdmin(FactAdmin):
+    list_display = ("id", "playbook", "key", "kind", "occurrence", "convergence_id", "at")
+    list_filter = ("kind",)
+    list_select_related = ("playbook",)
 
 
 @admin.register(Diagnostic)

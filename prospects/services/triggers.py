@@ -17,7 +17,9 @@ import structlog
 from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 
+from playbooks import audit
 from playbooks import triggers as rules
+from playbooks.events import AuditEvent
 from playbooks.models import PlaybookVersion, Trigger
 from playbooks.services import stops
 from playbooks.services.budgets import zone_of
@@ -211,10 +213,14 @@ def _fire(trigger: Trigger, happened: Happened, at: datetime) -> None:
     """Open the convergence and write down why. Raises what `converge.start` raises, and then nothing has happened."""
     playbook = trigger.version.playbook
     convergence = converge.start(client=playbook.client, playbook=playbook, actor=None, depth=trigger.depth)
-    TriggerFiring.objects.create(
+    firing = TriggerFiring.objects.create(
         client=playbook.client, playbook=playbook, version=trigger.version, key=trigger.key, kind=trigger.kind,
         occurrence=happened.occurrence, saw=dict(happened.saw), convergence=convergence, at=at,
         trace_id=convergence.trace_id or new_trace_id(),
+    )  # fmt: skip
+    audit.record(
+        client=playbook.client, event=AuditEvent.TRIGGER_FIRED, subject=firing, actor=None, trace_id=firing.trace_id,
+        detail={"key": trigger.key, "kind": trigger.kind, "convergence": convergence.pk, "saw": firing.saw},
     )  # fmt: skip
     log.info("trigger_fired", trigger=trigger.key, playbook=playbook.pk, convergence=convergence.pk)
 

@@ -11,7 +11,7 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from playbooks.models import PlaybookVersion, Stop, Trigger
+from playbooks.models import AuditEntry, PlaybookVersion, Stop, Trigger
 from playbooks.services import drafts, lifecycle, stops
 from playbooks.triggers import METRICS
 from prospects.models import Convergence, Prospect, TriggerFiring, TriggerWatch
@@ -61,6 +61,8 @@ def test_a_signal_of_its_kind_sets_the_agents_to_work_once() -> None:
     assert (fired.key, fired.kind, fired.saw) == ("news", "event", {"signals": 1, "kind": "funding"})
     assert (fired.convergence.depth, fired.convergence.status, fired.convergence.total) == ("primary", "queued", 1)
     assert fired.trace_id == fired.convergence.trace_id
+    entry = AuditEntry.objects.get(event="trigger.fired")
+    assert (entry.subject_id, entry.actor, entry.trace_id) == (fired.pk, None, fired.trace_id)
 
 
 def test_other_kinds_playbooks_and_clients_set_nothing_off() -> None:
