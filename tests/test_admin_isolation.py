@@ -13,8 +13,7 @@ from django.urls import reverse
 
 from playbooks.models import Role, User
 from playbooks.services import permissions, stops
-from playbooks.services.permissions import BUILT_IN
-from prospects.runtime_loading import DEFAULT_WRITES
+from prospects.runtime_loading import permissions as permissions_of
 from salesops.admin_site import SalesOpsAdminSite, TenantAdmin
 from tests import factories
 
@@ -62,5 +61,10 @@ def test_everything_registered_is_looked_at_through_our_own_site() -> None:
 
 
 def test_the_matrix_shown_is_the_matrix_that_agents_run_under() -> None:
-    writes = {(str(team), str(resource)) for team, resource in DEFAULT_WRITES}
-    assert {cell for cell, access in BUILT_IN.items() if access == "write"} == writes
+    owner = factories.client()
+    own = {("lead_gen", "activity"): "read", ("conversion", "contact"): "none", ("lifecycle", "deal_value"): "write"}
+    permissions.set_matrix(own, client=owner, actor=None)
+    writable, hidden = permissions_of(owner)
+    shown = {cell: access for cell, (access, _) in permissions.matrix(owner).items()}
+    assert {cell for cell, access in shown.items() if access == "write"} == writable
+    assert {cell for cell, access in shown.items() if access == "none"} == hidden == {("conversion", "contact")}
