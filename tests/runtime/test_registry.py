@@ -78,4 +78,8 @@ def test_the_installed_agents_are_those_of_the_specification() -> None:
         "message_hypothesis", "compliance", "channel_decision", "approval_gate", "email_execution",
     } <= set(found.by_name)  # fmt: skip
     assert found.by_name["email_execution"].depths == frozenset()
-    assert all(a.depths == frozenset(Depth) for a in found if a.phase < Phase.STRATEGY)
+    outside = {"market_scan", "enrichment", "contact_finder"}
+    assert outside <= set(found.by_name)
+    inside = [a for a in found if a.phase < Phase.STRATEGY and a.name not in outside]
+    assert all(a.depths == frozenset(Depth) for a in inside)
+    assert not any(Depth.EARLY in found.by_name[name].depths for name in outside), "first verdicts ask nobody"
