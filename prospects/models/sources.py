@@ -48,7 +48,10 @@ class SourceAnswer(models.Model):
             models.UniqueConstraint(fields=["client", "source", "lookup_key", "fetched_at"], name="source_answer_once"),
             models.CheckConstraint(condition=Q(cost__gte=0), name="source_answer_cost_not_negative"),
         ]
-        indexes = [models.Index(fields=["client", "-id"], name="source_answer_latest")]
+        indexes = [
+            models.Index(fields=["client", "-id"], name="source_answer_latest"),
+            models.Index(fields=["client", "fetched_at"], name="source_answer_by_day"),
+        ]
         triggers = fact_guards()
 
     def __str__(self) -> str:

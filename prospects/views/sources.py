@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from playbooks.models import Role
+from prospects import source_numbers
 from prospects.models import SourceState
-from prospects.services import source_states
+from prospects.services import market_scan, source_states
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.partials import render_page
@@ -21,11 +21,12 @@ RESUMERS = (Role.OPERATOR, Role.LEADER, Role.ADMIN)
 @require_GET
 @require_role()
 def sources_page(request: ClientRequest) -> HttpResponse:
-    """One row per source that was ever asked for this client, the ones in trouble first."""
-    rows = [(state, _standing(state)) for state in source_states.states(request.client)]
-    order = {"halted": 0, "retired": 1, "resting": 2, "failing": 3, "working": 4}
-    rows.sort(key=lambda row: (order[row[1]], row[0].source))
-    context = {"rows": rows, "may_resume": bool({role.value for role in RESUMERS} & request.roles)}
+    """Every source the client's playbooks name, the ones in trouble first, and the last market scans."""
+    context = {
+        "rows": source_numbers.rows(request.client),
+        "scans": market_scan.latest(request.client.pk),
+        "may_resume": bool({role.value for role in RESUMERS} & request.roles),
+    }
     return render_page(request, "prospects/sources.html", context)
 
 
@@ -42,14 +43,3 @@ def resume_source(request: ClientRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, f"{state.source} is asked again from now on.")
     return redirect("prospects:sources")
-
-
-def _standing(state: SourceState) -> str:
-    """One word for how it is doing."""
-    if state.halted_at is not None:
-        return "halted"
-    if state.retired_at is not None:
-        return "retired"
-    if state.open_until is not None and state.open_until > timezone.now():
-        return "resting"
-    return "failing" if state.failures else "working"
