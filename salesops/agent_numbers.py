@@ -1,35 +1,42 @@
-"""How the agents do: the numbers of the Agents page, bounded whatever the number of prospects."""
+"""How the agents do: the numbers of the Agents page, added up from agents' days whatever the number of prospects."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.db import connection
+from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client, PlaybookVersion
+from playbooks.services.budgets import zone_of
 from prospects.models import Convergence
+from prospects.rules.durations import percentile
+from salesops.charts import Sparkline, sparkline
 from salesops.runtime.contract import Agent
 from salesops.runtime.registry import Registry, discover
 
-SAMPLE = 300
-# Each agent's runs are found through the index on (convergence, agent) and counted up to the sample, so a convergence
-# over a million prospects costs what one over a thousand does.
-NUMBERS_SQL = """
-SELECT name, count(run.id), max(run.at), count(run.id) FILTER (WHERE run.status = 'failed'),
-       coalesce(sum(run.proposed), 0), coalesce(sum(run.promoted), 0), coalesce(sum(run.refused), 0),
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY run.duration_us), coalesce(sum(run.cost), 0)
-  FROM unnest(%(names)s::text[]) AS name
-  LEFT JOIN LATERAL (
-    SELECT id, at, status, proposed, promoted, refused, duration_us, cost FROM prospects_agentrun
-     WHERE convergence_id = %(convergence)s AND agent = name LIMIT %(sample)s) AS run ON true
- GROUP BY name
+DAYS = 14
+WORKING_FOR = timedelta(seconds=60)  # seen at work so recently, an agent is working
+# A day is a row per worker that counted: a few thousand small rows, found by client and day.
+DAYS_SQL = """
+SELECT agent, day, sum(runs), sum(failed), sum(proposed), sum(promoted), sum(refused), sum(tokens), sum(cost),
+       sum(marked), sum(marks), max(last_at)
+  FROM prospects_agentday WHERE client_id = %(client)s AND day > %(since)s GROUP BY agent, day
 """
-
-
+# Of the last day on which each agent ran: a percentile over weeks would hide that it has become slow.
+DURATIONS_SQL = """
+WITH newest AS (SELECT agent, max(day) AS day FROM prospects_agentday
+                 WHERE client_id = %(client)s AND day > %(since)s AND runs > 0 GROUP BY agent)
+SELECT agent, array_agg(n ORDER BY place) FROM (
+  SELECT d.agent, place, sum(n)::bigint AS n FROM newest JOIN prospects_agentday AS d
+      ON d.client_id = %(client)s AND d.day = newest.day AND d.agent = newest.agent,
+    unnest(d.buckets) WITH ORDINALITY AS bucket (n, place) GROUP BY d.agent, place) AS filled GROUP BY agent
+"""
 DUE_CAP = 9_999
 # Counted up to a cap through the partial index of prospects with facts that no agent has seen.
 DUE_SQL = """
@@ -55,20 +62,62 @@ class DueWork:
         return self.count > DUE_CAP
 
 
+@dataclass(slots=True)
+class Tally:
+    """What was counted over some days. ``marks`` is a sum of marks from 0 to 1 given to ``marked`` prospects."""
+
+    runs: int = 0
+    failed: int = 0
+    proposed: int = 0
+    promoted: int = 0
+    refused: int = 0
+    tokens: int = 0
+    cost: Decimal = Decimal(0)
+    marked: int = 0
+    marks: float = 0.0
+    last: datetime | None = None
+
+    def add(self, other: Tally) -> None:
+        """Take another day in."""
+        for name in ("runs", "failed", "proposed", "promoted", "refused", "tokens", "cost", "marked", "marks"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.last = max(filter(None, (self.last, other.last)), default=None)
+
+    @property
+    def success(self) -> float | None:
+        """The share of runs that did not fail."""
+        return (self.runs - self.failed) / self.runs if self.runs else None
+
+    @property
+    def refusals(self) -> float | None:
+        """The share of proposals that were refused."""
+        return self.refused / self.proposed if self.proposed else None
+
+
 @dataclass(frozen=True)
+class Day:
+    """One day of an agent, for the table behind its line."""
+
+    day: date
+    tally: Tally
+
+
+@dataclass
 class Row:
-    """One agent: who it is, how it is set, and how its sampled runs went. ``p95`` in seconds."""
+    """One agent: who it is, how it is set, and how it did. ``p95`` in seconds, of the last day it ran."""
 
     agent: Agent
     implementation: str
-    runs: int
-    last: datetime | None
-    failed: int
-    proposed: int
-    promoted: int
-    refused: int
-    p95: float | None
-    cost: Any
+    stopped: bool
+    now: datetime
+    days: list[Day] = field(default_factory=list)
+    p95: float | None = None
+
+    def __post_init__(self) -> None:
+        self.total = Tally()
+        for day in self.days:
+            self.total.add(day.tally)
+        self.today = self.days[-1].tally if self.days else Tally()
 
     @property
     def words(self) -> str:
@@ -86,21 +135,20 @@ class Row:
 
     @property
     def state(self) -> str:
-        """off, failing, working or idle."""
+        """off, paused, failing, working or idle."""
         if self.implementation == AgentAssignment.Implementation.OFF:
             return "off"
-        if self.failed:
+        if self.stopped:
+            return "paused"
+        if self.today.failed:
             return "failing"
-        return "working" if self.runs else "idle"
+        return "working" if self.total.last and self.now - self.total.last < WORKING_FOR else "idle"
 
     @property
-    def success(self) -> float | None:
-        """The share of sampled runs that did not fail."""
-        return (self.runs - self.failed) / self.runs if self.runs else None
-
-    @property
-    def sampled(self) -> bool:
-        return self.runs >= SAMPLE
+    def line(self) -> Sparkline | None:
+        """Runs per day."""
+        words = f"{self.total.runs:,} runs in {DAYS} days, {self.today.runs:,} today"
+        return sparkline(words, [day.tally.runs for day in self.days], width=84, height=20) if self.total.runs else None
 
 
 @cache
@@ -109,17 +157,12 @@ def registry() -> Registry:
     return discover([config.name for config in apps.get_app_configs() if not config.name.startswith("django")])
 
 
-def ways_of_agents() -> dict[str, frozenset[str]]:
-    """By whom each agent's work can be done."""
-    return {agent.name: frozenset(agent.implementations) for agent in registry()}
-
-
 def agent_names() -> list[str]:
     """Every agent that can be stopped, in alphabetical order."""
     return sorted(registry().by_name)
 
 
-def convergences(client: Client, limit: int = 10) -> list[Convergence]:
+def convergences(client: Client, limit: int = 8) -> list[Convergence]:
     """The client's newest convergences."""
     rows = Convergence.objects.for_client(client).select_related("playbook", "version", "created_by")
     return list(rows.order_by("-id")[:limit])
@@ -134,25 +177,43 @@ def due_work(client: Client) -> list[DueWork]:
         return [DueWork(*row) for row in cursor.fetchall()]
 
 
-def agent_rows(client: Client, convergence: Convergence | None) -> list[Row]:
-    """A row per agent over its runs in ``convergence``; two queries."""
-    names = [agent.name for agent in registry()]
-    numbers = _numbers(names, convergence.pk if convergence else 0)
-    versions = AgentAssignment.objects.filter(version__playbook__client=client, version__status="active")
-    if convergence is not None:
-        versions = AgentAssignment.objects.filter(version=convergence.version_id)
-    chosen = dict(versions.values_list("agent", "implementation"))
+def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
+    """A row per agent in the order of their work, or of one; three queries."""
+    now = timezone.now()
+    today = now.astimezone(zone_of(client)).date()
+    dates = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    tallies, durations = _read(client, today - timedelta(days=DAYS))
+    chosen = _assigned(client)
     return [
-        Row(agent, chosen.get(agent.name, AgentAssignment.Implementation.RULES.value), *numbers[agent.name])
+        Row(
+            agent,
+            chosen.get(agent.name, AgentAssignment.Implementation.RULES.value),
+            agent.name in stopped,
+            now,
+            [Day(day, tallies.get((agent.name, day), Tally())) for day in dates],
+            percentile(durations.get(agent.name, ()), 0.95),
+        )
         for agent in registry()
+        if not only or agent.name == only
     ]
 
 
-def _numbers(names: list[str], convergence_id: int) -> dict[str, tuple[Any, ...]]:
+def _assigned(client: Client) -> dict[str, str]:
+    """Who does each agent's work under the active versions; where they differ, whoever is not off."""
+    rows = AgentAssignment.objects.filter(version__playbook__client=client, version__status="active")
+    off = AgentAssignment.Implementation.OFF.value
+    return dict(sorted(rows.values_list("agent", "implementation"), key=lambda row: row[1] != off))
+
+
+def _read(client: Client, since: date) -> tuple[dict[tuple[str, date], Tally], dict[str, list[int]]]:
+    given: dict[str, Any] = {"client": client.pk, "since": since}
     with connection.cursor() as cursor:
-        cursor.execute(NUMBERS_SQL, {"names": names, "convergence": convergence_id, "sample": SAMPLE})
-        rows = cursor.fetchall()
-    return {
-        name: (runs, last, failed, proposed, promoted, refused, p95 / 1e6 if p95 is not None else None, cost)
-        for name, runs, last, failed, proposed, promoted, refused, p95, cost in rows
-    }
+        cursor.execute(DAYS_SQL, given)
+        tallies = {(agent, day): Tally(*map(_plain, rest[:-1]), rest[-1]) for agent, day, *rest in cursor.fetchall()}
+        cursor.execute(DURATIONS_SQL, given)
+        return tallies, dict(cursor.fetchall())
+
+
+def _plain(value: Any) -> Any:
+    """Whole sums come as numeric; money stays exact."""
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value

@@ -9,7 +9,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from approvals import unsubscribe
 from salesops.health import healthz, readyz
-from salesops.views import agents, session, stops, work
+from salesops.views import agents, jobs, session, stops, trace, work
 from salesops.views.sign_in import EmailSignInForm
 
 SIGN_IN = auth.LoginView.as_view(authentication_form=EmailSignInForm, redirect_authenticated_user=True)
@@ -31,7 +31,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agents/", agents.agents, name="agents"),
     path("agents/work/", work.work_chart, name="work"),
     path("agents/run/", agents.run_agents, name="run_agents"),
+    path("agents/retry/", agents.retry, name="retry"),
     path("agents/<int:pk>/cancel/", agents.cancel_run, name="cancel_run"),
+    path("agents/jobs/", jobs.jobs, name="jobs"),
+    path("agents/jobs/<int:pk>/", jobs.job, name="job"),
+    path("agents/runs/<int:pk>/", agents.run_page, name="run"),
+    path("agents/<slug:name>/", agents.agent_page, name="agent"),
+    path("prospects/<int:pk>/runs/", agents.prospect_runs, name="prospect_runs"),
+    path("trace/<str:trace_id>/", trace.trace_page, name="trace"),
     path("stops/", stops.stops_page, name="stops"),
     path("stops/<int:pk>/lift/", stops.lift_stop, name="lift_stop"),
     path("u/<str:token>/", unsubscribe.page, name="unsubscribe"),

@@ -140,3 +140,13 @@ class AgentRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent} on {self.prospect_id} at {self.watermark}"
+
+    @property
+    def words(self) -> str:
+        """The agent's name in words."""
+        return self.agent.replace("_", " ")
+
+    @property
+    def milliseconds(self) -> float:
+        """How long it took, as its share of the batch."""
+        return self.duration_us / 1000

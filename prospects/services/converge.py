@@ -93,17 +93,6 @@ class Report:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a convergence is, for a live bar."""
-
-    status: str
-    done: int
-    total: int
-    rate_per_second: float
-    seconds_left: float | None
-
-
 def converge(
     *,
     client: Client,
@@ -368,22 +357,6 @@ def cancel(convergence_id: int, *, client: Client, actor: User | None) -> Conver
             log.info("convergence_cancel_requested", convergence=convergence.pk, actor=actor.pk if actor else None)
             transaction.on_commit(lambda: nudge(convergence, workers=1))
     return convergence
-
-
-def progress(convergence: Convergence) -> Progress:
-    """How far it is, with the rate so far and the time left at that rate."""
-    end = convergence.finished_at or timezone.now()
-    seconds = max((end - convergence.created_at).total_seconds(), 0.001)
-    rate = convergence.done / seconds
-    left = max(convergence.total - convergence.done, 0)
-    open_ = convergence.status in OPEN
-    return Progress(
-        status=convergence.status,
-        done=convergence.done,
-        total=convergence.total,
-        rate_per_second=rate,
-        seconds_left=left / rate if open_ and rate > 0 else (None if open_ else 0.0),
-    )
 
 
 def nudge(convergence: Convergence, *, workers: int | None = None) -> None:

@@ -19,7 +19,7 @@ register = template.Library()
 def brake(context: RequestContext, level: str, target: int | str, what: str = "") -> dict[str, Any]:
     """Of a playbook, prospect, request (by id) or agent (by name); ``what`` names it for those who cannot see."""
     request: ClientRequest = context["request"]
-    here = [stop for stop in _in_force(request) if stop.level == level and target in (stop.target_id, stop.agent)]
+    here = [stop for stop in stops_in_force(request) if stop.level == level and target in (stop.target_id, stop.agent)]
     return {
         "request": request,
         "csrf_token": context.get("csrf_token"),
@@ -29,7 +29,7 @@ def brake(context: RequestContext, level: str, target: int | str, what: str = ""
     }
 
 
-def _in_force(request: ClientRequest) -> list[Stop]:
+def stops_in_force(request: ClientRequest) -> list[Stop]:
     """The client's stops in force, read once however many brakes a page has."""
     found: list[Stop] | None = getattr(request, "stops_in_force", None)
     if found is None:

@@ -1,40 +1,116 @@
-"""The Agents page: who works for this client, how the last run went, and how to set them to work or stop one."""
+"""The Agents page: who works for this client, how they do, what failed; and how to set them to work or stop one."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from playbooks.models import Playbook, Role
-from prospects.models import Convergence
+from playbooks.models import AgentAssignment, Playbook, Role, Stop
+from prospects.models import AgentRun, Convergence, Prospect
+from prospects.progress import progress
+from prospects.run_queries import RunFilter, dossier_of, failures_of, open_failures, runs_of
 from prospects.services import converge
+from prospects.services.retries import try_again
 from salesops.access import ClientRequest, require_role
-from salesops.agent_numbers import SAMPLE, agent_rows, convergences, due_work
+from salesops.agent_health import health_of
+from salesops.agent_numbers import DAYS, agent_names, agent_rows, convergences, due_work
+from salesops.paging import keyset_page
 from salesops.partials import render_page
+from salesops.templatetags.brakes import stops_in_force
 
 STARTERS = (Role.OPERATOR, Role.LEADER, Role.ADMIN)
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
+RUNS_A_PAGE = 40
 
 
 @require_GET
 @require_role()
 def agents(request: ClientRequest) -> HttpResponse:
-    """One row per agent over the chosen convergence (``?run=``), the newest by default."""
-    runs = convergences(request.client)
-    wanted = request.GET.get("run", "")
-    chosen = next((row for row in runs if str(row.pk) == wanted), runs[0] if runs else None)
-    context = {
-        "runs": runs,
-        "chosen": chosen,
-        "rows": agent_rows(request.client, chosen),
-        "sample": SAMPLE,
-        "working": [(run, converge.progress(run)) for run in runs if run.status in OPEN],
-        "due": due_work(request.client),
-        "may_start": bool({role.value for role in STARTERS} & request.roles),
-    }
+    """One row per agent over the last days, what is being worked, and what failed."""
+    jobs = convergences(request.client)
+    context: dict[str, Any] = _at_work(request, jobs)
+    if request.headers.get("HX-Target") != "work":
+        rows = agent_rows(request.client, stopped_agents(request))
+        health = health_of(request.client, rows)
+        failures = failures_of(request.client)
+        context |= {
+            "rows": [(row, health[row.agent.name]) for row in rows],
+            "days": DAYS,
+            "failures": failures,
+            "open_failures": open_failures(failures),
+        }
     return render_page(request, "agents.html", context, partial="work")
+
+
+def _at_work(request: ClientRequest, jobs: list[Convergence]) -> dict[str, Any]:
+    return {
+        "jobs": jobs,
+        "working": [(job, progress(job)) for job in jobs if job.status in OPEN],
+        "due": due_work(request.client),
+        "may_start": may_start(request),
+    }
+
+
+def may_start(request: ClientRequest) -> bool:
+    """Whether this person may set agents to work, and stop a run."""
+    return bool({role.value for role in STARTERS} & request.roles)
+
+
+def stopped_agents(request: ClientRequest) -> set[str]:
+    """Agents under a stop of their own."""
+    return {stop.agent for stop in stops_in_force(request) if stop.level == Stop.Level.AGENT}
+
+
+@require_GET
+@require_role()
+def agent_page(request: ClientRequest, name: str) -> HttpResponse:
+    """One agent: its checks, its days, its runs."""
+    if name not in agent_names():
+        raise Http404
+    (row,) = agent_rows(request.client, stopped_agents(request), only=name)
+    wanted = RunFilter.read(request.GET)
+    context = {
+        "row": row,
+        "health": health_of(request.client, [row])[name],
+        "days": list(reversed(row.days)),
+        **_listed(request, wanted, agent=name),
+    }
+    return render_page(request, "agents/agent.html", context, partial="runs")
+
+
+@require_GET
+@require_role()
+def prospect_runs(request: ClientRequest, pk: int) -> HttpResponse:
+    """Every run on one prospect."""
+    prospects = Prospect.objects.for_client(request.client).select_related("company", "contact")
+    prospect = get_object_or_404(prospects, pk=pk)
+    context = {"prospect": prospect, **_listed(request, RunFilter.read(request.GET), prospect=prospect)}
+    return render_page(request, "agents/prospect_runs.html", context, partial="runs")
+
+
+def _listed(request: ClientRequest, wanted: RunFilter, **of: Any) -> dict[str, Any]:
+    rows = runs_of(request.client, wanted, **of)
+    return {
+        "wanted": wanted,
+        "page": keyset_page(rows, keys=("-id",), request=request, size=RUNS_A_PAGE),
+        "statuses": AgentRun.Status.choices,
+        "implementations": [one for one in AgentAssignment.Implementation.choices if one[0] != "off"],
+    }
+
+
+@require_GET
+@require_role()
+def run_page(request: ClientRequest, pk: int) -> HttpResponse:
+    """One run: what it read, what it proposed, what was kept and refused and why, what it cost."""
+    rows = AgentRun.objects.for_client(request.client).select_related(
+        "prospect__company", "prospect__contact", "convergence", "playbook_version__playbook"
+    )
+    dossier = dossier_of(get_object_or_404(rows, pk=pk))
+    return render_page(request, "agents/run.html", {"dossier": dossier, "run": dossier.run})
 
 
 @require_POST
@@ -46,6 +122,16 @@ def run_agents(request: ClientRequest) -> HttpResponse:
     playbook = get_object_or_404(playbooks, pk=int(number) if number.isdecimal() else 0)
     converge.start(client=request.client, playbook=playbook, actor=request.user)
     messages.success(request, f"The agents are at work for {playbook}.")
+    return redirect("agents")
+
+
+@require_POST
+@require_role(*STARTERS)
+def retry(request: ClientRequest) -> HttpResponse:
+    """Try again on prospects where something failed."""
+    chosen = [int(number) for number in request.POST.getlist("prospect")[:100] if number.isdecimal()]
+    count = try_again(chosen, client=request.client, actor=request.user)
+    messages.success(request, f"Trying again on {count} prospect{'' if count == 1 else 's'}.")
     return redirect("agents")
 
 
