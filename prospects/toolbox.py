@@ -41,12 +41,10 @@ class ProspectToolbox:
         wanted = self._assigned.get(agent)
         if wanted is None:
             return None
-        config, rate = llm.from_settings(settings), None
-        why = "" if (config.choose(wanted) if wanted else config.any_usable()) else config.why_not(wanted or "analysis")
-        if not why:
-            rate = config.rate(self._version.currency)
-            why = "" if rate is not None else f"LLM_RATES says nothing about {self._version.currency}"
-        if rate is None:
+        config = llm.from_settings(settings)
+        rate = config.rate(self._version.currency)
+        why = _why_no_model(config, wanted, self._version)
+        if why or rate is None:
             log.warning("language_model_not_usable", agent=agent, reason=why, trace_id=self._trace_id)
             return None
         client = self._version.playbook.client
@@ -55,9 +53,7 @@ class ProspectToolbox:
 
     @cached_property
     def _assigned(self) -> dict[str, str]:
-        """Agents given to a language model, with the role or id the playbook names; empty leaves it to the prompt."""
-        rows = AgentAssignment.objects.filter(version=self._version, implementation=AgentAssignment.Implementation.LLM)
-        return dict(rows.values_list("agent", "model"))
+        return _given_to_models(self._version)
 
     def sources(self, agent: str) -> Sources | None:
         """The playbook's sources, for agents that look things up; each with its own account. None when it has none."""
@@ -74,3 +70,27 @@ class ProspectToolbox:
                 else None
             )  # fmt: skip
         return self._sources[agent]
+
+
+def models_missing(version: PlaybookVersion) -> dict[str, str]:
+    """By agent that this version gives to a language model: why it works by rules instead, in words. One query."""
+    config = llm.from_settings(settings)
+    found = ((agent, _why_no_model(config, wanted, version)) for agent, wanted in _given_to_models(version).items())
+    return {agent: why for agent, why in found if why}
+
+
+def _given_to_models(version: PlaybookVersion) -> dict[str, str]:
+    """Agents given to a language model, with the role or id the playbook names; empty leaves it to the prompt."""
+    rows = AgentAssignment.objects.filter(version=version, implementation=AgentAssignment.Implementation.LLM)
+    return dict(rows.values_list("agent", "model"))
+
+
+def _why_no_model(config: llm.LLMConfig, wanted: str, version: PlaybookVersion) -> str:
+    """Why no model can be asked for this version; empty when one can. ``wanted`` is a role, an id or empty."""
+    if not (config.choose(wanted) if wanted else config.any_usable()):
+        return config.why_not(wanted or "analysis")
+    if config.rate(version.currency) is None:
+        return f"LLM_RATES says nothing about {version.currency}"
+    if not version.tokens_per_day:
+        return "the playbook allows no tokens a day"
+    return ""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import LazySettings
 from django.db import connection
 from django.utils import timezone
@@ -16,6 +17,7 @@ from approvals.models import ApprovalRequest, Evaluation, Message
 from playbooks.models import BudgetPeriod, PlaybookVersion
 from prospects.agents import fit_evidence
 from prospects.models import AgentRun, Diagnostic, Evidence, ModelAnswer, Prospect, Signal
+from prospects.toolbox import models_missing
 from salesops.bench.standin import Asked, Say, StandIn
 from salesops.llm import prompts
 from salesops.runtime.words import ImplementationKind
@@ -147,12 +149,18 @@ def test_a_second_convergence_reads_the_stored_answers_and_comes_to_the_same(pro
 
 def forget_the_runs() -> None:
     """Take back everything a convergence wrote but the stored answers: only who may switch triggers off can."""
+    drawn_from_runs = [
+        (model._meta.db_table, field.column)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if field.related_model is AgentRun
+    ]
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
-        for table in ("approvals_evaluation", "approvals_message", "approvals_approvalrequest", "prospects_diagnostic",
-                      "prospects_stagetransition", "prospects_score", "prospects_evidence"):  # fmt: skip
+        for table in ("approvals_approvalrequest", "prospects_stagetransition", "prospects_score"):
             cursor.execute(f"DELETE FROM {table}")
-        cursor.execute("DELETE FROM prospects_signal WHERE run_id IS NOT NULL")
+        for table, column in drawn_from_runs:
+            cursor.execute(f"DELETE FROM {table} WHERE {column} IS NOT NULL")
         cursor.execute("DELETE FROM prospects_agentrun")
         cursor.execute(
             "UPDATE prospects_prospect p SET stage = 'sourced', stage_seq = 0, verdict = '', converged_no = 0,"
@@ -209,6 +217,31 @@ def test_without_a_key_everything_works_by_rules(settings: LazySettings) -> None
     made.refresh_from_db()
     assert made.verdict == "qualified"
     assert set(AgentRun.objects.filter(agent__in=ALL).values_list("implementation", flat=True)) == {"rules"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"BASE_URLS": {}}, "no key is set for anthropic"),
+        ({"PRICES": {}}, "has no price"),
+        ({"RATES": {"NZD": 2}}, "LLM_RATES says nothing about USD"),
+        ({"MODELS": dict.fromkeys(("fast", "search", "analysis", "writing"), "")}, "no model is set for analysis"),
+    ],
+)
+def test_what_is_missing_for_a_model_is_said_in_words(
+    change: dict[str, Any], words: str, provider: Callable[..., StandIn], settings: LazySettings
+) -> None:
+    under = playbook("fit_evidence")
+    provider()
+    assert models_missing(under) == {}
+    settings.LLM = {**settings.LLM, "KEYS": {}, **change}
+    assert words in models_missing(under)["fit_evidence"]
+
+
+def test_no_tokens_a_day_is_said_too(provider: Callable[..., StandIn]) -> None:
+    under = playbook("fit_evidence", tokens=0)
+    provider()
+    assert models_missing(under) == {"fit_evidence": "the playbook allows no tokens a day"}
 
 
 def test_a_changed_prompt_is_another_implementation() -> None:
