@@ -19,7 +19,7 @@ pytestmark = [
 CROWD = """
 from tests import factories
 from tests.runtime import scene
-under = scene.demo(factories.client(slug="crowd"))
+under = scene.demo(factories.client(slug="crowd"), edit={{"(?s)triggers:.*brand_rules:": "brand_rules:"}})
 for number in range({size}):
     scene.company(under, (scene.GOOD, scene.GONE, scene.POOR)[number % 3])
 print(under.playbook.slug)
