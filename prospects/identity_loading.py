@@ -7,7 +7,7 @@ many records are asked about and not on how many there are.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +111,7 @@ def keys_of(record: Record) -> frozenset[str]:
     return company_keys(facts) if isinstance(facts, CompanyFacts) else person_keys(facts)
 
 
-def refresh_keys(kind: str, client_id: int, known: Iterable[Record]) -> int:
+def refresh_keys(kind: str, client_id: int, known: Collection[Record]) -> int:
     """Bring the stored keys of these records level with their facts; how many keys changed.
 
     In a transaction of its own where there is none: whoever looks next must see them.

@@ -8,7 +8,7 @@ from django.utils import timezone
 from playbooks.models import Playbook
 from prospects.funnel import read_funnel
 from prospects.funnel_filters import read_filters
-from prospects.services import converge, funnel_cells, import_uploads, triggers
+from prospects.services import converge, duplicate_sweep, funnel_cells, import_uploads, triggers
 
 
 @shared_task(name="prospects.tasks.converge_batch")
@@ -42,6 +42,12 @@ def count_funnel(playbook_id: int, query: dict[str, str]) -> None:
     """Count a funnel that several dimensions narrow, and keep the answer for the page."""
     playbook = Playbook.objects.select_related("client").get(pk=playbook_id)
     read_funnel(playbook, read_filters(query, client=playbook.client), at_any_cost=True)
+
+
+@shared_task(name="prospects.tasks.sweep_duplicates", soft_time_limit=120, time_limit=150)
+def sweep_duplicates() -> None:
+    """Make the keys that duplicates are found by, and merge sure pairs that were left."""
+    duplicate_sweep.sweep(at=timezone.now())
 
 
 @shared_task(name="prospects.tasks.run_import", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)

@@ -196,6 +196,7 @@ CELERY_TASK_ROUTES = {
     "prospects.tasks.sweep_funnel": {"queue": "default"},
     "prospects.tasks.count_funnel": {"queue": "default"},
     "prospects.tasks.sweep_imports": {"queue": "default"},
+    "prospects.tasks.sweep_duplicates": {"queue": "default"},
     "prospects.tasks.sweep_triggers": {"queue": "default"},
     "prospects.tasks.*": {"queue": "research"},
     "approvals.tasks.*": {"queue": "outreach"},
@@ -208,6 +209,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "convergences": {"task": "prospects.tasks.sweep_convergences", "schedule": 30.0, "options": {"expires": 60}},
     "triggers": {"task": "prospects.tasks.sweep_triggers", "schedule": 30.0, "options": {"expires": 60}},
     "funnel": {"task": "prospects.tasks.sweep_funnel", "schedule": 15.0, "options": {"expires": 30}},
+    "duplicates": {"task": "prospects.tasks.sweep_duplicates", "schedule": 60.0, "options": {"expires": 120}},
     "imports": {"task": "prospects.tasks.sweep_imports", "schedule": 30.0, "options": {"expires": 60}},
 }
 

@@ -19,6 +19,7 @@ MAX_BLOCK = 100
 KEYS_VERSION = 1
 _LENGTH = 24
 _SHORTEST = 3
+_LONG_NAME = 14
 _NOBODY = frozenset(
     "info sales contact hello office mail team support admin hi jobs careers press marketing help billing".split()  # noqa: SIM905
 )
@@ -46,11 +47,15 @@ def _company(company: CompanyFacts) -> Iterator[str]:
         return
     yield f"n:{squashed[:10]}"
     if len(squashed) >= 6:
-        yield f"e:{squashed[:-11:-1]}"  # a slip at the beginning leaves the end
         yield f"k:{_skeleton(squashed)[:10]}"
+        yield f"q:{squashed[:4]}{squashed[-4:]}"  # a slip in the middle
+    if len(squashed) >= _LONG_NAME:
+        # A slip at the beginning leaves the end, which has to reach past the trade everybody is in: … Technologies.
+        yield f"e:{squashed[: -_LONG_NAME - 1 : -1]}"
     long_words = sorted(words, key=lambda word: (-len(word), word))[:2]
     if len(words) > 1:
         yield f"w:{' '.join(sorted(long_words))}"
+    if len(words) > 1 and company.city:
         yield f"1:{long_words[0]}:{fold(company.city)[:6]}"
 
 

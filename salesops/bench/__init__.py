@@ -13,6 +13,7 @@ from importlib import import_module
 #: In the order they run: name → module with ``run(size, say)``.
 BENCHES = {
     "import": "salesops.bench.importing",
+    "dedup": "salesops.bench.dedup",
     "convergence": "salesops.bench.convergence",
     "llm": "salesops.bench.models",
     "pages": "salesops.bench.pages",

@@ -24,6 +24,7 @@ def test_whatever_is_scheduled_is_a_task(name: str) -> None:
         ("prospects.tasks.sweep_funnel", "default"),
         ("prospects.tasks.count_funnel", "default"),
         ("prospects.tasks.sweep_imports", "default"),
+        ("prospects.tasks.sweep_duplicates", "default"),
     ],
 )
 def test_quick_sweeps_never_wait_behind_research(task: str, queue: str) -> None:
