@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from django.utils.dateparse import parse_date
@@ -79,6 +79,7 @@ def compliance_of(
 ) -> compliance.Result:
     """The legal and brand verdict on these words to this person, at this moment."""
     contact = person.contact
+    today, week = _linkedin_acts(client, at) if message.channel == Channel.LINKEDIN else (0, 0)
     case = compliance.Case(
         channel=message.channel,
         country=compliance.country_code(contact.country),
@@ -104,9 +105,21 @@ def compliance_of(
         guessed_address=bool(contact.attributes.get("guessed_address")),
         do_not_call=bool(contact.attributes.get("do_not_call")),
         attested=message.channel == Channel.LINKEDIN,
+        linkedin_today=today,
+        linkedin_week=week,
         brand_rules=brand_rules(version),
     )
     return compliance.evaluate(case)
+
+
+def _linkedin_acts(client: Client, at: datetime) -> tuple[int, int]:
+    """Acts on LinkedIn in the last day and the last seven, whoever they were for."""
+    acts = Dispatch.objects.for_client(client).filter(
+        channel=Channel.LINKEDIN, status__in=[Dispatch.Status.ACCEPTED, Dispatch.Status.UNKNOWN],
+        claimed_at__gt=at - timedelta(days=7), claimed_at__lte=at,
+    )  # fmt: skip
+    times = [claimed for claimed in acts.values_list("claimed_at", flat=True) if claimed is not None]
+    return sum(claimed > at - timedelta(days=1) for claimed in times), len(times)
 
 
 def _consent(row: ConsentBasis | None) -> compliance.ConsentBasis | None:

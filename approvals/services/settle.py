@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from approvals.channels.email import HandOff
 from approvals.models import DeliveryEvent, Dispatch, Task
@@ -17,7 +17,7 @@ from playbooks import audit, stages
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, PlaybookVersion, User
 from playbooks.services import budgets
-from prospects.models import Prospect, Signal
+from prospects.models import Prospect, Signal, StageTransition
 from prospects.services import stages as stage_service
 from salesops.errors import Refusal
 
@@ -157,10 +157,17 @@ def _to_contacted(prospect: Prospect, dispatch: Dispatch, *, at: datetime, actor
             stage_service.move(
                 [prospect], stages.CONTACTED, client=dispatch.client, actor=actor,
                 agent=EXECUTORS[dispatch.channel], reason="The first message was accepted.", at=at,
+                evidence_ids={prospect.pk: _qualified_on(prospect)},
             )  # fmt: skip
-    except Refusal as refusal:
+    except (Refusal, IntegrityError) as refusal:
         # The message has gone out whatever the playbook says about stages; that must be written all the same.
         log.warning("stage_not_moved", dispatch=dispatch.pk, refusal=type(refusal).__name__)
+
+
+def _qualified_on(prospect: Prospect) -> list[int]:
+    """The evidence that qualified somebody is what justified making contact."""
+    log = StageTransition.objects.filter(prospect=prospect, to_stage=stages.QUALIFIED).order_by("-seq")
+    return log.values_list("evidence_ids", flat=True).first() or []
 
 
 def _task_by_hand(dispatch: Dispatch) -> None:
