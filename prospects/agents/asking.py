@@ -25,6 +25,12 @@ Untyped = Proposal | Mapping[str, Any]  # what an implementation may answer
 NOBODY = 0  # no row has this id: what cites it is refused by the runtime as somebody else's
 _PIECE, _ALL, _PIECES = 4_000, 16_000, 40
 _BOOKKEEPING = frozenset({"derived_from", "confidence", "sets"})
+# What identifies or reaches a person says nothing about a criterion, and is nobody else's to know.
+_PERSONAL = re.compile(
+    r"e_?mail|phone|(?:^|_)(?:mobile|fax|zip|person|address|contact|street)(?:_|$)|birth|postcode|linkedin"
+    r"|^(?:first|last|full|user)_?name$",
+    re.IGNORECASE,
+)
 _SHORTEST = 3
 _BLANKS = re.compile(r"\s+")
 
@@ -84,13 +90,16 @@ def _withheld(signal: SignalView, spoken: str) -> NoteProposal:
 
 
 def shown(signal: SignalView) -> str:
-    """A signal's words and values, each value under its name; a quote of either stands in the signal."""
+    """A signal's words and values, each value under its name; a quote of either stands in the signal.
+
+    What names a person, or says how to reach or where to find them, is left out.
+    """
     lines = [signal.text] if signal.text else []
     if signal.value is not None:
         lines.append(f"value: {signal.value:g}")
     facts = {**signal.data, **_mapping(signal.data.get("sets"))}
     for name, value in facts.items():
-        if name in _BOOKKEEPING or value in (None, "", []):
+        if name in _BOOKKEEPING or value in (None, "", []) or _PERSONAL.search(name):
             continue
         lines.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}")
     return "\n".join(lines)
@@ -151,9 +160,9 @@ def instead(problem: str, by_rules: Iterable[Untyped]) -> list[Untyped]:
 
 
 def known_about(prospect: ProspectView) -> str:
-    """Who the prospect is, in a line or two, without ids."""
+    """Which company the prospect is, in a few lines, without ids; nothing about a person."""
     company = prospect.company
     if company is None:
-        return prospect.name
+        return "a private household"
     place = ", ".join(part for part in (company.city, company.country) if part)
     return "\n".join(part for part in (company.name, company.domain, company.industry, place) if part)

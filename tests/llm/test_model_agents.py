@@ -219,6 +219,21 @@ def test_without_a_key_everything_works_by_rules(settings: LazySettings) -> None
     assert set(AgentRun.objects.filter(agent__in=ALL).values_list("implementation", flat=True)) == {"rules"}
 
 
+def test_no_question_says_who_the_person_is_or_how_to_reach_them(provider: Callable[..., StandIn]) -> None:
+    under = playbook(*ALL)
+    person = {"email": "dana@larch.example", "phone": "+14155550199", "first_name": "Dana", "contact_name": "Dana Lee",
+              "linkedin_url": "https://linkedin.example/in/dana", "birth_date": "1980-01-01"}  # fmt: skip
+    made = scene.company(under, {**scene.GOOD})
+    factories.signal(made, kind="profile", data={**scene.GOOD, **person}, observed_at=scene.CHANGED, dedup_key="p2")
+    factories.signal(made, kind="page", text=PAGE, data={}, observed_at=scene.CHANGED, dedup_key="page")
+    scene.seen(made)
+    server = provider()
+    scene.run(under)
+    assert {actors.form(asked) for asked in server.asked} == {"judgements", "observations", "drafts", "option"}
+    secrets = [*person.values(), made.contact.email, made.contact.last_name]
+    assert not [s for s in secrets for asked in server.asked if s and s in f"{asked.system}{asked.question}"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
