@@ -225,8 +225,8 @@ def _known(passed: Sequence[tuple[Prospect, StageTransition, tuple[str, str]]]) 
     versions = {row.pk: row.converged_version_id or log.playbook_version_id for row, log, _ in passed}
     found: dict[int, list[Evidence]] = {}
     rows = Evidence.objects.filter(prospect__in=versions, playbook_version__in=set(versions.values()))
-    newest = rows.order_by("prospect", "playbook_version", "scorecard", "criterion", "-observed_at", "-pk")
-    for e in newest.distinct("prospect", "playbook_version", "scorecard", "criterion"):
+    newest = rows.order_by("prospect_id", "playbook_version_id", "scorecard", "criterion", "-observed_at", "-pk")
+    for e in newest.distinct("prospect_id", "playbook_version_id", "scorecard", "criterion"):
         if e.playbook_version_id == versions[e.prospect_id]:
             found.setdefault(e.prospect_id, []).append(e)
     return found
