@@ -24,6 +24,7 @@ from salesops.runtime.views import ContactView
 
 CONTACT = "contact"  # the kind of the signal that an assessment becomes
 _FILLED = ("first_name", "last_name", "title", "seniority", "phone", "linkedin_url", "country", "time_zone")
+_COMPLETED = tuple(name for name in _FILLED if name != "seniority")  # our own reading: whoever has a title keeps theirs
 
 _BY_EMAIL = """
 SELECT coalesce(merged_into_id, id), email_key FROM prospects_contact
@@ -194,11 +195,11 @@ class ContactRows:
         if not known:
             return
         columns = ", ".join(
-            f"{c} = CASE WHEN n.{c} <> '' AND {_MAY.format(c)} THEN n.{c} ELSE k.{c} END" for c in _FILLED
+            f"{c} = CASE WHEN n.{c} <> '' AND {_MAY.format(c)} THEN n.{c} ELSE k.{c} END" for c in _COMPLETED
         )
         found = ", ".join(
             f"'{c}', CASE WHEN n.{c} <> '' AND {_MAY.format(c)} THEN (n.attributes::jsonb #> '{{found,{c}}}') END"
-            for c in _FILLED
+            for c in _COMPLETED
         )
         self._in_one(_UPDATE, known, columns=columns, found=found, email=_EMAIL)
 

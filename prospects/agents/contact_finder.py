@@ -91,7 +91,7 @@ def _team(prospect: ProspectView, documents: Sequence[Document], now: datetime) 
     heard: dict[str, _Person] = {}
     met: set[int] = set()
     for document in documents:
-        person = _found(document)
+        person = _found(document, prospect.company.country if prospect.company is not None else "")
         if person is None:
             continue
         same = known.get(person.email) or known.get(fold(person.name))
@@ -103,8 +103,8 @@ def _team(prospect: ProspectView, documents: Sequence[Document], now: datetime) 
     return (*heard.values(), *kept)
 
 
-def _found(document: Document) -> _Person | None:
-    """A person as a source describes one; None when it names nobody."""
+def _found(document: Document, country: str) -> _Person | None:
+    """A person as a source describes one, in the company's ``country`` unless it says another; None without a name."""
     said = {name: str(value).strip() for name, value in document.data.items() if isinstance(value, str | int)}
     first, last = said.get("first_name", "")[:100], said.get("last_name", "")[:100]
     name = (said.get("contact_name") or said.get("name") or f"{first} {last}".strip())[:200]
@@ -114,10 +114,10 @@ def _found(document: Document) -> _Person | None:
     words = name.split()
     if not first and not last and len(words) > 1:
         first, last = words[0][:100], " ".join(words[1:])[:100]
-    country = said.get("contact_country", said.get("country", ""))
+    stated = said.get("contact_country", said.get("country", "")).upper()
     return _Person(
         name, first, last, said.get("title", "")[:200], said.get("seniority", ""), email,
-        said.get("phone", "")[:40], said.get("linkedin_url", "")[:300], country.upper() if len(country) == 2 else "",
+        said.get("phone", "")[:40], said.get("linkedin_url", "")[:300], stated if len(stated) == 2 else country,
         said.get("time_zone", "")[:64], said.get("contact_external_id", said.get("external_id", ""))[:120],
         document.source, document.observed_at, document.confidence, document=document.id,
     )  # fmt: skip

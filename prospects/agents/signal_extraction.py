@@ -166,6 +166,7 @@ AGENT = Agent(
     order=2,
     reads=frozenset({Key.SIGNALS}),
     writes=frozenset({Key.SIGNALS}),
+    ignores=frozenset({"contact_finder"}),
     implementations={
         ImplementationKind.RULES: Implementation(run, version="2"),
         ImplementationKind.LLM: signals_by_model(_TEXTS, run),

@@ -1,0 +1,180 @@
+"""The market scan: companies nobody told us about come in from sources, once, with the place where they stand."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from playbooks.models import AgentPermission, AuditEntry, PlaybookVersion, Stop
+from prospects.models import Company, Convergence, MarketScan, Prospect, Signal
+from prospects.services import market_scan
+from prospects.services.market_scan import NothingToScan
+from tests import factories
+from tests.enrichment import world
+from tests.prospects.sources.stand_in import Reply, StandIn, as_json
+from tests.runtime import scene
+
+pytestmark = pytest.mark.django_db
+ACME = {"n": "Acme Robotics", "w": "https://acme-robotics.example", "size": 12, "land": "US", "sector": "B2B",
+        "link": "https://list.example/acme"}  # fmt: skip
+BOLT = {"n": "Bolt Works", "w": "https://bolt.example", "size": 30, "land": "US", "sector": "B2B"}
+FIELDS = {"name": "n", "website": "w", "employees": "size", "country": "land", "industry": "sector", "ref": "link",
+          "pitch": "pitch"}  # fmt: skip
+
+
+def market(server: StandIn, key: str = "market", **more: Any) -> dict[str, Any]:
+    return {"key": key, "kind": "json", "url": f"{server.url}/{key}", "delivers": ["candidate"],
+            "params": {"items": "data", "fields": FIELDS}, **more}  # fmt: skip
+
+
+def lists(server: StandIn, *records: Any, key: str = "market") -> None:
+    server.routes[f"/{key}"] = as_json({"data": list(records)})
+
+
+def scan(under: PlaybookVersion, **fields: Any) -> MarketScan:
+    return market_scan.scan(under, actor=None, **{"now": scene.CLOCK, **fields})
+
+
+def test_candidates_become_companies_with_a_signal_that_says_where_they_stand(server: StandIn) -> None:
+    under = world.playbook(market(server, weight=0.6, confidence=0.7))
+    lists(server, {**ACME, "pitch": "Arms for all"}, BOLT)
+    done = scan(under)
+    assert (done.status, done.found, done.created, done.problems) == ("done", 2, 2, [])
+    made = Prospect.objects.get(company__domain="acme-robotics.example")
+    assert (made.source, made.stage, made.playbook_id) == ("market", "sourced", under.playbook_id)
+    said = Signal.objects.get(prospect=made)
+    assert (said.kind, said.source, said.source_ref) == ("profile", "market", "https://list.example/acme")
+    assert (said.trace_id, said.observed_at) == (done.trace_id, scene.CLOCK)
+    assert (said.data["employees_min"], said.data["pitch"]) == (12, "Arms for all")
+    assert (said.data["confidence"], said.data["candidate_weight"]) == (0.7, 0.6)
+    assert Signal.objects.get(prospect__company__domain="bolt.example").source_ref == "https://bolt.example"
+
+
+def test_a_scan_done_again_changes_nothing(server: StandIn) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME, BOLT)
+    scan(under)
+    before = (Company.objects.count(), Prospect.objects.count(), Signal.objects.count(), len(server.asked))
+    done = scan(under)
+    assert (done.created, done.unchanged) == (0, 2)
+    assert (Company.objects.count(), Prospect.objects.count(), Signal.objects.count(), len(server.asked)) == before
+    lists(server, BOLT, {**ACME, "size": 15})
+    done = scan(under, now=scene.CLOCK.replace(month=8))
+    assert (done.created, done.updated, done.unchanged) == (0, 1, 1)
+
+
+def test_a_company_that_is_known_already_is_recognised(server: StandIn) -> None:
+    under = world.playbook(market(server))
+    known = factories.prospect(under)
+    assert known.company is not None
+    lists(server, {"n": known.company.name, "w": f"https://www.{known.company.domain}/home", "size": 25})
+    assert scan(under).created == 0
+    assert Prospect.objects.count() == 1
+    assert Signal.objects.filter(prospect=known, source="market").count() == 1
+
+
+def test_the_heavier_source_states_the_facts_and_the_others_fill_gaps(server: StandIn) -> None:
+    under = world.playbook(market(server, weight=0.2), market(server, "better", weight=0.9))
+    lists(server, {**ACME, "size": 99, "pitch": "Arms"})
+    lists(server, ACME, key="better")
+    done = scan(under)
+    assert list(done.sources) == ["better", "market"]
+    assert (done.created, done.merged) == (1, 1)
+    company = Company.objects.get()
+    assert (company.employees_min, company.source) == (12, "better")
+    assert company.attributes["pitch"] == "Arms"
+
+
+def test_a_bad_record_is_skipped_and_named_and_the_rest_comes_in(server: StandIn) -> None:
+    under = world.playbook(market(server))
+    lists(server, {"n": "", "size": 3}, "text", ACME, {"w": "not a site"})
+    done = scan(under)
+    assert (done.status, done.created) == ("done", 1)
+    assert any("skipped" in words for words in done.problems)
+
+
+def test_a_dead_source_is_named_and_the_others_are_read(server: StandIn) -> None:
+    under = world.playbook(market(server, "dead"), market(server))
+    server.routes["/dead"] = Reply(500)
+    lists(server, ACME)
+    done = scan(under)
+    assert (done.status, done.created) == ("done", 1)
+    assert "dead: it failed (500)" in done.problems
+
+
+def test_it_ends_where_the_money_does(server: StandIn) -> None:
+    under = world.playbook(market(server, cost=60), edit={r"money_per_month: \d+": "money_per_month: 50"})
+    lists(server, ACME)
+    done = scan(under)
+    assert done.found == 0
+    assert "money for this month is spent" in done.problems[0]
+    assert server.asked == []
+
+
+def test_what_it_cost_is_on_record(server: StandIn) -> None:
+    under = world.playbook(market(server, cost=0.5))
+    lists(server, ACME)
+    assert str(scan(under).cost).rstrip("0") == "0.5"
+
+
+@pytest.mark.parametrize("stopped", [{"level": "agent", "agent": "market_scan"}, {"level": "client"}])
+def test_a_stop_is_asked_first(server: StandIn, stopped: dict[str, str]) -> None:
+    under = world.playbook(market(server))
+    who = factories.user(under.playbook.client)
+    Stop.objects.create(client=under.playbook.client, kind="pause", reason="Holidays", created_by=who, **stopped)
+    done = scan(under)
+    assert done.status == "refused"
+    assert done.words
+    assert server.asked == []
+
+
+def test_without_the_right_to_write_contacts_it_is_refused_on_record(server: StandIn) -> None:
+    under = world.playbook(market(server))
+    AgentPermission.objects.create(client=under.playbook.client, team="lead_gen", resource="contact", access="read")
+    done = scan(under)
+    assert (done.status, done.words) == ("refused", "Team lead_gen may not write contact for this client.")
+    assert AuditEntry.objects.filter(event="agent.permission_denied").exists()
+    assert server.asked == []
+
+
+def test_a_playbook_switches_it_off(server: StandIn) -> None:
+    off = {"agents: \\[\\]": "agents: [{agent: market_scan, implementation: 'off'}]"}
+    assert scan(world.playbook(market(server), edit=off)).status == "refused"
+
+
+def test_an_extended_convergence_begins_with_it_and_works_whom_it_brought(server: StandIn) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME, BOLT)
+    report = scene.run(under, depth="extended")
+    convergence = Convergence.objects.get(pk=report.convergence.pk)
+    done = MarketScan.objects.get(convergence=convergence)
+    assert (done.status, done.created, done.trace_id) == ("done", 2, convergence.trace_id)
+    assert (convergence.status, convergence.done, convergence.total) == ("done", 2, 2)
+    assert not Prospect.objects.filter(verdict="").exists()
+    scene.run(under, depth="primary")
+    assert MarketScan.objects.count() == 1
+
+
+def test_the_command_says_what_it_found(server: StandIn) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME)
+    who = ["--client", under.playbook.client.slug, "--playbook", under.playbook.slug]
+    out = StringIO()
+    call_command("scan_market", *who, "--json", stdout=out)
+    document = json.loads(out.getvalue())
+    assert (document["created"], document["sources"]["market"]["found"]) == (1, 1)
+    out = StringIO()
+    call_command("scan_market", *who, stdout=out)
+    assert "1 candidates: 0 new" in out.getvalue()
+
+
+def test_without_a_source_of_candidates_there_is_nothing_to_scan(server: StandIn) -> None:
+    under = world.playbook(world.facts(server))
+    with pytest.raises(NothingToScan, match="delivers companies"):
+        scan(under)
+    with pytest.raises(CommandError, match="delivers companies"):
+        call_command("scan_market", "--client", under.playbook.client.slug, "--playbook", under.playbook.slug)
+    scene.run(under, depth="extended")
+    assert not MarketScan.objects.exists()
