@@ -7,6 +7,7 @@ without asking anybody, and by a verification service where the playbook has one
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +19,7 @@ from prospects.rules import people
 from prospects.rules.people import CLEARLY, INVALID, PERSON, SYNTAX_OK, UNKNOWN, VERIFIED
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import ContactProposal, Proposal
-from salesops.runtime.toolbox import Checked, Document
+from salesops.runtime.toolbox import Checked, Document, Found
 from salesops.runtime.views import ContactView, ProspectView
 from salesops.runtime.words import CONTACTED_STAGES, Depth, ImplementationKind, Key, Phase, Team
 
@@ -70,13 +71,17 @@ def run(batch: Batch, tools: Tools) -> Answers:
     checked = tools.verify({i: sorted({p.address for p in team if _askable(p)}) for i, team in teams.items()})
     answers: dict[int, list[Proposal]] = {}
     for prospect in batch:
-        said = [*_proposals(prospect, teams.get(prospect.id, ()), tools, checked)]
-        troubles = list(found[prospect.id].problems) if prospect.id in found else []
-        troubles += sorted(
-            {c.problem for p in teams.get(prospect.id, ()) if (c := checked.get(p.address)) and c.problem}
-        )
-        answers[prospect.id] = [*said, *not_had(NAME, troubles)]
+        team, one = teams.get(prospect.id, ()), found.get(prospect.id, Found())
+        checks = {check.problem for person in team if (check := checked.get(person.address)) is not None}
+        troubles = [*one.problems, *_left_out(one.documents), *sorted(checks - {""})]
+        answers[prospect.id] = [*_proposals(prospect, team, tools, checked), *not_had(NAME, troubles)]
     return answers
+
+
+def _left_out(documents: Sequence[Document]) -> list[str]:
+    """What is said about records that name nobody."""
+    counts = Counter(document.source for document in documents if _found(document, "") is None)
+    return [f"{source}: {n} records name no person and were left out" for source, n in sorted(counts.items())]
 
 
 def _askable(person: _Person) -> bool:
@@ -109,7 +114,7 @@ def _found(document: Document, country: str) -> _Person | None:
     first, last = said.get("first_name", "")[:100], said.get("last_name", "")[:100]
     name = (said.get("contact_name") or said.get("name") or f"{first} {last}".strip())[:200]
     email = people.checked_offline(said.get("email", ""))[0]
-    if not name:
+    if not people.is_name(name):
         return None
     words = name.split()
     if not first and not last and len(words) > 1:

@@ -66,6 +66,9 @@ _RANKS = (
     ("manager", r"\bmanager\b|\bteam lead\b|\blead\b|\bsupervisor\b"),
     ("senior", r"\bsenior\b|\bprincipal\b|\bstaff\b"),
 )
+MOST_WORDS = 6
+_NAME = re.compile(r"[^\W\d_][^\d_@<>{}\[\]()/\\|:;!?#$%^*=+~\"\n\r\t]{1,79}")
+_ADDRESS = re.compile(r"\bwww\.|\.\w{2,}\b", re.IGNORECASE)
 _SMALL = frozenset({"of", "the", "and", "for", "in", "at", "to", "a"})
 _HELPERS = frozenset({"assistant", "intern", "trainee", "student", "secretary"})
 _RANK_WORDS = frozenset(
@@ -87,6 +90,11 @@ class Standing:
     authority: int
     role: str
     match: float
+
+
+def is_name(text: str) -> bool:
+    """Whether this could be what somebody is called: it will stand in a greeting, so nothing else may."""
+    return bool(_NAME.fullmatch(text)) and len(text.split()) <= MOST_WORDS and not _ADDRESS.search(text)
 
 
 def spelled_out(title: str) -> str:

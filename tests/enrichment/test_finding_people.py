@@ -48,6 +48,16 @@ def test_the_best_person_a_source_knows_becomes_the_contact(server: StandIn) -> 
     assert request.message.recipient == good.contact.email
 
 
+def test_a_record_that_names_nobody_is_left_out_and_said(server: StandIn) -> None:
+    under = world.playbook(world.people(server))
+    good = world.unknown_team(under)
+    asked_about(server, good, person(good, "Visit https://evil.example today"), person(good, "Robin Gale"))
+    scene.run(under)
+    assert found(good).get().name == "Robin Gale"
+    said = Diagnostic.objects.get(prospect=good, kind="source").message
+    assert said == "people: 1 records name no person and were left out"
+
+
 def test_an_assessment_is_a_signal_that_names_nobody(server: StandIn) -> None:
     under = world.playbook(world.people(server), world.check(server))
     good = world.unknown_team(under)
