@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,8 +14,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from approvals.models import ApprovalRequest, Decision, Dispatch, Task
 from playbooks.models import Client, PlaybookVersion
 from playbooks.services import stops
-from prospects.models import Convergence, ImportBatch
+from prospects.models import AgentRun, Convergence, ImportBatch, SourceState
+from prospects.services import merges
 from tests import factories
+from tests.prospects.pairs import pair
 
 pytestmark = pytest.mark.django_db
 # Addresses that no membership guards: signing in and out, health for machines, a token that is its own authority.
@@ -36,20 +39,25 @@ def addresses(resolver: URLResolver | None = None, space: str = "") -> Iterator[
 
 
 IMPORT_PAGES = tuple(f"prospects:import{rest}" for rest in ("", "_mapping", "_start", "_cancel", "_errors"))
+ANYONES = {"agent"}  # its argument names no row of a client
 GUARDED = [(name, arguments) for name, arguments in addresses() if name not in OPEN]
 
 
-def furnished(owner: Client, *, size: int = 1) -> dict[str, int]:
+def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
     """Rows of every kind that an address can name, by the address's name."""
     version = factories.version(owner)
-    person = factories.user(owner)
-    ids: dict[str, int] = {}
+    person = factories.user(owner, "leader")
+    ids: dict[str, Any] = {}
     for number in range(size):
         waiting = factories.request(words=factories.message(factories.qualified(version), version))
         approved = factories.request(words=factories.message(factories.qualified(version), version))
         decision = factories.decision(approved, person)
         sent = factories.dispatch(decision)
         task = Task.objects.create(client=owner, kind="call", prospect=approved.prospect, title=f"Call {number}")
+        asked = Task.objects.create(
+            client=owner, kind="agent_work", prospect=waiting.prospect, agent="fit_evidence", form="signal",
+            title=f"Look {number}", playbook_version=version,
+        )  # fmt: skip
         stop = stops.stop(client=owner, actor=person, level="agent", agent=f"agent_{number}", reason="Test")
         batch = ImportBatch.objects.create(
             client=owner, playbook=version.playbook, kind="prospects", file_name="companies.csv", sha256="0" * 64
@@ -57,8 +65,27 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, int]:
         run = Convergence.objects.create(
             client=owner, playbook=version.playbook, version=version, clock=factories.SEEN_ON
         )
+        agent_run = AgentRun.objects.create(
+            client=owner, convergence=run, cycle=1, agent="fit_evidence", implementation="rules",
+            implementation_version="rules-1", prospect=waiting.prospect, playbook_version=version, watermark=1,
+            at=factories.SEEN_ON, trace_id=run.trace_id,
+        )  # fmt: skip
+        open_pair, apart, joined = (pair(*(factories.company(owner) for _ in range(2))) for _ in range(3))
+        merges.keep_apart(apart.pk, actor=person, client=owner)
+        merge = merges.merge(joined.pk, actor=person, client=owner)
+        source = SourceState.objects.create(client=owner, source=f"source_{number}", halted_at=factories.SEEN_ON)
         ids = {
             "cancel_run": run.pk,
+            "job": run.pk,
+            "run": agent_run.pk,
+            "prospect_runs": waiting.prospect_id,
+            "trace": run.trace_id,
+            "approvals:answer_task": asked.pk,
+            "prospects:merge_pair": open_pair.pk,
+            "prospects:keep_apart": open_pair.pk,
+            "prospects:ask_again": apart.pk,
+            "prospects:undo_merge": merge.pk,
+            "prospects:resume_source": source.pk,
             **dict.fromkeys(IMPORT_PAGES, batch.pk),
             "playbooks:version": version.pk,
             "playbooks:diff": version.pk,
@@ -85,7 +112,10 @@ def test_a_visitor_is_sent_to_sign_in(client: Browser, name: str, arguments: lis
     assert any(answer.status_code == 302 for answer in answers)
 
 
-@pytest.mark.parametrize(("name", "arguments"), [(n, a) for n, a in GUARDED if a], ids=[n for n, a in GUARDED if a])
+OWNED = [(name, arguments) for name, arguments in GUARDED if arguments and name not in ANYONES]
+
+
+@pytest.mark.parametrize(("name", "arguments"), OWNED, ids=[name for name, _ in OWNED])
 def test_another_clients_object_does_not_exist(client: Browser, name: str, arguments: list[str]) -> None:
     foreign = furnished(factories.client())
     assert name in foreign, f"say in furnished() which row {name} names"
@@ -171,17 +201,33 @@ def test_pages_carry_no_inline_script_style_or_handler(client: Browser) -> None:
         lambda ids: reverse("stops"),
         lambda ids: reverse("prospects:list"),
         lambda ids: reverse("prospects:funnel"),
+        lambda ids: reverse("prospects:detail", args=[ids["prospects:detail"]]),
+        lambda ids: reverse("prospects:duplicates"),
+        lambda ids: reverse("prospects:merges"),
+        lambda ids: reverse("prospects:sources"),
+        lambda ids: reverse("agents"),
+        lambda ids: reverse("agent", args=["fit_evidence"]),
+        lambda ids: reverse("run", args=[ids["run"]]),
+        lambda ids: reverse("prospect_runs", args=[ids["prospect_runs"]]),
+        lambda ids: reverse("jobs"),
+        lambda ids: reverse("job", args=[ids["job"]]),
+        lambda ids: reverse("trace", args=[ids["trace"]]),
+        lambda ids: reverse("work"),
+        lambda ids: reverse("approvals:answer_task", args=[ids["approvals:answer_task"]]),
     ],
-    ids=["queue", "dossier", "outbox", "dispatch", "tasks", "audit", "stops", "prospects", "funnel"],
-)
+    ids=[
+        "queue", "dossier", "outbox", "dispatch", "tasks", "audit", "stops", "prospects", "funnel", "prospect",
+        "duplicates", "merges", "sources", "agents", "agent", "run", "runs", "jobs", "job", "trace", "work", "answer",
+    ],
+)  # fmt: skip
 def test_a_page_asks_as_many_questions_of_many_rows_as_of_few(
-    client: Browser, address: Callable[[dict[str, int]], str]
+    client: Browser, address: Callable[[dict[str, Any]], str]
 ) -> None:
     counts = []
     for size in (1, 8):
         owner = factories.client()
         ids = furnished(owner, size=size)
-        client.force_login(factories.user(owner))
+        client.force_login(factories.user(owner, "reviewer", "leader"))
         client.get(address(ids))
         with CaptureQueriesContext(
             connection,
