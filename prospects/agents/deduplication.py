@@ -62,7 +62,7 @@ AGENT = Agent(
     name="deduplication",
     team=Team.LEAD_GEN,
     phase=Phase.DISCOVERY,
-    order=3,
+    order=0,  # with enrichment, and by name before it: nobody pays for facts about a duplicate
     reads=frozenset({Key.SIGNALS}),
     writes=frozenset({Key.SIGNALS}),
     implementations={ImplementationKind.RULES: Implementation(run, version="2")},

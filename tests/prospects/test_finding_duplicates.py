@@ -60,7 +60,7 @@ def test_a_sure_twin_is_merged_and_the_kept_one_converges_again_with_its_facts()
     assert AgentRun.objects.filter(prospect=other).exclude(agent__in=EARLIER).count() == 0
 
 
-EARLIER = ("market_scan", "signal_extraction", "deduplication")
+EARLIER = ("market_scan", "deduplication")
 
 
 def test_what_is_not_sure_becomes_a_question_once() -> None:
