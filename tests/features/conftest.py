@@ -23,7 +23,7 @@ from approvals.rules.quality import unresolved_placeholders
 from playbooks.models import AgentPermission, AuditEntry, Criterion, Playbook, PlaybookVersion, Stop
 from prospects.models import AgentRun, Contact, Diagnostic, Evidence, Prospect, Score, Signal, StageTransition
 from prospects.services.converge import Report, Stopped
-from salesops.agent_numbers import ways_of_agents
+from salesops.apps import ways_of_agents
 from salesops.bench.standin import StandIn
 from tests import factories
 from tests.llm import actors
