@@ -12,6 +12,7 @@ from prospects.models import (
     Diagnostic,
     Evidence,
     ImportBatch,
+    MarketScan,
     ModelAnswer,
     Prospect,
     Score,
@@ -113,6 +114,13 @@ class SourceAnswerAdmin(FactAdmin):
 class SourceStateAdmin(FactAdmin):
     list_display = ("source", "failures", "open_until", "halted_at", "retired_at", "last_ok_at", "client")
     list_select_related = ("client",)
+
+
+@admin.register(MarketScan)
+class MarketScanAdmin(FactAdmin):
+    list_display = ("id", "playbook", "status", "found", "created", "updated", "rejected", "cost", "started_at")
+    list_filter = ("status",)
+    list_select_related = ("playbook",)
 
 
 @admin.register(ImportBatch)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.db import connection
 
+from playbooks.criteria import ParamsError
 from playbooks.document import ROWS
 from playbooks.models import AgentAssignment, AgentPermission, Client, PlaybookVersion
 from playbooks.services.permissions import matrix
@@ -32,6 +34,8 @@ from salesops.runtime.views import (
     TemplateView,
 )
 from salesops.runtime.words import ImplementationKind, Resource, Team
+
+log = structlog.get_logger(__name__)
 
 CONTACT_COLUMNS = (
     "k.id, k.name, k.first_name, k.last_name, k.title, k.seniority, k.email, k.email_status, k.phone, k.linkedin_url,"
@@ -341,10 +345,20 @@ def delivered(version: PlaybookVersion) -> frozenset[str]:
 
 
 def configs_of(version: PlaybookVersion) -> list[SourceConfig]:
-    """The version's sources that are switched on, in its order."""
+    """The version's sources that are switched on, in its order.
+
+    A frozen version may hold one that today's rules refuse: it is left out, and the log says so.
+    """
     columns = [slot.at for slot in ROWS["sources"].slots]
-    rows = [row for row in version.sources.all() if row.enabled]
-    return [read_source({column: getattr(row, column) for column in columns}) for row in rows]
+    configs = []
+    for row in version.sources.all():
+        if not row.enabled:
+            continue
+        try:
+            configs.append(read_source({column: getattr(row, column) for column in columns}))
+        except ParamsError as refused:
+            log.warning("source_not_usable", source=row.key, version=version.pk, problems=refused.problems)
+    return configs
 
 
 Cells = frozenset[tuple[Team, Resource]]
