@@ -49,12 +49,15 @@ class Line:
         method: str = "GET",
         body: Any = None,
         robots: bool = False,
+        max_bytes: int | None = None,
     ) -> Page:
         """The answer to one request. Raises Trouble when there is none."""
         place = f"{target_of(url).place}:{self.config.auth_env}"
         per_minute = float(self.config.rate_per_minute)
         return again(
-            lambda: self._once(url, place, per_minute, lambda: self._fetch(url, kinds, method, body), robots=robots),
+            lambda: self._once(
+                url, place, per_minute, lambda: self._fetch(url, kinds, method, body, max_bytes), robots=robots
+            ),
             until=self.until,
             hold=lambda seconds: self.office.limiter.hold(place, per_minute, seconds),
             sleep=self.office.sleep,
@@ -96,13 +99,15 @@ class Line:
         else:
             self.brake.leave()
 
-    def _fetch(self, url: str, kinds: frozenset[str], method: str, body: Any) -> Page:
+    def _fetch(self, url: str, kinds: frozenset[str], method: str, body: Any, max_bytes: int | None) -> Page:
         if time.monotonic() > self.until:
             raise NotAsked("there was no time left for it")
         credential = credential_of(self.config)
         if isinstance(credential, str):
             raise AuthenticationTrouble(credential)
-        page = self.office.fetcher.fetch(url, kinds=kinds, method=method, body=body, credential=credential)
+        page = self.office.fetcher.fetch(
+            url, kinds=kinds, method=method, body=body, credential=credential, max_bytes=max_bytes
+        )
         return judge(
             page,
             api=not self.config.per_host,

@@ -36,6 +36,8 @@ def judge(page: Page, *, api: bool, keyed: bool, one_of_many: bool) -> Page:
     the address is one company's, so what is gone there is not the interface.
     """
     status = page.status
+    if status == 204:
+        raise NotKnown("it has nothing under this")
     if 200 <= status < 300:
         return page
     if status == 429 or (status == 503 and "retry-after" in page.headers):

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser
-
 from playbooks.sources import JobsParams, SourceConfig
 from prospects.sources.adapters.json_api import JSON_KINDS
 from prospects.sources.line import Line
+from prospects.sources.markup import plain
 from prospects.sources.records import Answered, Doc, Question, fill_url, moment_of, safe_text
 from prospects.sources.troubles import BadAnswer
 
@@ -80,7 +79,5 @@ def _description(raw: Mapping[str, Any]) -> str:
             markup = (
                 html.unescape(text[: 4 * MAX_DESCRIPTION]) if "&lt;" in text[:2000] else text[: 4 * MAX_DESCRIPTION]
             )
-            if "<" in markup:
-                markup = LexborHTMLParser(markup).text(separator=" ")
-            return safe_text(" ".join(markup.split()), MAX_DESCRIPTION)
+            return safe_text(plain(markup), MAX_DESCRIPTION)
     return ""

@@ -26,7 +26,7 @@ from prospects.sources.records import (
 from prospects.sources.troubles import BadAnswer
 from prospects.sources.web import Page
 
-JSON_KINDS = frozenset({"application/json", "text/json", "application/ld+json", "application/vnd.api+json"})
+JSON_KINDS = frozenset({"application/json", "text/json", "text/plain", "application/javascript"})
 PROFILE = "profile"
 _NEXT = re.compile(r"<([^>]{1,2000})>\s*;[^,]*?\brel\s*=\s*\"?next\"?", re.IGNORECASE)
 _ABSENT = object()

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urldefrag, urljoin
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
-
 from playbooks.sources import SourceConfig, WebsiteParams
 from prospects.importing.identity import registrable_domain
 from prospects.sources.line import Line
+from prospects.sources.markup import MAX_HTML, Link, Words, read_page
 from prospects.sources.records import Answered, Doc, Question, fill_url, safe_text
 from prospects.sources.troubles import NetworkTrouble, NotAsked, Trouble
 from prospects.sources.web import Page, target_of
 
 HTML_KINDS = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
 CHANGE = "website_change"
-MAX_LINKS = 2000
-_NOT_READ = "script,style,noscript,template,svg,iframe,object,form,nav,footer,dialog,[hidden],[aria-hidden='true']"
-_BLOCKS = "p,li,h1,h2,h3,h4,h5,h6,td,th,dt,dd,blockquote,figcaption,div,section,article,br,tr"
 _NO_PAGES = (".pdf", ".jpg", ".jpeg", ".png", ".gif", ".svg", ".zip", ".mp4", ".xml", ".json", ".css", ".js", ".ics")
 _ROLES = (
     ("careers", ("career", "jobs", "join", "hiring", "karriere", "vacanc", "work-with")),
@@ -30,7 +26,9 @@ _ROLES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Link:
+class _Next:
+    """Another page of the site worth reading."""
+
     url: str
     rank: int
     role: str
@@ -45,13 +43,12 @@ def ask(config: SourceConfig, question: Question, line: Line, previous: Sequence
     if not isinstance(params, WebsiteParams):
         raise TypeError(f"{config.key} is not of kind website")
     home = _home(fill_url(config.url, question.filled), line)
-    tree = LexborHTMLParser(home.text)
-    links = _links(tree, home.url, params)
-    documents, notes = [_document(config, home, tree, "home", params)], []
+    words = read_page(home.text)
+    documents, notes = [_document(config, home, words, "home", params)], []
     seen = {home.url}
-    for link in links[: params.pages - 1]:
+    for link in _links(words.links, home.url, params)[: params.pages - 1]:
         try:
-            page = line.get(link.url, kinds=HTML_KINDS, robots=True)
+            page = line.get(link.url, kinds=HTML_KINDS, robots=True, max_bytes=MAX_HTML)
         except NotAsked:
             raise
         except Trouble as trouble:
@@ -60,7 +57,7 @@ def ask(config: SourceConfig, question: Question, line: Line, previous: Sequence
         if page.url in seen or not _same_site(page.url, home.url):
             continue
         seen.add(page.url)
-        documents.append(_document(config, page, LexborHTMLParser(page.text), link.role, params))
+        documents.append(_document(config, page, read_page(page.text), link.role, params))
     documents = [doc for doc in documents if doc.text]
     if previous and (change := _change(documents, previous)) is not None:
         documents.append(change)
@@ -70,42 +67,39 @@ def ask(config: SourceConfig, question: Question, line: Line, previous: Sequence
 def _home(url: str, line: Line) -> Page:
     """The home page; small sites exist that speak no TLS."""
     try:
-        return line.get(url, kinds=HTML_KINDS, robots=True)
+        return line.get(url, kinds=HTML_KINDS, robots=True, max_bytes=MAX_HTML)
     except NetworkTrouble:
         if not url.startswith("https://"):
             raise
-        return line.get(f"http://{url.removeprefix('https://')}", kinds=HTML_KINDS, robots=True)
+        return line.get(f"http://{url.removeprefix('https://')}", kinds=HTML_KINDS, robots=True, max_bytes=MAX_HTML)
 
 
-def _links(tree: LexborHTMLParser, base: str, params: WebsiteParams) -> list[_Link]:
-    """Links to other pages of this site that go by one of the wanted words, one a word first."""
-    found: dict[str, _Link] = {}
-    for anchor in tree.css("a[href]")[:MAX_LINKS]:
-        link = _link(anchor, base, params)
-        if link is not None and link.url not in found:
-            found[link.url] = link
+def _links(links: Sequence[Link], base: str, params: WebsiteParams) -> list[_Next]:
+    """Links to other pages of this site that go by one of the wanted words, one of each role first."""
+    found: dict[str, _Next] = {}
+    for link in links:
+        following = _wanted(link, base, params)
+        if following is not None:
+            found.setdefault(following.url, following)
     ordered = sorted(found.values(), key=lambda link: (link.rank, len(link.url), link.url))
-    firsts: list[_Link] = []
-    roles: set[str] = set()
-    for link in ordered:
-        if link.role not in roles:
-            roles.add(link.role)
-            firsts.append(link)
-    return [*firsts, *(link for link in ordered if link not in firsts)]
+    firsts: dict[str, _Next] = {}
+    for following in ordered:
+        firsts.setdefault(following.role, following)
+    return [*firsts.values(), *(link for link in ordered if firsts[link.role] is not link)]
 
 
-def _link(anchor: LexborNode, base: str, params: WebsiteParams) -> _Link | None:
+def _wanted(link: Link, base: str, params: WebsiteParams) -> _Next | None:
     try:
-        url = urldefrag(urljoin(base, (anchor.attributes.get("href") or "").strip()))[0]
+        url = urldefrag(urljoin(base, link.href))[0]
         target = target_of(url)
     except (ValueError, Trouble):
         return None
     path = target.path.lower()
     if not _same_site(url, base) or path in ("", "/") or path.split("?")[0].endswith(_NO_PAGES):
         return None
-    words = f"{path} {anchor.text(strip=True)[:80].lower()}"
+    words = f"{path} {link.words.lower()}"
     rank = next((i for i, word in enumerate(params.links) if word.lower() in words), None)
-    return None if rank is None else _Link(url, rank, _role(words))
+    return None if rank is None else _Next(url, rank, _role(words))
 
 
 def _role(words: str) -> str:
@@ -120,34 +114,9 @@ def _same_site(url: str, base: str) -> bool:
     )
 
 
-def _document(config: SourceConfig, page: Page, tree: LexborHTMLParser, role: str, params: WebsiteParams) -> Doc:
-    title = tree.css_first("title")
-    words = safe_text(" ".join(title.text().split()), 300) if title is not None else ""
-    text = "\n".join(_lines(tree))
-    return Doc(
-        config.type,
-        page.url,
-        safe_text(text, params.max_characters),
-        data={"title": words, "role": role, "url": page.url},
-    )
-
-
-def _lines(tree: LexborHTMLParser) -> Iterator[str]:
-    """The page's words, one block to a line, without what is there to get around in it."""
-    body = tree.css_first("main") or tree.css_first("article") or tree.body
-    if body is None:
-        return
-    for node in body.css(_NOT_READ):
-        node.decompose()
-    for node in body.css(_BLOCKS):
-        node.insert_before("\n")
-        node.insert_after("\n")
-    last = ""
-    for raw in body.text(separator=" ").split("\n"):
-        line = " ".join(raw.split())
-        if line and line != last:
-            last = line
-            yield line
+def _document(config: SourceConfig, page: Page, words: Words, role: str, params: WebsiteParams) -> Doc:
+    data = {"title": safe_text(words.title, 300), "role": role, "url": page.url}
+    return Doc(config.type, page.url, safe_text(words.text, params.max_characters), data=data)
 
 
 def _change(documents: Sequence[Doc], previous: Sequence[Mapping[str, Any]]) -> Doc | None:
