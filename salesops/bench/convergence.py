@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -29,14 +30,16 @@ from salesops.bench import Line, Say
 from salesops.bench.words import NOUNS, TRADES
 from salesops.runtime.bulk import copy_rows
 
-SIZE = 10_000
+SIZES = (10_000, 100_000)
 AIM = 300
+FLAT = 1.2
 WORKERS = 2
 CLOCK = datetime(2026, 6, 10, tzinfo=UTC)
 IMPORTED = datetime(2026, 4, 7, tzinfo=UTC)
 WRITTEN = (
     "prospects_agentrun", "prospects_signal", "prospects_evidence", "prospects_score", "prospects_stagetransition",
-    "prospects_diagnostic", "approvals_message", "approvals_evaluation", "approvals_approvalrequest",
+    "prospects_diagnostic", "prospects_handoff", "approvals_message", "approvals_evaluation", "approvals_advice",
+    "approvals_approvalrequest",
 )  # fmt: skip
 _WORKER = """
 import django; django.setup()
@@ -47,11 +50,32 @@ print(json.dumps({"prospects": work(%d), "peak": resource.getrusage(resource.RUS
 
 
 def run(size: int | None, say: Say) -> Iterator[Line]:
-    """All prospects once, then once more with nothing new."""
-    count = size or SIZE
-    playbook = make_playbook()
-    make_prospects(playbook, count)
-    say(f"convergence: {count:,} prospects with {_rows(('prospects_signal',)):,} signals are due")
+    """Each size once, then once more with nothing new; and whether a worker's memory stays as it is."""
+    peaks = []
+    for count in (size,) if size else SIZES:
+        playbook = make_playbook(f"bench-convergence-{count}")
+        make_prospects(playbook, count)
+        say(f"convergence: {count:,} prospects are due")
+        done = _converge(playbook, count)
+        peaks.append(done.peak)
+        yield from _lines(done, _again(playbook))
+    if len(peaks) > 1:
+        flat = peaks[-1] / peaks[0]
+        yield Line("convergence", "peak memory, large to small", flat, "×", f"≤ {FLAT} ×", flat <= FLAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One convergence by all workers: ``seconds`` on the clock, ``peak`` MB of the larger worker."""
+
+    convergence: Convergence
+    count: int
+    seconds: float
+    written: int
+    peak: float
+
+
+def _converge(playbook: Playbook, count: int) -> Done:
     before = _rows(WRITTEN)
     convergence = _open(playbook)
     start = perf_counter()
@@ -61,18 +85,20 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
     convergence.refresh_from_db()
     if convergence.status != Convergence.Status.DONE or convergence.done != count or not convergence.requests:
         raise RuntimeError(f"the convergence did something else: {convergence.status}, {convergence.done} of {count}")
-    written = _rows(WRITTEN) - before
-    rate = count / seconds
-    note = (
-        f"start of {WORKERS} workers included; {convergence.qualified:,} qualified, {convergence.requests:,} requests"
-    )
-    yield Line("convergence", f"{count:,} prospects", rate, "prospects/s", f"≥ {AIM} prospects/s", rate >= AIM, note)
-    yield Line("convergence", "rows written", written / seconds, "rows/s", note=f"{written / count:.1f} per prospect")
-    yield Line("convergence", "peak memory of a worker", max(a["peak"] for a in answers) / 1024, "MB")
-    again = _again(playbook)
-    yield Line(
-        "convergence", "once more with nothing new", 100 * again / seconds, "%", "≤ 2 %", again <= seconds * 0.02
-    )
+    peak = max(answer["peak"] for answer in answers) / 1024
+    return Done(convergence, count, seconds, _rows(WRITTEN) - before, peak)
+
+
+def _lines(done: Done, again: float) -> Iterator[Line]:
+    rate, name = done.count / done.seconds, f"{done.count:,} prospects"
+    found = f"{done.convergence.qualified:,} qualified, {done.convergence.requests:,} requests"
+    note = f"start of {WORKERS} workers included; {found}"
+    yield Line("convergence", name, rate, "prospects/s", f"≥ {AIM} prospects/s", rate >= AIM, note)
+    each = f"{done.written / done.count:.1f} per prospect"
+    yield Line("convergence", f"{name}: rows written", done.written / done.seconds, "rows/s", note=each)
+    yield Line("convergence", f"{name}: peak memory of a worker", done.peak, "MB")
+    share = 100 * again / done.seconds
+    yield Line("convergence", f"{name}: once more with nothing new", share, "%", "≤ 2 %", share <= 2)
 
 
 def work(convergence_id: int) -> int:
