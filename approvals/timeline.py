@@ -32,6 +32,7 @@ def _requests(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:
             who=str(row.created_by) if row.created_by else "approval gate",
             url=row.get_absolute_url(),
             order=row.pk,
+            trace_id=row.trace_id,
         )
 
 
@@ -47,6 +48,7 @@ def _decisions(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:
             tone="danger" if row.kind == Decision.Kind.REJECT else "",
             url=reverse("approvals:detail", args=[row.request_id]),
             order=row.pk,
+            trace_id=row.trace_id,
         )
 
 
@@ -62,6 +64,7 @@ def _dispatches(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:
             tone=DISPATCH_TONES.get(row.status, ""),
             url=reverse("approvals:outbox_detail", args=[row.pk]),
             order=row.pk,
+            trace_id=row.trace_id,
         )
 
 
@@ -75,4 +78,5 @@ def _deliveries(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:
             source=row.provider,
             url=reverse("approvals:outbox_detail", args=[row.dispatch_id]),
             order=row.pk,
+            trace_id=row.trace_id,
         )

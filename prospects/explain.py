@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from playbooks.models import Client
-from prospects.models import AgentRun, Diagnostic, Evidence, Prospect, Score, Signal, StageTransition
+from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, Prospect, Score, Signal, StageTransition
 from salesops.errors import Refusal
 from salesops.runtime.ports import explainers
 
@@ -67,7 +67,9 @@ def explain(prospect: Prospect, *, at: datetime | None = None) -> dict[str, Any]
         "evidence": [_evidence(row) for row in _in_force(prospect, until)],
         "scores": [_score(row) for row in _scores(prospect, until)],
         "transitions": moves,
+        "handoffs": [_handoff(row) for row in _handoffs(prospect, until)],
         "runs": _runs(prospect, until),
+        "costs": _costs(prospect, until),
         "diagnostics": [
             {"at": row.at.isoformat(), "agent": row.agent, "kind": row.kind, "message": row.message}
             for row in Diagnostic.objects.filter(prospect=prospect, at__lte=until).order_by("pk")
@@ -186,6 +188,36 @@ def _transition(row: StageTransition) -> dict[str, Any]:
 
 
 def _runs(prospect: Prospect, until: datetime) -> list[dict[str, Any]]:
-    fields = ("id", "agent", "implementation_version", "cycle", "at", "status", "proposed", "promoted", "refused")
+    fields = (
+        "id", "agent", "implementation_version", "cycle", "at", "status", "error", "proposed", "promoted", "refused",
+        "tokens", "cost", "trace_id",
+    )  # fmt: skip
     runs = AgentRun.objects.filter(prospect=prospect, at__lte=until).order_by("pk").values(*fields)
-    return [{**run, "at": run["at"].isoformat()} for run in runs]
+    return [{**run, "at": run["at"].isoformat(), "cost": str(run["cost"])} for run in runs]
+
+
+def _handoffs(prospect: Prospect, until: datetime) -> QuerySet[Handoff]:
+    rows = Handoff.objects.filter(prospect=prospect, at__lte=until)
+    return rows.select_related("acceptance", "actor").order_by("pk")
+
+
+def _handoff(row: Handoff) -> dict[str, Any]:
+    taken = None if row.is_open else row.acceptance
+    return {
+        "from": row.from_team,
+        "to": row.to_team,
+        "stage": row.stage,
+        "at": row.at.isoformat(),
+        "by": str(row.actor) if row.actor else "",
+        "summary": row.summary,
+        "evidence_ids": row.evidence_ids,
+        "trace_id": row.trace_id,
+        "accepted": {"agent": taken.agent, "run": taken.run_id, "at": taken.at.isoformat()} if taken else None,
+    }
+
+
+def _costs(prospect: Prospect, until: datetime) -> list[dict[str, Any]]:
+    """What each agent has cost here, the dearest first; agents that cost nothing left out."""
+    spent = AgentRun.objects.filter(prospect=prospect, at__lte=until).exclude(tokens=0, cost=0).values("agent")
+    sums = spent.annotate(runs=Count("pk"), tokens=Sum("tokens"), cost=Sum("cost")).order_by("-cost", "agent")
+    return [{**row, "cost": str(row["cost"])} for row in sums]

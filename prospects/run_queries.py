@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client
-from prospects.models import AgentRun, Diagnostic, Evidence, ModelAnswer, Prospect, Signal, SourceAnswer
+from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, ModelAnswer, Prospect, Signal, SourceAnswer
 from prospects.rules.errors import class_of
 
 BROKEN = (Diagnostic.Kind.FAILED, Diagnostic.Kind.INVARIANT)
@@ -197,3 +197,14 @@ def _failure(row: Diagnostic) -> Failure:
 def open_failures(failures: Sequence[Failure]) -> list[int]:
     """Prospects whose failure nobody has dealt with."""
     return sorted({one.prospect.pk for one in failures if not one.is_over})
+
+
+def handoffs_of(prospect: Prospect, limit: int = 5) -> list[Handoff]:
+    """The prospect's newest handoffs, each with whoever took it up."""
+    rows = Handoff.objects.filter(prospect=prospect).select_related("acceptance", "actor", "prospect")
+    return list(rows.order_by("-id")[:limit])
+
+
+def spent_on(prospect: Prospect) -> Mapping[str, Any]:
+    """What agents have spent on this prospect: ``tokens`` and ``cost``."""
+    return AgentRun.objects.filter(prospect=prospect).aggregate(tokens=Sum("tokens"), cost=Sum("cost"))

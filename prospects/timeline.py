@@ -9,6 +9,7 @@ A provider takes a prospect and a limit and answers its newest events, in a cons
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +24,8 @@ class TimelineEvent:
     """Something that happened to a prospect.
 
     ``kind`` is one word a person can filter by (signal, stage, run, message, decision, dispatch, mail …), ``who`` the
-    person or agent behind it, ``source`` where it was seen, ``url`` a page with more. ``order`` settles ties in time.
+    person or agent behind it, ``source`` where it was seen, ``url`` a page with more, ``cost`` what it cost in words,
+    ``trace_id`` the id it shares with what caused it. ``order`` settles ties in time.
     """
 
     at: datetime
@@ -35,6 +37,8 @@ class TimelineEvent:
     tone: str = ""
     url: str = ""
     order: int = 0
+    cost: str = ""
+    trace_id: str = ""
 
 
 Provider = Callable[["Prospect", int], Iterable[TimelineEvent]]
@@ -46,8 +50,19 @@ def register_timeline(name: str, provider: Provider) -> None:
     _providers[name] = provider
 
 
-def timeline_of(prospect: Prospect, *, limit: int = 60) -> list[TimelineEvent]:
-    """The newest ``limit`` events of all providers, newest first."""
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Some events, newest first. ``kinds`` counts what there is to filter by; ``is_cut``: there are older ones."""
+
+    events: list[TimelineEvent]
+    kinds: dict[str, int]
+    is_cut: bool
+
+
+def timeline_of(prospect: Prospect, *, limit: int = 60, kind: str = "") -> Timeline:
+    """The newest ``limit`` events of all providers, or those of one kind. Every provider gives so many of each kind."""
     events = [event for name in sorted(_providers) for event in _providers[name](prospect, limit)]
+    kinds = Counter(event.kind for event in events)
+    events = [event for event in events if not kind or event.kind == kind]
     events.sort(key=lambda event: (event.at, event.order), reverse=True)
-    return events[:limit]
+    return Timeline(events[:limit], dict(sorted(kinds.items())), len(events) > limit)

@@ -25,7 +25,7 @@ WORKING_FOR = timedelta(seconds=60)  # seen at work so recently, an agent is wor
 # A day is a row per worker that counted: a few thousand small rows, found by client and day.
 DAYS_SQL = """
 SELECT agent, day, sum(runs), sum(failed), sum(proposed), sum(promoted), sum(refused), sum(tokens), sum(cost),
-       sum(marked), sum(marks), max(last_at)
+       sum(marked), sum(marks), max(last_at) FILTER (WHERE runs > 0)
   FROM prospects_agentday WHERE client_id = %(client)s AND day > %(since)s GROUP BY agent, day
 """
 # Of the last day on which each agent ran: a percentile over weeks would hide that it has become slow.
@@ -126,7 +126,8 @@ class Row:
     @property
     def place(self) -> str:
         """Its phase and its team, in words."""
-        return f"{self.agent.phase.name.capitalize()}, {self.agent.team.value.replace('_', ' ')}"
+        phase, team = self.agent.phase.name.lower(), self.agent.team.value.replace("_", " ")
+        return phase.capitalize() if phase == team else f"{phase.capitalize()}, {team}"
 
     @property
     def p95_ms(self) -> float | None:

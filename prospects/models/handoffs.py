@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -97,6 +99,22 @@ class Handoff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_from_team_display()} to {self.get_to_team_display().lower()}"
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody has taken it up yet."""
+        return not hasattr(self, "acceptance")
+
+    @property
+    def known(self) -> dict[str, list[tuple[str, float]]]:
+        """What was known, in words: layer to its criteria with their values."""
+        layers: dict[str, list[list[Any]]] = self.summary.get("known", {})
+        return {layer: [(name.replace("_", " "), value) for name, value in facts] for layer, facts in layers.items()}
+
+    @property
+    def open_questions(self) -> list[str]:
+        """What nobody knew then."""
+        return list(self.summary.get("open", []))
 
 
 class HandoffAcceptance(models.Model):

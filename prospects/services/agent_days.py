@@ -36,7 +36,7 @@ ON CONFLICT (client_id, day, agent, slot) DO UPDATE SET
   cost = known.cost + EXCLUDED.cost, marked = known.marked + EXCLUDED.marked, marks = known.marks + EXCLUDED.marks,
   buckets = ARRAY(SELECT coalesce(a, 0) + coalesce(b, 0)
                     FROM unnest(known.buckets, EXCLUDED.buckets) WITH ORDINALITY AS pair (a, b, place) ORDER BY place),
-  last_at = greatest(known.last_at, EXCLUDED.last_at)
+  last_at = CASE WHEN EXCLUDED.runs > 0 THEN greatest(known.last_at, EXCLUDED.last_at) ELSE known.last_at END
 """
 
 

@@ -15,6 +15,7 @@ from prospects.duplicate_pages import count_open
 from prospects.models import Prospect, Stage
 from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_prospects, read_prospect_filters
 from prospects.services.merges import DECIDERS
+from prospects.run_queries import handoffs_of, spent_on
 from prospects.timeline import timeline_of
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.why import why_of
@@ -125,12 +126,14 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
         ),
         pk=pk,
     )
-    events = timeline_of(prospect, limit=TIMELINE_LENGTH)
-    context = {
-        "prospect": prospect,
-        "why": why_of(prospect),
-        "events": events,
-        "is_cut": len(events) == TIMELINE_LENGTH,
-        "merged": prospect.merged.select_related("company", "contact").order_by("pk"),
-    }
-    return render_page(request, "prospects/detail.html", context)
+    shown = request.GET.get("show", "")
+    timeline = timeline_of(prospect, limit=TIMELINE_LENGTH, kind=shown)
+    context: dict[str, Any] = {"prospect": prospect, "timeline": timeline, "shown": shown}
+    if request.headers.get("HX-Target") != "timeline":
+        context |= {
+            "why": why_of(prospect),
+            "handoffs": handoffs_of(prospect),
+            "spent": spent_on(prospect),
+            "merged": prospect.merged.select_related("company", "contact").order_by("pk"),
+        }
+    return render_page(request, "prospects/detail.html", context, partial="timeline")

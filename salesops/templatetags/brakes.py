@@ -16,8 +16,11 @@ register = template.Library()
 
 
 @register.inclusion_tag("partials/brake.html", takes_context=True)
-def brake(context: RequestContext, level: str, target: int | str, what: str = "") -> dict[str, Any]:
-    """Of a playbook, prospect, request (by id) or agent (by name); ``what`` names it for those who cannot see."""
+def brake(context: RequestContext, level: str, target: int | str, what: str = "", verb: str = "Stop") -> dict[str, Any]:
+    """Of a playbook, prospect, request (by id) or agent (by name); ``what`` names it for those who cannot see.
+
+    ``verb`` is what the button says.
+    """
     request: ClientRequest = context["request"]
     here = [stop for stop in stops_in_force(request) if stop.level == level and target in (stop.target_id, stop.agent)]
     return {
@@ -25,6 +28,7 @@ def brake(context: RequestContext, level: str, target: int | str, what: str = ""
         "csrf_token": context.get("csrf_token"),
         "stops": here,
         "what": what,
+        "verb": verb,
         "url": f"{reverse('stops')}?{urlencode({level: target, 'next': request.get_full_path()})}",
     }
 

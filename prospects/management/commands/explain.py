@@ -57,6 +57,8 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
     yield from _section("Scores", document["scores"], _score)
     yield from _section("Evidence", document["evidence"], _evidence)
     yield from _section("Transitions", document["transitions"], _transition)
+    yield from _section("Handoffs", document["handoffs"], _handoff)
+    yield from _section("Costs", document["costs"], _cost)
     yield from _section("Messages", document.get("messages", []), _message)
     yield from _section("Decisions", document.get("decisions", []), _decision)
     yield from _section("Dispatches", document.get("dispatches", []), _dispatch)
@@ -85,6 +87,18 @@ def _evidence(row: dict[str, Any]) -> str:
 
 def _transition(row: dict[str, Any]) -> str:
     return f"{row['at']} {row['from']} → {row['to']} by {row['by']}: {row['reason']}"
+
+
+def _handoff(row: dict[str, Any]) -> str:
+    taken = row["accepted"]
+    end = f"taken up by {taken['agent']} at {taken['at']}" if taken else "nobody has taken it up yet"
+    return (
+        f"{row['at']} {row['from']} → {row['to']} at {row['stage']}, {end}. {row['summary'].get('next', '')}".rstrip()
+    )
+
+
+def _cost(row: dict[str, Any]) -> str:
+    return f"{row['agent']}: {row['cost']} and {row['tokens']:,} tokens in {row['runs']} runs"
 
 
 def _message(row: dict[str, Any]) -> str:
