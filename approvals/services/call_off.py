@@ -6,9 +6,6 @@ lifting the stop lets it be looked at again at once. What is already on its way 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-
 from django.db.models import Q
 from django.utils import timezone
 
@@ -18,7 +15,8 @@ from approvals.services import nudge
 from approvals.services.request import OPEN
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Stop, User
+from playbooks.models import Stop
+from playbooks.services.stops import Ended
 
 HELD = (Dispatch.Status.UNDO_HOLD, Dispatch.Status.QUEUED, Dispatch.Status.POSTPONED)
 GATE = "approval_gate"
@@ -27,14 +25,18 @@ GATE = "approval_gate"
 class Outreach:
     """See :class:`playbooks.services.stops.Follower`."""
 
-    def call_off(self, stop: Stop) -> Mapping[str, int]:
+    def call_off(self, stop: Stop) -> Ended:
         """Cancel the open requests under the stop, then the messages that have not left. A few statements, set-wise.
 
         In this order: an approval that is being made holds its request, and its message is there when it lets go.
         """
         requests = _requests(stop)
         dispatches = _dispatches(stop)
-        return {"requests": requests, "messages": dispatches}
+        entries = [
+            *(_entry(AuditEvent.REQUEST_CANCELLED, row, stop) for row in requests),
+            *(_entry(AuditEvent.DISPATCH_CANCELLED, row, stop) for row in dispatches),
+        ]
+        return Ended({"requests": len(requests), "messages": len(dispatches)}, entries)
 
     def resume(self, stop: Stop) -> None:
         """What the stop put off is due now; if another stop still holds it, the next look puts it off again."""
@@ -43,23 +45,21 @@ class Outreach:
             nudge.outbox()
 
 
-def _requests(stop: Stop) -> int:
+def _requests(stop: Stop) -> list[ApprovalRequest]:
     rows = ApprovalRequest.objects.filter(_asks(stop), status__in=OPEN).order_by("pk")
     found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
     # The status is protected on instances only; PostgreSQL judges the move as it does every other.
     ApprovalRequest.objects.filter(pk__in=[row.pk for row in found]).update(status=ApprovalRequest.Status.CANCELLED)
-    _record(AuditEvent.REQUEST_CANCELLED, found, stop)
-    return len(found)
+    return found
 
 
-def _dispatches(stop: Stop) -> int:
+def _dispatches(stop: Stop) -> list[Dispatch]:
     rows = Dispatch.objects.filter(_sends(stop), status__in=HELD).order_by("pk")
     found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
     Dispatch.objects.filter(pk__in=[row.pk for row in found]).update(
         status=Dispatch.Status.CANCELLED, reason=f"stopped: {stop.reason}"[:500], finished_at=timezone.now()
     )
-    _record(AuditEvent.DISPATCH_CANCELLED, found, stop)
-    return len(found)
+    return found
 
 
 def _channels(agent: str) -> list[str]:
@@ -97,15 +97,10 @@ def _sends(stop: Stop) -> Q:
     return Q(client=stop.client_id) & target.get(level(stop.level), Q())
 
 
-def _record(event: AuditEvent, rows: Iterable[ApprovalRequest | Dispatch], stop: Stop) -> None:
-    """One entry each, in the chain of its own client; the reason stands in the stop it names."""
-    actor: User = stop.created_by
-    chains: dict[int, list[audit.Entry]] = defaultdict(list)
-    for row in rows:
-        detail = {"stop": stop.pk, "level": stop.level}
-        chains[row.client_id].append(audit.Entry(event=event, subject=row, trace_id=row.trace_id, detail=detail))
-    for client_id in sorted(chains):
-        audit.record_many(client=Client(pk=client_id), entries=chains[client_id], actor=actor)
+def _entry(event: AuditEvent, row: ApprovalRequest | Dispatch, stop: Stop) -> tuple[int, audit.Entry]:
+    """One for the log of its own client; the reason stands in the stop it names."""
+    detail = {"stop": stop.pk, "level": stop.level}
+    return row.client_id, audit.Entry(event=event, subject=row, trace_id=row.trace_id, detail=detail)
 
 
 FOLLOWER = Outreach()

@@ -6,8 +6,9 @@ A pause puts off what waits under it; a cancel calls it off. What waits belongs 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -39,11 +40,22 @@ TARGETED = frozenset({Stop.Level.PLAYBOOK, Stop.Level.PROSPECT, Stop.Level.REQUE
 _LOCK = (0x5A12, 0)  # shared by whoever is about to act, held alone by whoever sets a stop
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What an app called off: how many by kind, and the entries for each client's audit log (by client id)."""
+
+    counts: Mapping[str, int]
+    entries: Sequence[tuple[int, audit.Entry]]
+
+
 class Follower(Protocol):
     """What an app does with its own waiting work when people stop and lift. Both run in the stop's transaction."""
 
-    def call_off(self, stop: Stop) -> Mapping[str, int]:
-        """End what waits under a stop that cancels; how many, by kind. Doing it again finds nothing."""
+    def call_off(self, stop: Stop) -> Ended:
+        """End what waits under a stop that cancels. Doing it again finds nothing.
+
+        It writes no audit entries: they come last, because whoever holds a row here may be waiting for the log.
+        """
         ...
 
     def resume(self, stop: Stop) -> None:
@@ -119,12 +131,13 @@ def stop(
         until=until,
         trace_id=trace_id,
     )
-    _call_off(row)
+    entries = _call_off(row)
     detail = {
         "level": level, "kind": kind, "target": row.target_id, "agent": row.agent, "called_off": row.called_off,
         "until": until.isoformat() if until else None,
     }  # fmt: skip
-    audit.record(client=client, event=AuditEvent.STOP_SET, subject=row, actor=actor, trace_id=trace_id, detail=detail)
+    first = audit.Entry(event=AuditEvent.STOP_SET, subject=row, trace_id=trace_id, detail=detail)
+    _record([(client.pk, first), *entries], actor)
     return row
 
 
@@ -154,19 +167,28 @@ def lift(stop_id: int, *, client: Client, actor: User, reason: str) -> Stop:
     return row
 
 
-def _call_off(row: Stop) -> int:
-    """Let every app end what waits under a cancel; how many things. Inside a transaction."""
+def _call_off(row: Stop) -> list[tuple[int, audit.Entry]]:
+    """Let every app end what waits under a cancel; the entries still to be written. Inside a transaction."""
     if row.kind != Stop.Kind.CANCEL:
-        return 0
-    found: Counter[str] = Counter(row.called_off)
-    for follower in _followers.values():
-        found.update(follower.call_off(row))
-    called_off = {kind: count for kind, count in sorted(found.items()) if count}
-    ended: int = sum(called_off.values()) - sum(row.called_off.values())
-    if ended:
+        return []
+    ended = [follower.call_off(row) for follower in _followers.values()]
+    counts = Counter(row.called_off)
+    for part in ended:
+        counts.update(part.counts)
+    called_off = {kind: count for kind, count in sorted(counts.items()) if count}
+    if called_off != row.called_off:
         row.called_off = called_off
         row.save(update_fields=["called_off"])
-    return ended
+    return [entry for part in ended for entry in part.entries]
+
+
+def _record(entries: Sequence[tuple[int, audit.Entry]], actor: User) -> None:
+    """Each into its client's log, one log after another in the order of their ids."""
+    logs: dict[int, list[audit.Entry]] = defaultdict(list)
+    for client_id, entry in entries:
+        logs[client_id].append(entry)
+    for client_id in sorted(logs):
+        audit.record_many(client=Client(pk=client_id), entries=logs[client_id], actor=actor)
 
 
 def sweep(*, at: datetime) -> int:
@@ -174,8 +196,12 @@ def sweep(*, at: datetime) -> int:
     ended = 0
     for stop_id in Stop.objects.in_force(at).filter(kind=Stop.Kind.CANCEL).values_list("pk", flat=True):
         with transaction.atomic():
-            row = Stop.objects.select_for_update(skip_locked=True).in_force(at).filter(pk=stop_id).first()
-            ended += _call_off(row) if row is not None else 0
+            rows = Stop.objects.select_for_update(skip_locked=True, of=("self",)).select_related("created_by")
+            row = rows.in_force(at).filter(pk=stop_id).first()
+            if row is not None:
+                entries = _call_off(row)
+                _record(entries, row.created_by)
+                ended += len(entries)
     return ended
 
 

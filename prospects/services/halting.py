@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from playbooks import audit
+from playbooks.events import AuditEvent
 from playbooks.models import Stop
+from playbooks.services.stops import Ended
 from prospects.models import Convergence, Prospect
-from prospects.services import converge
+from prospects.services import converge, funnel_cells
 
 _FOR_EVER = datetime(9000, 1, 1, tzinfo=UTC)  # whoever waits beyond it waits for a person
 
@@ -19,12 +21,20 @@ _FOR_EVER = datetime(9000, 1, 1, tzinfo=UTC)  # whoever waits beyond it waits fo
 class Convergences:
     """See :class:`playbooks.services.stops.Follower`."""
 
-    def call_off(self, stop: Stop) -> Mapping[str, int]:
+    def call_off(self, stop: Stop) -> Ended:
         """End every open convergence under the stop. A worker in the middle of one finishes the agent at hand."""
-        ended = 0
-        for convergence in _under(stop).select_related("client").order_by("pk"):
-            ended += converge.close(convergence, Convergence.Status.CANCELLED, f"Stopped: {stop.reason}")
-        return {"convergences": ended}
+        rows = list(_under(stop).select_for_update(no_key=True, of=("self",)).order_by("pk"))
+        Convergence.objects.filter(pk__in=[row.pk for row in rows]).update(
+            status=Convergence.Status.CANCELLED, error=f"Stopped: {stop.reason}", finished_at=timezone.now()
+        )
+        if rows:
+            funnel_cells.nudge_funnel()
+        detail = {"status": Convergence.Status.CANCELLED.value, "stop": stop.pk}
+        event = AuditEvent.CONVERGENCE_FINISHED
+        entries = [
+            (row.client_id, audit.Entry(event=event, subject=row, trace_id=row.trace_id, detail=detail)) for row in rows
+        ]
+        return Ended({"convergences": len(rows)}, entries)
 
     def resume(self, stop: Stop) -> None:
         """Wake the convergences that waited, and let agents look again at whom they were kept away from."""

@@ -9,9 +9,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from approvals.models import Dispatch
-from approvals.services import dispatch
+from approvals.services import decide, dispatch, undo
+from playbooks import audit
 from playbooks.models import Stop
 from playbooks.services import stops
+from salesops.errors import Refusal
 from tests.approvals.scene import reload, scene, soon
 from tests.approvals.test_races import together
 
@@ -68,6 +70,37 @@ def test_a_stop_waits_for_the_claim_that_is_being_made():
     assert reload(sent).status == "sending"
 
 
+def test_approvals_undos_claims_and_stops_at_once_wait_for_each_other_but_never_for_ever():
+    at_work = scene(undo_seconds=60)
+    requests = [at_work.request() for _ in range(12)]
+    seen = {request.pk: at_work.seen(request) for request in requests}
+    decided = [at_work.approve(request) for request in requests[:4]]
+    client, person = at_work.client, at_work.reviewer
+
+    def approve(request):
+        return lambda: decide.approve(request.pk, seen=seen[request.pk], actor=person, client=client)
+
+    def take_back(one):
+        return lambda: undo.undo(one.decision.pk, actor=person, client=client)
+
+    def stop(level, target):
+        return lambda: stops.stop(
+            client=client, actor=person, level=level, target_id=target, kind="cancel", reason="Over"
+        )
+
+    results = together(
+        *(approve(request) for request in requests[4:]),
+        *(take_back(one) for one in decided),
+        stop("client", None), stop("playbook", at_work.version.playbook_id), stop("prospect", requests[5].prospect_id),
+        lambda: dispatch.sweep(at=soon()), lambda: stops.sweep(at=timezone.now()),
+    )  # fmt: skip
+    failures = [result for result in results if isinstance(result, Exception)]
+    assert [failure for failure in failures if not isinstance(failure, Refusal)] == []
+    stops.sweep(at=timezone.now())
+    assert set(Dispatch.objects.values_list("status", flat=True)) == {"cancelled"}
+    assert audit.verify(client) is None
+
+
 def test_an_approval_that_races_a_cancel_never_sends():
     for _ in range(4):
         at_work = scene()
@@ -75,8 +108,6 @@ def test_an_approval_that_races_a_cancel_never_sends():
         seen = at_work.seen(request)
 
         def approve(request=request, seen=seen, at_work=at_work):
-            from approvals.services import decide
-
             return decide.approve(request.pk, seen=seen, actor=at_work.reviewer, client=at_work.client)
 
         def cancel(at_work=at_work):
