@@ -1,7 +1,7 @@
 """HTML as words, links and a title, in one pass without a tree.
 
 Strangers write this markup. Parsers that build a tree need minutes of processor time for a megabyte of nested tags (see
-docs/decisions/0011); this pass looks at every character a bounded number of times, whatever it is given. Pure.
+docs/decisions/0012); this pass looks at every character a bounded number of times, whatever it is given. Pure.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _VOID = frozenset(
 )
 _INLINE = frozenset(
     {
-        "a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "del", "em", "font", "i", "ins", "kbd", "label", "mark", "q",
-        "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr", "img",
+        "a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "del", "em", "font", "i", "ins", "kbd", "label", "mark",
+        "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr", "img",
     }
 )  # fmt: skip
 

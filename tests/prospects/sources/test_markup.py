@@ -8,8 +8,9 @@ from prospects.sources.markup import Link, plain, read_page
 
 PAGE = """<!doctype html><html><head><title> Acme &amp;  Co </title><style>p {}</style></head><body>
 <nav><a href="/about">About <b>us</b></a><ul><li>Menu</ul></nav>
-<main><h1>Tools</h1><p>For <em>make</em>rs&nbsp;&lt;3<br>and others.</p><!-- secret --><script>if (a < b) steal("<p>x</p>")</script>
-<div hidden>hidden <div>deeper</div></div><p style="display: none">none</p><p>Last &copy; 2026</main><footer>Imprint</footer>"""
+<main><h1>Tools</h1><p>For <em>make</em>rs&nbsp;&lt;3<br>and others.</p><!-- secret -->
+<script>if (a < b) steal("<p>x</p>")</script><div hidden>hidden <div>deeper</div></div>
+<p style="display: none">none</p><p>Last &copy; 2026</main><footer>Imprint</footer>"""
 
 
 def test_a_page_is_title_lines_and_links() -> None:
@@ -25,17 +26,29 @@ def test_a_main_part_that_is_all_but_empty_is_not_taken_for_the_page() -> None:
 
 @pytest.mark.parametrize(
     ("markup", "words"),
-    [("no markup &amp; so on", "no markup & so on"), ("a < b and c > d", "a < b and c > d"), ("<b>bold</b>er", "bolder"),
-     ('<p title="a > b">x</p>', "x"), ("<p>one<p>two", "one two"), ("<!-- never closed", ""), ("<script>never closed", ""),
-     ("a<img src='" + "x" * 9000 + "'>b", "ab"), ("<", "<"), ("", ""), ("<p", ""), ("x</", "x")],
-)  # fmt: skip
+    [
+        ("no markup &amp; so on", "no markup & so on"),
+        ("a < b and c > d", "a < b and c > d"),
+        ("<b>bold</b>er", "bolder"),
+        ('<p title="a > b">x</p>', "x"),
+        ("<p>one<p>two", "one two"),
+        ("<!-- never closed", ""),
+        ("<script>never closed", ""),
+        ("a<img src='" + "x" * 9000 + "'>b", "ab"),
+        ("<", "<"),
+        ("", ""),
+        ("<p", ""),
+        ("x</", "x"),
+    ],
+)
 def test_words_are_read_out_of_odd_markup(markup: str, words: str) -> None:
     assert plain(markup) == words
 
 
 HOSTILE = [
-    "<div>", "<ul><li>", "<b><i>", "<table><tr><td>", "<", "< ", "<a ", '<a "', "<a \"' ", "<a href=", "<!--", "<!-- -->", "</",
-    "<script>", "<title>", "<nav>", "&amp;", "&#x", "<div style='display", "<p hidden ", "<main><article>", "\x00<p>", "<![CDATA[",
+    "<div>", "<ul><li>", "<b><i>", "<table><tr><td>", "<", "< ", "<a ", '<a "', "<a \"' ", "<a href=", "<!--",
+    "<!-- -->", "</", "<script>", "<title>", "<nav>", "&amp;", "&#x", "<div style='display", "<p hidden ",
+    "<main><article>", "\x00<p>", "<![CDATA[",
 ]  # fmt: skip
 
 
