@@ -75,7 +75,9 @@ def test_the_installed_agents_are_those_of_the_specification() -> None:
     found = discover(config.name for config in apps.get_app_configs())
     assert {
         "signal_extraction", "deduplication", "fit_evidence", "timing_evidence", "need_evidence", "risk_evidence",
-        "message_hypothesis", "compliance", "channel_decision", "approval_gate", "email_execution",
+        "commitment_evidence", "framework_qualification", "prioritization", "historical_outcome", "message_hypothesis",
+        "compliance", "channel_decision", "timing_optimization", "saturation", "approval_gate", "email_execution",
+        "call_execution", "message_execution",
     } <= set(found.by_name)  # fmt: skip
     assert found.by_name["email_execution"].depths == frozenset()
     outside = {"market_scan", "enrichment", "contact_finder"}
