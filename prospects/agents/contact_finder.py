@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from playbooks.sources import EMAIL_CHECK
 from prospects.agents.by_hand import signals_by_hand
 from prospects.agents.enrichment import not_had
 from prospects.importing.identity import fold
@@ -68,7 +69,7 @@ def run(batch: Batch, tools: Tools) -> Answers:
         for p in batch
         if p.company is not None
     }
-    checked = tools.verify({i: sorted({p.address for p in team if _askable(p)}) for i, team in teams.items()})
+    checked = _checked(teams, tools) if EMAIL_CHECK in tools.playbook.delivers else {}
     answers: dict[int, list[Proposal]] = {}
     for prospect in batch:
         team, one = teams.get(prospect.id, ()), found.get(prospect.id, Found())
@@ -76,6 +77,11 @@ def run(batch: Batch, tools: Tools) -> Answers:
         troubles = [*one.problems, *_left_out(one.documents), *sorted(checks - {""})]
         answers[prospect.id] = [*_proposals(prospect, team, tools, checked), *not_had(NAME, troubles)]
     return answers
+
+
+def _checked(teams: Mapping[int, Sequence[_Person]], tools: Tools) -> Mapping[str, Checked]:
+    """What the verification service says about every address it has anything to say about."""
+    return tools.verify({i: sorted({p.address for p in team if _askable(p)}) for i, team in teams.items()})
 
 
 def _left_out(documents: Sequence[Document]) -> list[str]:
