@@ -210,7 +210,7 @@ def _read(client: Client, since: date) -> tuple[dict[tuple[str, date], Tally], d
     given: dict[str, Any] = {"client": client.pk, "since": since}
     with connection.cursor() as cursor:
         cursor.execute(DAYS_SQL, given)
-        tallies = {(agent, day): Tally(*map(_plain, rest[:-1]), rest[-1]) for agent, day, *rest in cursor.fetchall()}
+        tallies = {(agent, day): Tally(*[*map(_plain, rest[:-1]), rest[-1]]) for agent, day, *rest in cursor.fetchall()}
         cursor.execute(DURATIONS_SQL, given)
         return tallies, dict(cursor.fetchall())
 

@@ -7,7 +7,7 @@ of them to what concerned that one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,8 @@ def trace_of(client: Client, trace_id: str, prospect: Prospect | None = None) ->
     jobs = _newest(Convergence.objects.for_client(client).filter(trace_id=trace_id).select_related("playbook"))
     _section(found, "Imports", imports, _import)
     _section(found, "Agents set to work", jobs, _job)
-    _section(found, "Runs", _runs(client, trace_id, prospect, jobs), _run)
+    say_run = _run if prospect is None else _own_run
+    _section(found, "Runs", _runs(client, trace_id, prospect, jobs), say_run)
     _section(found, "What failed or was refused", _refusals(client, trace_id, prospect, jobs), _refusal)
     of = {"trace_id": trace_id} if prospect is None else {"trace_id": trace_id, "prospect": prospect}
     about = {f"request__{name}": value for name, value in of.items()}
@@ -174,6 +175,11 @@ def _run(row: AgentRun) -> Step:
     title = f"{row.words.capitalize()} on {row.prospect}"
     status = "" if row.status == AgentRun.Status.OK else str(row.status)
     return Step(row.at, title, reverse("run", args=[row.pk]), ", ".join(parts), row.implementation, status)
+
+
+def _own_run(row: AgentRun) -> Step:
+    """Beside others of the same prospect, its name says nothing."""
+    return replace(_run(row), title=row.words.capitalize())
 
 
 def _refusal(row: Diagnostic) -> Step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -84,7 +85,7 @@ def _write(scope: Scope, counts: Mapping[str, _Count]) -> None:
     now = timezone.now()
     rows = list(counts.values())
     names = ("runs", "failed", "proposed", "promoted", "refused", "tokens", "cost", "marked", "marks")
-    given = {
+    given: dict[str, Any] = {
         "client": scope.client_id,
         "day": now.astimezone(zone_named(scope.playbook.client.time_zone)).date(),
         "now": now,

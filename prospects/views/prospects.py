@@ -14,8 +14,8 @@ from playbooks.models import Route, Tier
 from prospects.duplicate_pages import count_open
 from prospects.models import Prospect, Stage
 from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_prospects, read_prospect_filters
-from prospects.services.merges import DECIDERS
 from prospects.run_queries import handoffs_of, spent_on
+from prospects.services.merges import DECIDERS
 from prospects.timeline import timeline_of
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.why import why_of

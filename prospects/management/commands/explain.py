@@ -92,9 +92,8 @@ def _transition(row: dict[str, Any]) -> str:
 def _handoff(row: dict[str, Any]) -> str:
     taken = row["accepted"]
     end = f"taken up by {taken['agent']} at {taken['at']}" if taken else "nobody has taken it up yet"
-    return (
-        f"{row['at']} {row['from']} → {row['to']} at {row['stage']}, {end}. {row['summary'].get('next', '')}".rstrip()
-    )
+    moved = f"{row['at']} {row['from']} → {row['to']} at {row['stage']}"
+    return f"{moved}, {end}. {row['summary'].get('next', '')}".rstrip()
 
 
 def _cost(row: dict[str, Any]) -> str:
