@@ -110,7 +110,7 @@ def test_a_worker_that_is_killed_leaves_its_answers_to_the_next_one(server: Stan
 
     server.routes["/c"] = slow
     version = factories.version(money_per_month=1000)
-    given = {"database": connection.settings_dict["NAME"], "place": server.place, "version": version.pk, "count": 400,
+    given = {"database": connection.settings_dict["NAME"], "place": server.place, "version": version.pk, "count": 200,
              "config": config_of(server, cost="1")}  # fmt: skip
     command = [sys.executable, "-c", WORKER, json.dumps(given)]
     where = {"cwd": Path(__file__).parents[3], "env": {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}}
@@ -121,9 +121,9 @@ def test_a_worker_that_is_killed_leaves_its_answers_to_the_next_one(server: Stan
     first.send_signal(signal.SIGKILL)
     first.wait()
     kept, asked = SourceAnswer.objects.count(), len(server.asked)
-    assert 50 <= kept <= asked < 400
+    assert 50 <= kept <= asked < 200
     second = subprocess.run(command, capture_output=True, text=True, timeout=120, **where)
-    assert second.stdout.strip() == "400", second.stderr[-2000:]
-    assert SourceAnswer.objects.count() == 400
-    assert len(server.asked) - 400 <= asked - kept + 4, "only what was on its way is asked again"
-    assert BudgetPeriod.objects.get(bucket="money").used >= 400
+    assert second.stdout.strip() == "200", second.stderr[-2000:]
+    assert SourceAnswer.objects.count() == 200
+    assert len(server.asked) - 200 <= asked - kept + 4, "only what was on its way is asked again"
+    assert BudgetPeriod.objects.get(bucket="money").used >= 200
