@@ -8,7 +8,7 @@ from django.utils import timezone
 from playbooks.models import Playbook
 from prospects.funnel import read_funnel
 from prospects.funnel_filters import read_filters
-from prospects.services import converge, duplicate_sweep, funnel_cells, import_uploads, triggers
+from prospects.services import converge, duplicate_sweep, funnel_cells, halting, import_uploads, triggers
 
 
 @shared_task(name="prospects.tasks.converge_batch")
@@ -21,8 +21,9 @@ def converge_batch(convergence_id: int, after: int) -> None:
 
 @shared_task(name="prospects.tasks.sweep_convergences")
 def sweep_convergences() -> None:
-    """Find convergences that nobody is working on."""
+    """Find convergences that nobody is working on, and prospects that wait for a stop which is over."""
     converge.sweep(at=timezone.now())
+    halting.wake(at=timezone.now())
 
 
 @shared_task(name="prospects.tasks.sweep_triggers", soft_time_limit=120, time_limit=150)

@@ -157,6 +157,9 @@ class Prospect(StateModel):
             models.Index(fields=["playbook", "work_level", "id"], name="prospect_turn"),
             models.Index(fields=["playbook", "id"], condition=Q(facts_no__gt=F("converged_no")), name="prospect_due"),
             models.Index(
+                fields=["client", "due_again_at"], condition=Q(due_again_at__isnull=False), name="prospect_due_again"
+            ),
+            models.Index(
                 fields=["client", "external_id"], condition=~Q(external_id=""), name="prospect_by_external_id"
             ),
         ]

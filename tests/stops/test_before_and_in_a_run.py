@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from playbooks.models import AuditEntry, PlaybookVersion, Stop, User
 from playbooks.services import stops
 from prospects.models import AgentRun, Convergence, Prospect
 from prospects.services import converge as service
+from prospects.services import halting
 from prospects.services.converge import Stopped
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.registry import Registry, discover
@@ -191,3 +192,18 @@ def test_a_pause_leaves_open_convergences_to_go_on_when_it_is_lifted(under: Play
     service.work(opened.pk, 0)
     opened.refresh_from_db()
     assert (opened.status, verdict(prospect)) == ("done", "qualified")
+
+
+def test_a_prospect_left_waiting_for_a_stop_that_is_over_is_found_by_the_sweep(
+    under: PlaybookVersion, person: User
+) -> None:
+    mine, theirs = scene.company(under, scene.GOOD), scene.company(scene.demo(), scene.GOOD)
+    far = datetime(9999, 12, 31, tzinfo=UTC)
+    for prospect in (mine, theirs):
+        Prospect.objects.filter(pk=prospect.pk).update(due_again_at=far)
+    stops.stop(client=under.playbook.client, actor=person, level="agent", agent=AGENT, reason="Tone")
+    assert halting.wake(at=timezone.now()) == 1
+    waiting = {p.pk: p.due_again_at for p in Prospect.objects.all()}
+    assert waiting[mine.pk] == far
+    assert waiting[theirs.pk] <= timezone.now()
+    assert halting.wake(at=timezone.now()) == 0
