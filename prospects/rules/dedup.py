@@ -63,11 +63,13 @@ class Match:
 _COMPANY_PRIOR = -8.0
 _DOMAIN = Field("domain", 20.0, -5.0)
 _ENDING = Field("domain but for its ending", 6.0, -5.0)
+_ENDING_AGAIN = 1.5
 _EXTERNAL = Field("id in one source", 20.0, -6.0)
 _COUNTRY = Field("country", 1.5, -5.0)
 _CITY = Field("city", 4.5, -1.5, floor=0.9)
 _FOUNDED = Field("year founded", 3.0, -1.5)
 _SIZE = Field("number of employees", 0.5, -1.5)
+_MOST_ELSE = _COUNTRY.agree + _CITY.agree + _FOUNDED.agree + _SIZE.agree
 _NAME_DIFFERS = -8.0
 _NAME_FLOOR = 0.86
 _MOST_NAME_BITS = 12.0
@@ -80,6 +82,8 @@ def match_companies(a: CompanyFacts, b: CompanyFacts) -> Match | None:
     reasons = [name, *_known(_domains(a, b), _external(a, b))]
     # Two domains are two homes: of one company, perhaps, or of a company and its sister abroad.
     contradicts = contradicts or any(r.weight < 0 or r.what == _ENDING.what for r in reasons[1:])
+    if _COMPANY_PRIOR + _total(reasons) + _MOST_ELSE < 0:
+        return None  # nothing that is left to compare could make them likelier one than two
     reasons += _known(
         weigh(_COUNTRY, None if not (a.country and b.country) else float(a.country == b.country)),
         weigh(_CITY, words_alike(a.city, b.city)),
@@ -92,7 +96,7 @@ def match_companies(a: CompanyFacts, b: CompanyFacts) -> Match | None:
 def _names(a: CompanyFacts, b: CompanyFacts) -> tuple[Reason, bool]:
     """What the names say. A long name says more: about a bit a letter, up to a limit."""
     likeness, words = _names_alike(*sorted((name_key(a.name), name_key(b.name))))
-    worth = min(_MOST_NAME_BITS, 4.0 + 0.8 * min(_length(a.name), _length(b.name)))
+    worth = min(_MOST_NAME_BITS, 4.0 + 0.8 * min(len(_squashed(a.name)), len(_squashed(b.name))))
     if words in _TELL_APART:
         return Reason("name", _NAME_DIFFERS, words), True
     if likeness >= 1.0:
@@ -139,6 +143,7 @@ def _begins_with(one: str, other: str) -> bool:
     return len(short) >= 5 and long.startswith(short + " ")
 
 
+@lru_cache(maxsize=65536)
 def _numbers(key: str) -> list[str]:
     return sorted(word for word in key.split() if word.isdecimal() or word in _ROMAN)
 
@@ -146,8 +151,9 @@ def _numbers(key: str) -> list[str]:
 _ROMAN = frozenset("ii iii iv vi vii viii ix".split())  # noqa: SIM905
 
 
-def _length(name: str) -> int:
-    return len(name_key(name).replace(" ", ""))
+@lru_cache(maxsize=65536)
+def _squashed(name: str) -> str:
+    return name_key(name).replace(" ", "")
 
 
 def _domains(a: CompanyFacts, b: CompanyFacts) -> Reason | None:
@@ -155,8 +161,11 @@ def _domains(a: CompanyFacts, b: CompanyFacts) -> Reason | None:
         return None
     if a.domain == b.domain:
         return Reason(_DOMAIN.what, _DOMAIN.agree, SAME)
-    if a.domain.split(".", 1)[0] == b.domain.split(".", 1)[0] and len(a.domain.split(".", 1)[0]) > 2:
-        return Reason(_ENDING.what, _ENDING.agree, SAME)
+    label = a.domain.split(".", 1)[0]
+    if label == b.domain.split(".", 1)[0] and len(label) > 2:
+        # A label that is the name says it once more: Atlas has atlas.com, and so has another Atlas atlas.so.
+        again = label.replace("-", "") in (_squashed(a.name), _squashed(b.name))
+        return Reason(_ENDING.what, _ENDING_AGAIN if again else _ENDING.agree, SAME)
     return Reason(_DOMAIN.what, _DOMAIN.differ, "different")
 
 
