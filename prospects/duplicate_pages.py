@@ -126,7 +126,8 @@ def shown_pairs(pairs: Sequence[Duplicate]) -> list[ShownPair]:
 
 
 def _ends(pairs: Iterable[Duplicate]) -> tuple[list[int], list[int]]:
-    companies, people = [], []
+    companies: list[int] = []
+    people: list[int] = []
     for pair in pairs:
         (companies if pair.kind == "company" else people).extend((pair.one.pk, pair.other.pk))
     return companies, people
