@@ -39,7 +39,7 @@ from salesops.runtime.words import Depth, ImplementationKind
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-MODEL_BATCH = 128  # a few rounds of questions: however slow the model, a batch ends well within a task's time limit
+MODEL_BATCH = 64  # two rounds of questions: ends well within a task's time limit, and workers fill each other's gaps
 PARALLEL = 4  # nudges sent at once; more only wait in the queue
 SILENT_AFTER = timedelta(seconds=20)  # a needless nudge finds everything held and ends
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)

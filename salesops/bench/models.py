@@ -30,9 +30,10 @@ _MODEL = "anthropic:stand-in"
 _WORKER = """
 import django; django.setup()
 import json, sys, time
+import salesops.urls  # what a worker imports once in its life: the pages' addresses, the models' client
 from salesops.bench.convergence import work
 from salesops.llm import wire
-wire.import_library()  # a worker does this once in its life
+wire.import_library()
 print("ready", flush=True)
 sys.stdin.readline()
 before = time.process_time()
