@@ -12,14 +12,17 @@ class ApprovalsConfig(AppConfig):
         from approvals.runtime_store import PORT
         from approvals.services import call_off, merged
         from approvals.timeline import events_of
+        from approvals.touches import last_touches
         from playbooks.services import stops
         from prospects.services import metrics
+        from prospects.services.handoffs import register_touches
         from prospects.timeline import register_timeline
         from salesops.runtime.ports import explainers, merge_listeners, register
 
         register(PORT)
         explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
+        register_touches(last_touches)
         stops.follow("approvals", call_off.FOLLOWER)
         merge_listeners["approvals"] = merged.withdraw
         for name, metric in own_metrics.METRICS.items():

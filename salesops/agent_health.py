@@ -85,8 +85,8 @@ class Health:
 
     @property
     def words(self) -> str:
-        """ "3 of 3 passed"; nothing where there is nothing to measure."""
-        return f"{self.measured - len(self.failed)} of {self.measured} passed" if self.measured else ""
+        """ "3 of 3"; nothing where there is nothing to measure."""
+        return f"{self.measured - len(self.failed)} of {self.measured}" if self.measured else ""
 
 
 def health_of(client: Client, rows: Sequence[Row]) -> dict[str, Health]:

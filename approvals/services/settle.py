@@ -157,7 +157,7 @@ def _to_contacted(prospect: Prospect, dispatch: Dispatch, *, at: datetime, actor
             stage_service.move(
                 [prospect], stages.CONTACTED, client=dispatch.client, actor=actor,
                 agent=EXECUTORS[dispatch.channel], reason="The first message was accepted.", at=at,
-                evidence_ids={prospect.pk: _qualified_on(prospect)},
+                evidence_ids={prospect.pk: _qualified_on(prospect)}, trace_id=dispatch.trace_id,
             )  # fmt: skip
     except (Refusal, IntegrityError) as refusal:
         # The message has gone out whatever the playbook says about stages; that must be written all the same.

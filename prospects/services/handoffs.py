@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from django.db import connection
 
-from playbooks.models import StageRule, User
+from playbooks.models import Criterion, StageRule, User
 from prospects import stages
 from prospects.models import Evidence, Handoff, Prospect, StageTransition
 from prospects.rules.progress import Move
@@ -22,6 +22,7 @@ from prospects.runtime_loading import ICP, Place, fetch
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope
+from salesops.runtime.views import EvidenceView
 from salesops.runtime.words import Team
 
 _COLUMNS = (
@@ -110,6 +111,9 @@ class Writer:
         if teams is None:
             teams = scope.memory["stage_teams"] = teams_of(scope.playbook.stage_rules)
         self._teams = teams
+        self._flags = scope.memory.setdefault(
+            "icp_flags", frozenset(c.key for c in scope.playbook.criteria if c.scorecard == ICP and c.kind == "flag")
+        )
         self._scope = scope
         self._numbers = numbers
         self._rows: list[tuple[Any, ...]] = []
@@ -126,32 +130,27 @@ class Writer:
         self._rows.append(
             (
                 handoff, self._scope.client_id, context.id, transition_id, giver, taker, move.to_stage,
-                json.dumps(_summary_of(context, move.to_stage, missing)),
+                json.dumps(self._summary_of(context, move.to_stage, missing)),
                 sorted(e.id for e in context.evidence.values()), given, None, place.stage_since, self._scope.trace_id,
             )
         )  # fmt: skip
         place.handoffs.append(Open(handoff, taker, place.stage_since, given or 0))
 
+    def _summary_of(self, context: Context, stage: str, missing: Sequence[str]) -> dict[str, Any]:
+        return {
+            "known": _by_layer(context.evidence.values(), self._flags),
+            "open": list(missing),
+            "touches": [
+                {"at": t.at.isoformat(), "channel": t.channel, "subject": t.subject, "outcome": t.outcome}
+                for t in reversed(context.touches[-TOUCHES:])
+            ],
+            "next": _next(stage, has_person=context.contact is not None),
+        }
+
     def write(self) -> None:
         """Inside the transaction of the moves, after them."""
         if self._rows:
             copy_rows("prospects_handoff", _COLUMNS, self._rows)
-
-
-def _summary_of(context: Context, stage: str, missing: Sequence[str]) -> dict[str, Any]:
-    known: dict[str, list[list[Any]]] = {}
-    for e in context.evidence.values():
-        if e.scorecard == ICP and (e.value or e.strong_negative):
-            known.setdefault(e.layer, []).append([e.criterion, e.value])
-    return {
-        "known": {layer: sorted(facts) for layer, facts in sorted(known.items())},
-        "open": list(missing),
-        "touches": [
-            {"at": t.at.isoformat(), "channel": t.channel, "subject": t.subject, "outcome": t.outcome}
-            for t in reversed(context.touches[-TOUCHES:])
-        ],
-        "next": _next(stage, has_person=context.contact is not None),
-    }
 
 
 def _next(stage: str, *, has_person: bool) -> str:
@@ -205,11 +204,13 @@ def write_for_moves(
         return []
     ids = [row.pk for row, _, _ in passed]
     known, heard = _known(passed), _heard(ids)
+    flags = Criterion.objects.filter(version__in=versions, scorecard=ICP, kind="flag").values_list("key", flat=True)
+    flagged = frozenset(flags)
     return Handoff.objects.bulk_create(
         Handoff(
             client_id=row.client_id, prospect=row, transition=log, from_team=giver, to_team=taker, stage=log.to_stage,
             summary={
-                "known": _by_layer(known.get(row.pk, ())), "open": row.verdict_missing,
+                "known": _by_layer(known.get(row.pk, ()), flagged), "open": row.verdict_missing,
                 "touches": list(heard.get(row.pk, ()))[:TOUCHES],
                 "next": _next(log.to_stage, has_person=row.contact_id is not None),
             },
@@ -232,10 +233,11 @@ def _known(passed: Sequence[tuple[Prospect, StageTransition, tuple[str, str]]]) 
     return found
 
 
-def _by_layer(evidence: Iterable[Evidence]) -> dict[str, list[list[Any]]]:
+def _by_layer(evidence: Iterable[Evidence | EvidenceView], flags: Collection[str]) -> dict[str, list[list[Any]]]:
+    """What was found, by layer. A flag that was looked for and not found is nothing to tell."""
     known: dict[str, list[list[Any]]] = {}
     for e in evidence:
-        if e.scorecard == ICP and (e.value or e.strong_negative):
+        if e.scorecard == ICP and (e.strong_negative or (e.value and e.criterion not in flags)):
             known.setdefault(e.layer, []).append([e.criterion, e.value])
     return {layer: sorted(facts) for layer, facts in sorted(known.items())}
 
