@@ -195,6 +195,8 @@ class Asking:
             if job is not None:
                 expected -= 1
                 job.words.extend(result.words)
+                if result.words:
+                    log.info("source_trouble", source=job.config.key, words=result.words, trace_id=self.desk.trace_id)
                 job.cost = result.cost
                 if result.fetched is not None:
                     waiting.append((job, result.fetched))

@@ -5,11 +5,12 @@ import ipaddress
 import socket
 import ssl
 import subprocess
-import threading
 import time
 import tracemalloc
 import zlib
+from pathlib import Path
 
+import httpcore2
 import pytest
 
 from prospects.sources.addresses import is_public
@@ -307,32 +308,47 @@ def test_words_are_read_as_the_server_or_the_page_spells_them(server: StandIn) -
     assert fetcher.fetch(f"{server.url}/c").text
 
 
-def test_a_certificate_nobody_vouches_for_is_not_taken(tmp_path: object) -> None:
-    key, cert = f"{tmp_path}/key.pem", f"{tmp_path}/cert.pem"
+def certified(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate for a name that vouches for itself, and its key."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"],
         check=True, capture_output=True,
     )  # fmt: skip
+    return cert, key
+
+
+@pytest.fixture
+def secure(server: StandIn, tmp_path: Path) -> Path:
+    """The stand-in speaks TLS as acme.example; returns its certificate."""
+    cert, key = certified(tmp_path, "acme.example")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
-    listener = socket.create_server(("127.0.0.1", 0))
-    place = f"127.0.0.1:{listener.getsockname()[1]}"
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True, do_handshake_on_connect=False)
+    server.routes["/"] = html("over TLS")
+    return cert
 
-    def serve() -> None:
-        with listener:
-            connection, _ = listener.accept()
-            try:
-                with context.wrap_socket(connection, server_side=True) as secure:
-                    secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            except (OSError, ssl.SSLError):
-                connection.close()
 
-    thread = threading.Thread(target=serve)
-    thread.start()
+def test_tls_checks_the_name_that_was_asked_for_though_the_connection_goes_to_an_address(
+    server: StandIn, secure: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure))
+    monkeypatch.setattr("prospects.sources.fetch._tls", httpcore2.default_ssl_context)
+    wires = Wires(_93_184_216_34=server)
+    fetcher = Fetcher(reach(), resolver=lambda host, port: ["93.184.216.34"], network=wires)
+    assert fetcher.fetch("https://acme.example/").text == "over TLS"
+    assert wires.called == [("93.184.216.34", 443)]
     with pytest.raises(NetworkTrouble):
-        Fetcher(reach(allow_hosts=frozenset({place}))).fetch(f"https://{place}/")
-    thread.join()
+        fetcher.fetch("https://impostor.example/")
+    assert len(server.asked) == 1
+
+
+def test_a_certificate_nobody_vouches_for_is_not_taken(server: StandIn, secure: Path) -> None:
+    fetcher = Fetcher(reach(), resolver=lambda h, p: ["93.184.216.34"], network=Wires(_93_184_216_34=server))
+    with pytest.raises(NetworkTrouble):
+        fetcher.fetch("https://acme.example/")
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(
