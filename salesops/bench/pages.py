@@ -15,6 +15,7 @@ from prospects.models import Prospect
 from prospects.services.funnel_cells import sweep_funnel
 from prospects.tasks import count_funnel
 from salesops.bench import Line, Say
+from salesops.bench.agents import SEEN, make_agent_history
 from salesops.bench.measure import Timing, time_page
 from salesops.bench.population import Population, make_population
 
@@ -32,6 +33,7 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
     for n in sizes:
         start = perf_counter()
         population = make_population(n)
+        make_agent_history(population)
         sweep_funnel()
         count_funnel(population.playbook.pk, COMBINED)  # a worker's, when many prospects have to be counted
         say(f"pages: made {n:,} prospects in {perf_counter() - start:.0f} s")
@@ -73,3 +75,6 @@ def _pages(population: Population) -> Iterator[tuple[str, str]]:
     yield "funnel, all time", f"{funnel}?period=all"
     yield "funnel, one filter", f"{funnel}?{urlencode({'period': 'all', 'segment': 'Fintech'})}"
     yield "funnel, two filters", f"{funnel}?{urlencode(COMBINED)}"
+    yield "agents", reverse("agents")
+    yield "one agent's runs", reverse("agent", args=[SEEN[0]])
+    yield "its refused runs", f"{reverse('agent', args=[SEEN[0]])}?refused=1"

@@ -1,0 +1,58 @@
+"""What agents leave behind at any size: a run of several agents per prospect, and two weeks of days as counted."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.utils import timezone
+
+from prospects.models import Convergence
+from salesops.agent_numbers import DAYS, agent_names
+from salesops.bench.population import Population
+
+#: Of each prospect a run of each of these is written: what a list of one agent's runs has to find its way through.
+SEEN = ("fit_evidence", "timing_evidence", "need_evidence")
+WORKERS = 8
+
+_RUNS = """
+INSERT INTO prospects_agentrun (client_id, convergence_id, cycle, agent, implementation, implementation_version,
+    prospect_id, playbook_version_id, watermark, status, proposals, digest, proposed, promoted, refused, duration_us,
+    tokens, cost, answers, error, at, trace_id)
+SELECT p.client_id, %(convergence)s, 1, agent, CASE WHEN p.id %% 50 = 0 THEN 'llm' ELSE 'rules' END, 'bench-1', p.id,
+       %(version)s, p.facts_no, CASE WHEN p.id %% 997 = 0 THEN 'failed' ELSE 'ok' END, '[]', '', 3, 3,
+       CASE WHEN p.id %% 499 = 0 THEN 1 ELSE 0 END, 400 + p.id %% 900, 0, 0, '{}', '', %(now)s, repeat('0', 32)
+  FROM prospects_prospect p CROSS JOIN unnest(%(seen)s::text[]) AS agent WHERE p.client_id = %(client)s ORDER BY p.id
+"""
+_DAYS = """
+INSERT INTO prospects_agentday (client_id, day, agent, slot, runs, failed, proposed, promoted, refused, tokens, cost,
+                                buckets, marked, marks, last_at)
+SELECT %(client)s, (%(now)s::timestamptz - make_interval(days => back))::date, agent, slot, %(each)s, 1, %(each)s * 3,
+       %(each)s * 2, 2, 1000, 0.01, ARRAY(SELECT (10 * n)::bigint FROM generate_series(0, 59) AS n), %(each)s,
+       %(each)s * 0.7, %(now)s
+  FROM generate_series(0, %(days)s - 1) AS back, generate_series(0, %(workers)s - 1) AS slot,
+       unnest(%(agents)s::text[]) AS agent
+"""
+
+
+def make_agent_history(population: Population) -> None:
+    """Runs and days for a population, written set by set."""
+    now = timezone.now()
+    convergence = Convergence.objects.create(
+        client=population.client, playbook=population.playbook, version=population.version, clock=now,
+        total=population.size, done=population.size, status=Convergence.Status.DONE, finished_at=now,
+    )  # fmt: skip
+    given = {
+        "client": population.client.pk,
+        "version": population.version.pk,
+        "convergence": convergence.pk,
+        "now": now,
+        "seen": list(SEEN),
+        "agents": agent_names(),
+        "days": DAYS,
+        "workers": WORKERS,
+        "each": max(population.size // (DAYS * WORKERS), 1),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_RUNS, given)
+        cursor.execute(_DAYS, given)
+        cursor.execute("ANALYZE prospects_agentrun")
+        cursor.execute("ANALYZE prospects_agentday")
