@@ -30,7 +30,6 @@ from prospects.models import AgentRun, Convergence, Diagnostic, ImportBatch
 from prospects.runtime_store import NoActiveVersion, open_scope
 from prospects.services import claims, funnel_cells, market_scan, merges
 from salesops.errors import Refusal
-from salesops.logs import bind_trace
 from salesops.runtime import digest, registry
 from salesops.runtime.engine import Engine, Outcome
 from salesops.runtime.ports import Scope, registered
@@ -226,9 +225,13 @@ def work(
     convergence = Convergence.objects.select_related("client", "playbook__client", "version").get(pk=convergence_id)
     if convergence.status not in OPEN or not _may_go_on(convergence):
         return None
-    if convergence.depth == Depth.EXTENDED and market_scan.before(convergence) is not None:
-        _take_in_newcomers(convergence)
-    bind_trace(convergence.trace_id)
+    with structlog.contextvars.bound_contextvars(trace_id=convergence.trace_id):
+        if convergence.depth == Depth.EXTENDED and market_scan.before(convergence) is not None:
+            _take_in_newcomers(convergence)
+        return _work_batch(convergence, after, outcome, batch_size)
+
+
+def _work_batch(convergence: Convergence, after: int, outcome: Outcome | None, batch_size: int | None) -> int | None:
     scope = open_scope(
         convergence.client, convergence.playbook, now=convergence.clock, depth=Depth(convergence.depth),
         seed=convergence.seed, trace_id=convergence.trace_id, convergence_id=convergence.pk,
