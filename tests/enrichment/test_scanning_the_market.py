@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from playbooks.models import AgentPermission, AuditEntry, PlaybookVersion, Stop
 from prospects.models import Company, Convergence, MarketScan, Prospect, Signal
-from prospects.services import market_scan
+from prospects.services import converge, market_scan
 from prospects.services.market_scan import NothingToScan
 from tests import factories
 from tests.enrichment import world
@@ -155,6 +155,21 @@ def test_an_extended_convergence_begins_with_it_and_works_whom_it_brought(server
     assert not Prospect.objects.filter(verdict="").exists()
     scene.run(under, depth="primary")
     assert MarketScan.objects.count() == 1
+
+
+def test_a_scan_whose_worker_died_is_done_by_the_next_one(server: StandIn) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME, BOLT)
+    convergence = converge.open_convergence(
+        client=under.playbook.client, playbook=under.playbook, actor=None, depth="extended", clock=scene.CLOCK
+    )
+    MarketScan.objects.create(
+        client=under.playbook.client, playbook=under.playbook, version=under, convergence=convergence, at=scene.CLOCK
+    )
+    done = market_scan.before(convergence)
+    assert done is not None
+    assert (done.status, done.created) == ("done", 2)
+    assert market_scan.before(convergence) is None, "once"
 
 
 def test_the_command_says_what_it_found(server: StandIn) -> None:
