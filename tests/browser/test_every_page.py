@@ -14,8 +14,10 @@ from approvals.models import Task
 from approvals.services import decide, dispatch
 from approvals.services.seen import present
 from playbooks.services import stops
+from prospects.models import AgentRun
 from prospects.services.funnel_cells import sweep_funnel
 from tests import factories
+from tests.browser.agents_at_work import leave_runs
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.desk import Desk
 
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # What is not a page for a signed-in person: downloads, fragments, forms without a page of their own, other programs.
 NOT_PAGES = {
     "home", "healthz", "readyz", "metrics", "logout", "switch_client", "preferences", "login", "approvals:changes",
-    "approvals:bulk", "run_agents", "password_change_done", "password_reset_done", "password_reset_complete",
+    "approvals:bulk", "run_agents", "retry", "password_change_done", "password_reset_done", "password_reset_complete",
 }  # fmt: skip
 SIGNED_OUT = ("login", "password_reset", "password_reset_done", "password_reset_complete")
 
@@ -46,6 +48,7 @@ def pages_of(desk: Desk) -> list[str]:
     """Every address with something to see, the ones with an object included."""
     waiting, decided = desk.requests[1], desk.requests[0]
     sent = decided.dispatches.get()
+    run = AgentRun.objects.earliest("pk")
     objects = [
         reverse("approvals:detail", args=[decided.pk]),
         *(
@@ -55,6 +58,13 @@ def pages_of(desk: Desk) -> list[str]:
         reverse("approvals:outbox_detail", args=[sent.pk]),
         reverse("prospects:detail", args=[decided.prospect_id]),
         reverse("prospects:detail", args=[waiting.prospect_id]),
+        reverse("agent", args=[run.agent]),
+        reverse("run", args=[run.pk]),
+        reverse("job", args=[run.convergence_id]),
+        reverse("prospect_runs", args=[run.prospect_id]),
+        reverse("trace", args=[run.trace_id]),
+        f"{reverse('trace', args=[run.trace_id])}?prospect={run.prospect_id}",
+        f"{reverse('prospects:detail', args=[run.prospect_id])}?show=refusal",
         f"{reverse('approvals:tasks')}?status=done",
         f"{reverse('approvals:queue')}?grade=B",
         f"{reverse('prospects:list')}?q=birch",
@@ -64,7 +74,8 @@ def pages_of(desk: Desk) -> list[str]:
 
 
 def something_on_every_page(desk: Desk) -> None:
-    """One request decided and sent, one task, one stop, the funnel counted."""
+    """One request decided and sent, one task, one stop, runs that went well and did not, the funnel counted."""
+    leave_runs(desk)
     first = desk.requests[0]
     decide.approve(first.pk, seen=present(first).seen, actor=desk.founder, client=desk.client)
     factories.end_undo_windows()
