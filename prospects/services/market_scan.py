@@ -32,8 +32,8 @@ from prospects.importing.rows import Refused, Row
 from prospects.models import Convergence, MarketScan, SourceAnswer
 from prospects.runtime_loading import assignments, configs_of, permissions
 from prospects.services.import_decide import Decider, Memory, Terms
-from prospects.services.import_lookup import id_stream, look_up, recall_facts
-from prospects.services.import_runs import passing, take_turns
+from prospects.services.import_lookup import id_stream, look_up, recall_facts, tell_planner
+from prospects.services.import_runs import GROWTH, passing, take_turns
 from prospects.services.import_write import COMPANY_IDS, CONTACT_IDS, PROSPECT_IDS, write
 from prospects.sources.line import Office
 from prospects.sources.records import Candidate, Seeds
@@ -44,7 +44,7 @@ from salesops.runtime.words import ImplementationKind, Resource
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 500
+CHUNK = 2_000
 MOST = 50_000  # candidates of one scan
 ATTEMPTS = 4
 _LOCK = 0x1A92
@@ -229,6 +229,7 @@ class _Writer:
         self._configs = configs
         self._memory = Memory()
         self._ids = (id_stream(COMPANY_IDS), id_stream(CONTACT_IDS), id_stream(PROSPECT_IDS))
+        self._analyze_at = CHUNK // 2
         self._readers: dict[tuple[str, ...], RowReader] = {}
         self.counts: dict[str, Counter[str]] = {}
         self.problems: list[str] = []
@@ -253,6 +254,10 @@ class _Writer:
             counts[kind] += 1
             if kind == "rejected":
                 self._skip(source, "", reason)
+        created = sum(each["created"] for each in self.counts.values())
+        if created >= self._analyze_at:
+            tell_planner()
+            self._analyze_at = GROWTH * created
 
     def _skip(self, source: str, ref: str, reason: str) -> None:
         log.info("candidate_skipped", source=source, reason=reason, trace_id=self._row.trace_id)
