@@ -31,19 +31,19 @@ log = structlog.get_logger(__name__)
 NEVER = timedelta(days=36_500)
 
 # Signals of a kind beyond what was looked at for good, and what must be known to look at them for good: the newest
-# number, and which transactions may still bring an older one. One snapshot for all of it.
+# number, and which transactions may still bring an older one. One snapshot for all of it. The newest signals are found
+# first, through the block ranges of their numbers, whatever the size of the table.
 _LOOK = """
 WITH moment AS MATERIALIZED (
     SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::bigint AS following,
-           (SELECT last_value FROM fact_no) AS newest FROM pg_current_snapshot() AS s)
-SELECT w.id, count(found.fact_no), count(found.fact_no) FILTER (WHERE found.fact_no > w.mark_no),
-       moment.newest, moment.oldest, moment.following
-  FROM prospects_triggerwatch AS w CROSS JOIN moment
-  LEFT JOIN LATERAL (
-    SELECT s.fact_no FROM prospects_signal AS s JOIN prospects_prospect AS p ON p.id = s.prospect_id
-     WHERE s.fact_no > w.settled_no AND s.kind = %(kind)s AND p.playbook_id = w.playbook_id) AS found ON true
- WHERE w.id = %(watch)s
- GROUP BY w.id, moment.newest, moment.oldest, moment.following
+           (SELECT last_value FROM fact_no) AS newest FROM pg_current_snapshot() AS s),
+fresh AS MATERIALIZED (
+    SELECT fact_no, prospect_id FROM prospects_signal WHERE fact_no > %(settled)s AND kind = %(kind)s),
+found AS (
+    SELECT f.fact_no FROM fresh AS f JOIN prospects_prospect AS p ON p.id = f.prospect_id
+     WHERE p.playbook_id = %(playbook)s)
+SELECT (SELECT count(*) FROM found), (SELECT count(*) FROM found WHERE fact_no > %(mark)s),
+       newest, oldest, following FROM moment
 """
 
 
@@ -163,8 +163,16 @@ def _event(watch: TriggerWatch, trigger: Trigger, at: datetime, free: bool) -> H
     if not free:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_LOOK, {"watch": watch.pk, "kind": trigger.signal_kind})
-        _, count, beyond_mark, newest, oldest, following = cursor.fetchone()
+        cursor.execute(
+            _LOOK,
+            {
+                "settled": watch.settled_no,
+                "mark": watch.mark_no,
+                "kind": trigger.signal_kind,
+                "playbook": watch.playbook_id,
+            },
+        )
+        count, beyond_mark, newest, oldest, following = cursor.fetchone()
     fresh, before = count - watch.seen, (watch.seen, watch.settled_no, watch.mark_no)
     happened = None
     if fresh > 0:
