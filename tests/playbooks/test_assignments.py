@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from playbooks.known_agents import assignment_problems, ways
-from playbooks.services.drafts import InvalidPlaybook
 from playbooks.validation import Seen, row_problems
+from playbooks.yaml_io import PlaybookFileError
 from salesops.apps import ways_of_agents
 from tests.runtime import scene
 
@@ -54,5 +54,5 @@ def test_a_row_without_an_implementation_means_rules() -> None:
 @pytest.mark.django_db
 def test_a_playbook_that_gives_work_to_nobody_is_told_so_before_it_rules() -> None:
     rows = "agents:\n  - {agent: saturation, implementation: human}"
-    with pytest.raises(InvalidPlaybook, match="no form in which people could do this agent's work"):
+    with pytest.raises(PlaybookFileError, match="no form in which people could do this agent's work"):
         scene.demo(edit={r"(?m)^agents: \[\]$": rows})
