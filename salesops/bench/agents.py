@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import connection
 from django.utils import timezone
 
@@ -40,7 +42,7 @@ def make_agent_history(population: Population) -> None:
         client=population.client, playbook=population.playbook, version=population.version, clock=now,
         total=population.size, done=population.size, status=Convergence.Status.DONE, finished_at=now,
     )  # fmt: skip
-    given = {
+    given: dict[str, Any] = {
         "client": population.client.pk,
         "version": population.version.pk,
         "convergence": convergence.pk,
