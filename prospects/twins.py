@@ -104,8 +104,6 @@ def _fill(found: _Kind, client_id: int, playbook_id: int, version_id: int) -> No
     found.near = candidates(found.kind, client_id, mine)
     others = {other for near in found.near.values() for other in near} - found.rows.keys()
     found.rows.update(records(found.kind, others))
-    if not found.near:
-        return
     asked = {"ids": sorted({found.rows[pk].facts.id for pk in found.near if pk in found.rows})}
     found.said = {(row[0], row[1]): (row[2], row[3]) for row in fetch(_SAID[found.kind], asked)}
     given = {"ids": sorted(found.rows), "playbook": playbook_id, "version": version_id}
