@@ -111,6 +111,16 @@ def test_a_draft_is_edited_with_its_rows_and_the_edit_is_in_the_audit_log(
     assert entry.detail["fields"] == ["hot_threshold", "icp_industries"]
 
 
+def test_a_trigger_is_written_in_its_own_fields(browser: Browser, draft: PlaybookVersion) -> None:
+    page = browser.get(change_url(draft)).content.decode()
+    assert "requests waiting for a decision" in page  # a metric is chosen by what it means
+    data = posted(browser, change_url(draft)) | {"triggers-2-cron": "0 6 * * MON-FRI", "triggers-2-label": "Mornings"}
+    assert browser.post(change_url(draft), data).status_code == 302
+    saved = draft.triggers.get(key="nightly")
+    assert (saved.cron, saved.label, saved.enabled) == ("0 6 * * MON-FRI", "Mornings", True)
+    assert AuditEntry.objects.get(event="playbook.edited").detail["rows"] == {"triggers": 1}
+
+
 WRONG = (
     ({"weight_firmographic": "34"}, "they sum to 99"),
     ({"hot_threshold": "10"}, "hot above warm"),
@@ -126,6 +136,11 @@ WRONG = (
     ({"templates-0-requires": "nothing"}, "this playbook has no criterion"),
     ({"criteria-7-key": "hiring_now_2"}, "this playbook has no criterion"),
     ({"criteria-7-DELETE": "on"}, "this playbook has no criterion"),
+    ({"triggers-2-cron": "0 25 * * *"}, "is no time that ever comes"),
+    ({"triggers-2-metric": "due_prospects"}, "only a trigger of kind threshold has this"),
+    ({"triggers-0-signal_kind": ""}, "name the kind of signal to wait for"),
+    ({"triggers-3-value": ""}, "expected a number of at least 0"),
+    ({"triggers-1-key": "nightly"}, "please correct the duplicate data"),
 )
 
 

@@ -66,7 +66,7 @@ def test_a_page_stops_and_resumes_what_it_shows(browser: Browser, asked: Approva
     assert (stop.level, stop.target_id) == (level, target)
     lifted = browser.post(reverse("lift_stop", args=[stop.pk]), {"reason": "Asked", "next": here})
     assert lifted.headers["Location"] == here
-    assert "Ask Dana" not in browser.get(here).content.decode()
+    assert "Resume" not in browser.get(here).content.decode()
 
 
 def test_a_dossier_says_what_stops_it_and_leads_to_the_brake(
