@@ -14,7 +14,7 @@ from prospects.models import Prospect
 
 NOW, OVER = "now", "over"
 STATES = ((NOW, "In force"), (OVER, "Over: lifted or expired"), ("all", "All"))
-_WORDS = {"requests": "waiting request", "messages": "approved message", "convergences": "run"}
+_WORDS = {"requests": "waiting request", "messages": "approved message", "convergences": "run", "tasks": "task"}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from approvals.services.refusals import RequestNotFound, TaskClosed
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, User
+from playbooks.services import stops
 from prospects.models import Convergence, Diagnostic, Prospect, Signal
 from prospects.runtime_store import open_scope
 from salesops.agent_numbers import registry
@@ -65,7 +66,16 @@ def _open(task_id: int, actor: User, client: Client) -> Task:
         raise RequestNotFound("There is no such task.")
     if task.status != Task.Status.OPEN:
         raise TaskClosed("This task is done already.")
+    _check_stops(task)
     return task
+
+
+def _check_stops(task: Task) -> None:
+    """A person in an agent's place is stopped like the agent."""
+    playbook = task.playbook_version.playbook_id if task.playbook_version is not None else None
+    brake = stops.in_force(task.client_id, playbook).halts(agent=task.agent, prospect=task.prospect_id)
+    if brake is not None:
+        raise AnswerRefused(f"This work is stopped: {brake.reason}")
 
 
 def observation_key(task_id: int, key: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals.models import ApprovalRequest, Dispatch
+from approvals.models import ApprovalRequest, Dispatch, Task
 from approvals.rules.sending import EXECUTORS, PAUSED
 from approvals.services import nudge
 from approvals.services.request import OPEN
@@ -26,17 +26,18 @@ class Outreach:
     """See :class:`playbooks.services.stops.Follower`."""
 
     def call_off(self, stop: Stop) -> Ended:
-        """Cancel the open requests under the stop, then the messages that have not left. A few statements, set-wise.
+        """End the open requests under the stop, then messages that have not left and work that waits for a person.
 
         In this order: an approval that is being made holds its request, and its message is there when it lets go.
+        A few statements, whatever their number.
         """
-        requests = _requests(stop)
-        dispatches = _dispatches(stop)
+        requests, dispatches, tasks = _requests(stop), _dispatches(stop), _tasks(stop)
         entries = [
             *(_entry(AuditEvent.REQUEST_CANCELLED, row, stop) for row in requests),
             *(_entry(AuditEvent.DISPATCH_CANCELLED, row, stop) for row in dispatches),
+            *(_entry(AuditEvent.TASK_DONE, row, stop) for row in tasks),
         ]
-        return Ended({"requests": len(requests), "messages": len(dispatches)}, entries)
+        return Ended({"requests": len(requests), "messages": len(dispatches), "tasks": len(tasks)}, entries)
 
     def resume(self, stop: Stop) -> None:
         """What the stop put off is due now; if another stop still holds it, the next look puts it off again."""
@@ -60,6 +61,34 @@ def _dispatches(stop: Stop) -> list[Dispatch]:
         status=Dispatch.Status.CANCELLED, reason=f"stopped: {stop.reason}"[:500], finished_at=timezone.now()
     )
     return found
+
+
+def _tasks(stop: Stop) -> list[Task]:
+    """Calls and notes that nobody has made yet, and agents' work that nobody has done. What came of sends stays."""
+    by_hand = Q(kind__in=(Task.Kind.CALL, Task.Kind.LINKEDIN), dispatch__in=Dispatch.objects.filter(_sends(stop)))
+    rows = Task.objects.filter(by_hand | _works(stop), status=Task.Status.OPEN).order_by("pk")
+    found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
+    Task.objects.filter(pk__in=[row.pk for row in found]).update(
+        status=Task.Status.DONE, resolution="called_off", words=stop.reason, done_at=timezone.now(),
+        done_by=stop.created_by,
+    )  # fmt: skip
+    return found
+
+
+def _works(stop: Stop) -> Q:
+    """Agents' work under the stop that waits for a person."""
+    level = Stop.Level
+    work = Q(kind=Task.Kind.AGENT_WORK)
+    if stop.level == level.EVERYTHING:
+        return work
+    target = {
+        level.CLIENT: Q(),
+        level.PLAYBOOK: Q(playbook_version__playbook=stop.target_id),
+        level.AGENT: Q(agent=stop.agent),
+        level.PROSPECT: Q(prospect=stop.target_id),
+        level.REQUEST: Q(pk__in=()),
+    }
+    return work & Q(client=stop.client_id) & target[level(stop.level)]
 
 
 def _channels(agent: str) -> list[str]:
@@ -97,7 +126,7 @@ def _sends(stop: Stop) -> Q:
     return Q(client=stop.client_id) & target.get(level(stop.level), Q())
 
 
-def _entry(event: AuditEvent, row: ApprovalRequest | Dispatch, stop: Stop) -> tuple[int, audit.Entry]:
+def _entry(event: AuditEvent, row: ApprovalRequest | Dispatch | Task, stop: Stop) -> tuple[int, audit.Entry]:
     """One for the log of its own client; the reason stands in the stop it names."""
     detail = {"stop": stop.pk, "level": stop.level}
     return row.client_id, audit.Entry(event=event, subject=row, trace_id=row.trace_id, detail=detail)
