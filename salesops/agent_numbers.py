@@ -15,7 +15,7 @@ from django.utils import timezone
 from playbooks.models import AgentAssignment, Client, PlaybookVersion
 from playbooks.services.budgets import zone_of
 from prospects.models import Convergence
-from prospects.rules.durations import percentile
+from prospects.rules.durations import BUCKETS, percentile
 from salesops.charts import Sparkline, sparkline
 from salesops.runtime.contract import Agent
 from salesops.runtime.registry import Registry, discover
@@ -29,14 +29,14 @@ SELECT agent, day, sum(runs), sum(failed), sum(proposed), sum(promoted), sum(ref
   FROM prospects_agentday WHERE client_id = %(client)s AND day > %(since)s GROUP BY agent, day
 """
 # Of the last day on which each agent ran: a percentile over weeks would hide that it has become slow.
-DURATIONS_SQL = """
+# Each bucket is added up by name: unnesting the histograms would make a row of every number in them.
+_BUCKETS = ", ".join(f"sum(d.buckets[{place}])::bigint" for place in range(1, BUCKETS + 1))
+DURATIONS_SQL = f"""
 WITH newest AS (SELECT agent, max(day) AS day FROM prospects_agentday
                  WHERE client_id = %(client)s AND day > %(since)s AND runs > 0 GROUP BY agent)
-SELECT agent, array_agg(n ORDER BY place) FROM (
-  SELECT d.agent, place, sum(n)::bigint AS n FROM newest JOIN prospects_agentday AS d
-      ON d.client_id = %(client)s AND d.day = newest.day AND d.agent = newest.agent,
-    unnest(d.buckets) WITH ORDINALITY AS bucket (n, place) GROUP BY d.agent, place) AS filled GROUP BY agent
-"""
+SELECT d.agent, ARRAY[{_BUCKETS}] FROM newest JOIN prospects_agentday AS d
+    ON d.client_id = %(client)s AND d.day = newest.day AND d.agent = newest.agent WHERE d.runs > 0 GROUP BY d.agent
+"""  # noqa: S608 — numbers of ours
 DUE_CAP = 9_999
 # Counted up to a cap through the partial index of prospects with facts that no agent has seen.
 DUE_SQL = """

@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from playbooks.models import AgentAssignment, Playbook, Role, Stop
@@ -40,6 +42,7 @@ def agents(request: ClientRequest) -> HttpResponse:
         context |= {
             "rows": [(row, health[row.agent.name]) for row in rows],
             "days": DAYS,
+            "stop_url": f"{reverse('stops')}?{urlencode({'next': request.get_full_path(), 'agent': ''})}",
             "failures": failures,
             "open_failures": open_failures(failures),
         }
