@@ -29,7 +29,7 @@ test: install chromium
 
 # Ten rounds of 200 approved sends under kill -9 (the ordinary suite runs a short one), and agents whose queue is flushed.
 chaos: install
-	@CHAOS_ROUNDS=10 $(PY) -m pytest -s tests/approvals/test_chaos.py tests/runtime/test_through_workers.py tests/runtime/test_triggers_through_workers.py
+	@CHAOS_ROUNDS=10 CHAOS_PROSPECTS=2000 $(PY) -m pytest -s tests/approvals/test_chaos.py tests/runtime/test_through_workers.py tests/runtime/test_crash_at_every_stage.py tests/runtime/test_triggers_through_workers.py
 
 bench: install
 	@$(PY) manage.py bench $(BENCH) $(if $(SIZE),--size $(SIZE))

@@ -38,7 +38,7 @@ from salesops.runtime.words import Depth, ImplementationKind
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-MODEL_BATCH = 64  # two rounds of questions: ends well within a task's time limit, and workers fill each other's gaps
+MODEL_BATCH = 32  # one round of questions: while one worker waits for its answers, another works on its own
 PARALLEL = 4  # nudges sent at once; more only wait in the queue
 SILENT_AFTER = timedelta(seconds=20)  # a needless nudge finds everything held and ends
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
