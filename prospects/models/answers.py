@@ -15,8 +15,8 @@ from salesops.tenancy import TenantQuerySet
 class ModelAnswer(models.Model):
     """One answer of one language model, stored the moment it came and never edited.
 
-    ``key`` is a hash of everything that shaped the question: model, prompt and its edition, the filled-in words and the
-    form asked for. Written outside the cycle's transaction, so what was paid for outlives whatever happens to the cycle.
+    ``key`` is a hash of everything that shaped the question: model, prompt and its edition, the filled-in words and
+    the form asked for. Written outside the cycle's transaction: what was paid for outlives whatever happens to it.
     """
 
     class Outcome(models.TextChoices):
