@@ -17,7 +17,7 @@ from tests.llm.test_model_agents import EVIDENCE, playbook, provider, with_page
 from tests.runtime import scene
 
 __all__ = ["provider"]
-PROSPECTS, SECONDS = 96, 5.0  # three rounds of 32 take 3 s at least
+PROSPECTS, SECONDS = 96, 8.0  # three rounds of 32 take 3 s at least, one after the other 96 s
 
 
 @pytest.mark.django_db
@@ -39,6 +39,6 @@ def test_ninety_six_prospects_wait_three_rounds_and_not_more(provider: Callable[
     assert (len(server.asked), server.turned_away, server.most_at_once) == (PROSPECTS, 0, 32)
     assert ModelAnswer.objects.count() == PROSPECTS
     assert Evidence.objects.filter(run__implementation="llm", criterion="industry").count() == PROSPECTS
-    # On a loaded machine our own work (and the stand-in's, in this process) takes longer; the waiting does not.
+    # Our own work, and the stand-in's in this very process, stands between the rounds of one worker.
     is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    assert min(took, 3.0 + worked) <= SECONDS * (1.5 if is_busy else 1.0), f"{took:.1f} s, {worked:.1f} s of it work"
+    assert took <= SECONDS * (2 if is_busy else 1), f"{took:.1f} s, {worked:.1f} s of it work"
