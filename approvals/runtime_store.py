@@ -39,7 +39,7 @@ from salesops.runtime.proposals import (
 from salesops.runtime.views import EvaluationView, MessageView, RequestView, TouchView
 
 ASKED = "asked"  # extras: the agents whose work here waits for a person
-_GRADER = "compliance"  # the agent whose verdict is part of a stored message
+GRADER = "compliance"  # the agent whose verdict is part of a stored message
 _MESSAGE_COLUMNS = (
     "id", "client_id", "prospect_id", "contact_id", "playbook_version_id", "channel", "sender", "recipient", "subject",
     "body", "attachments", "rule_version", "content_hash", "template_key", "angle", "claims", "evidence_ids", "why_now",
@@ -134,7 +134,7 @@ class MessageLedger(Ledger):
             compliance=proposal.compliance, compliance_detail=proposal.compliance_detail,
         )  # fmt: skip
         context.messages.remove(message)
-        context.add_message(graded, graded_by=_GRADER)
+        context.add_message(graded, graded_by=GRADER)
         self._drafts[message.id] = (context, run, drafted, graded)
         return True
 
@@ -250,7 +250,7 @@ class ApprovalsPort:
     def load(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         ids = list(contexts)
         for row in fetch(_MESSAGES, [ids, scope.playbook.id]):
-            contexts[row[0]].add_message(_message_view(row), graded_by=_GRADER)
+            contexts[row[0]].add_message(_message_view(row), graded_by=GRADER)
         for row in fetch(_EVALUATIONS, [ids]):
             contexts[row[0]].add_evaluation(EvaluationView(*(*row[1:10], tuple(json.loads(row[10])), *row[11:])))
         load_advice(scope, contexts)

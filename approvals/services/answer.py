@@ -11,12 +11,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import Task
+from approvals.runtime_store import GRADER
 from approvals.services.decide import check_decider
 from approvals.services.refusals import RequestNotFound, TaskClosed
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, User
 from playbooks.services import stops
+from prospects.agents.by_hand import SOURCE, observation_key
 from prospects.models import Convergence, Diagnostic, Prospect, Signal
 from prospects.runtime_store import open_scope
 from salesops.agent_numbers import registry
@@ -27,10 +29,6 @@ from salesops.runtime.human import answered
 from salesops.runtime.ports import registered
 from salesops.runtime.registry import Registry
 from salesops.runtime.words import Depth, ImplementationKind, Refused
-
-#: Where a person's own observation says it comes from; the task and its trace name the person.
-SOURCE = "person"
-GRADER = "compliance"
 
 
 class AnswerRefused(Refusal):
@@ -76,11 +74,6 @@ def _check_stops(task: Task) -> None:
     brake = stops.in_force(task.client_id, playbook).halts(agent=task.agent, prospect=task.prospect_id)
     if brake is not None:
         raise AnswerRefused(f"This work is stopped: {brake.reason}")
-
-
-def observation_key(task_id: int, key: str) -> str:
-    """The dedup key of what a person observed under ``key`` while doing a task."""
-    return f"task:{task_id}:{key}"
 
 
 def _observe(task: Task, observations: Sequence[Mapping[str, Any]]) -> None:

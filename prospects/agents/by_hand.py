@@ -11,7 +11,13 @@ from salesops.runtime.human import Raw, asking
 from salesops.runtime.proposals import TaskProposal
 from salesops.runtime.views import ProspectView, SignalView
 
+#: Where a person's own observation says it comes from; the task and its trace name the person.
 SOURCE = "person"
+
+
+def observation_key(task_id: int, key: str) -> str:
+    """The dedup key of what a person observed under ``key`` while doing a task."""
+    return f"task:{task_id}:{key}"
 
 
 def signals_by_hand(what: str) -> Implementation:
@@ -43,7 +49,7 @@ def evidence_by_hand(what: str, criteria_of: Callable[[Tools], Mapping[Any, Crit
         seen = {signal.dedup_key: signal for signal in prospect.signals}
         judged = []
         for given in filled_in.get("judgements", ()):
-            signal = seen[f"task:{filled_in['task']}:{given['key']}"]
+            signal = seen[observation_key(filled_in["task"], given["key"])]
             judged.append(_evidence(criteria[given["key"]], signal, given))
         return judged
 
