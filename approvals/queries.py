@@ -350,9 +350,16 @@ def agent_tasks(client: Client) -> QuerySet[Task]:
     return open_tasks.select_related("prospect__company", "prospect__contact")
 
 
-def latest_signals(task: Task, size: int = 20) -> list[Signal]:
-    """What has been seen about the task's prospect, the newest first."""
-    return list(Signal.objects.filter(prospect=task.prospect_id).order_by("-fact_no")[:size])
+def latest_signals(task: Task, size: int = 20) -> list[tuple[Signal, str]]:
+    """What has been seen about the task's prospect, the newest first, each with its words or else its values."""
+    signals = Signal.objects.filter(prospect=task.prospect_id).order_by("-fact_no")[:size]
+    return [(signal, signal.text or _values(signal.data)) for signal in signals]
+
+
+def _values(data: dict[str, Any]) -> str:
+    known = ((name, value) for name, value in data.items() if value not in (None, "", [], {}))
+    shown = ((name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in known)
+    return " · ".join(f"{name.replace('_', ' ')}: {value}" for name, value in shown)
 
 
 def outbox_lag(at: datetime) -> timedelta | None:

@@ -139,7 +139,9 @@ def test_the_page_shows_the_facts_takes_the_answer_and_says_what_is_wrong(client
     prospect, task = asked("fit_evidence")
     client.force_login(staff(prospect))
     url = reverse("approvals:answer_task", args=[task.pk])
-    assert "profile" in client.get(url).content.decode()
+    page = client.get(url).content.decode()
+    assert "industry: B2B" in page
+    assert "tags: SaaS, B2B" in page
     refused = client.post(url, {"value_0": "80"})
     assert refused.status_code == 422
     assert "Say what you saw" in refused.content.decode()
