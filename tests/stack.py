@@ -13,6 +13,7 @@ It has data of its own with durable settings, migrated once per session; what on
 The ORM in the test's own process speaks to the test database instead: use ``python``, ``manage`` or ``database``.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,13 @@ class Stack:
         """Return when database, Redis, workers and sweeps are all well."""
         self._until(lambda: self.readiness().get("ready") is True, seconds)
 
-    def _until(self, holds: Any, seconds: float) -> None:
+    def _until(self, look: Callable[[], Any], seconds: float) -> Any:
+        """Return what ``look`` gives as soon as that is something."""
         deadline = time.monotonic() + seconds
-        while not holds():
+        while not (seen := look()):
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s; the app's output:\n{self.output()}"
             time.sleep(0.1)
+        return seen
 
     # --- inside --------------------------------------------------------------------------------------------------
     def environment(self) -> dict[str, str]:
@@ -173,30 +176,23 @@ class Stack:
                 return psutil.Process(int((self.home / "postgres" / "postmaster.pid").read_text().split()[0]))
             if name == "valkey":
                 return psutil.Process(int((self.home / "valkey" / "valkey.pid").read_text()))
-            for child in psutil.Process(self.process.pid).children():
-                if any(PARTS[name] in word for word in child.cmdline()):
-                    return child
+            children = psutil.Process(self.process.pid).children()
         except (psutil.Error, OSError, ValueError, IndexError):
-            pass
-        return None
+            return None
+        return next((child for child in children if any(PARTS[name] in word for word in _command(child))), None)
 
     def kill(self, name: str) -> None:
         """Kill -9 a part with everything under it, as a machine out of memory would; waits for it to be up first."""
-        self._until(lambda: self.part(name) is not None, 60)
-        victim = self.part(name)
-        for process in [*victim.children(recursive=True), victim]:
-            try:
+        victim = self._until(lambda: self.part(name), 60)
+        for process in [*_under(victim), victim]:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
 
     def kill_all(self) -> None:
         """Kill -9 the app and every process on this data: the plug is pulled."""
         for process in [psutil.Process(self.process.pid), *self.leftovers()]:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         self.process.wait()
         self.process.stdout.close()
 
@@ -213,6 +209,21 @@ class Stack:
             return process.environ().get("SALESOPS_DATA") == str(self.data)
         except (psutil.Error, OSError):
             return False
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Its command line; empty for one that is dying, which must not hide its living siblings."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _under(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 @pytest.fixture(scope="session")
