@@ -32,6 +32,12 @@ class Playbook(models.Model):
     slug = models.SlugField(max_length=60)
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.B2B)
+    two_person_publish = models.BooleanField(
+        "two people to publish",
+        default=False,
+        db_default=False,
+        help_text="Whoever approves a version must be somebody else than who submitted it.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = TenantQuerySet["Playbook"].as_manager()
@@ -65,6 +71,30 @@ def _words() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=120), default=list, blank=True)
 
 
+#: What may change of a version that has left draft: its place in life, who moved it there, and why.
+_LIVELY = "{status,activated_at,activated_by_id,submitted_by_id,approved_by_id,change_note}"
+
+
+def two_people_publish() -> Guard:
+    """Who submitted and who approved are said with the step itself; two people where the playbook asks for two."""
+    return Guard(
+        name="two_people",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=(
+            "IF NEW.submitted_by_id IS DISTINCT FROM OLD.submitted_by_id AND OLD.status <> 'draft'"
+            " AND NEW.status <> 'draft' OR NEW.approved_by_id IS DISTINCT FROM OLD.approved_by_id AND"
+            " (OLD.status, NEW.status) <> ('in_review', 'approved') THEN "
+            + refuse("% names who submitted and who approved it with the step itself")
+            + " END IF; IF (OLD.status, NEW.status) IN (('in_review', 'approved'), ('approved', 'active'))"
+            " AND (NEW.approved_by_id IS NULL OR NEW.approved_by_id = NEW.submitted_by_id)"
+            " AND (SELECT two_person_publish FROM playbooks_playbook WHERE id = NEW.playbook_id) THEN "
+            + refuse("% needs a second person to approve it")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
 class PlaybookVersion(StateModel):
     """Everything one playbook says at one time. Editable while a draft; frozen, with its child rows, ever after."""
 
@@ -81,6 +111,21 @@ class PlaybookVersion(StateModel):
     change_note = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    based_on = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    edit_no = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="How often the draft was saved: two people cannot miss each other.",
+    )
+    submitted_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    approved_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
     activated_at = models.DateTimeField(null=True, blank=True, editable=False)
     activated_by = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
@@ -187,12 +232,12 @@ class PlaybookVersion(StateModel):
                     " ('retired','active'), ('approved','retired')) THEN "
                     + refuse("% cannot make that status change")
                     + " END IF; IF OLD.status <> 'draft' AND"
-                    " to_jsonb(OLD) - '{status,activated_at,activated_by_id,change_note}'::text[] IS DISTINCT FROM"
-                    " to_jsonb(NEW) - '{status,activated_at,activated_by_id,change_note}'::text[] THEN "
+                    f" to_jsonb(OLD) - '{_LIVELY}'::text[] IS DISTINCT FROM to_jsonb(NEW) - '{_LIVELY}'::text[] THEN "
                     + refuse("% is frozen once it has left draft")
                     + " END IF; RETURN NEW;"
                 ),
             ),
+            two_people_publish(),
         ]
 
     def __str__(self) -> str:
@@ -243,16 +288,26 @@ class PlaybookVersion(StateModel):
 
 
 class Activation(models.Model):
-    """When a version began to rule, on whose word and why: rollbacks included."""
+    """When a version began to rule, whom, on whose word and why: rollbacks included."""
+
+    class AppliesTo(models.TextChoices):
+        ALL = "all", "Everybody, also those already in work"
+        NEW = "new", "Only those who come in from now on"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="activations")
     at = models.DateTimeField(auto_now_add=True)
     by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     note = models.TextField(blank=True)
+    applies_to = models.CharField(
+        max_length=8, choices=AppliesTo.choices, default=AppliesTo.ALL, db_default=AppliesTo.ALL
+    )
     trace_id = trace_id_field()
 
     class Meta:
         ordering = ["-at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(applies_to__in=["all", "new"]), name="activation_applies_to_known")
+        ]
         triggers = fact_guards()
 
     def __str__(self) -> str:

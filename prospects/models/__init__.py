@@ -9,7 +9,9 @@ from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
 from prospects.models.scans import MarketScan
 from prospects.models.sources import SourceAnswer, SourceState
+from prospects.models.suggestions import Suggestion
 from prospects.models.triggers import TriggerFiring, TriggerWatch
+from prospects.models.what_if import WhatIf, WhatIfChange
 
 __all__ = [
     "AgentDay",
@@ -44,8 +46,11 @@ __all__ = [
     "Span",
     "Stage",
     "StageTransition",
+    "Suggestion",
     "TriggerFiring",
     "TriggerWatch",
     "Verdict",
+    "WhatIf",
+    "WhatIfChange",
     "WorkLevel",
 ]
