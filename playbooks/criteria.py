@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, cast
 
+from playbooks.spelling import did_you_mean, one_of
+
 LAYERS = ("firmographic", "behavioral", "psychologic", "investment")
 CATEGORIES = ("fit", "timing", "need", "risk", "commitment")
-MISSING = ("unknown", "zero")
-STATISTICS = ("count", "sum", "max", "median", "latest", "days_since")
+MISSING = ("unknown", "zero", "value")
+STATISTICS = ("count", "sum", "max", "median", "latest", "days_since", "confidence")
+#: Among the values of a set: whatever is known at all.
+ANYTHING = "*"
 
 
 class ParamsError(ValueError):
@@ -38,7 +42,7 @@ class PartialCredit:
 
 @dataclass(frozen=True, slots=True)
 class InSet:
-    """Is the attribute one of these? ``otherwise`` is the credit of a known value in no set."""
+    """Is the attribute one of these (``*``: is it known at all)? ``otherwise`` is the credit of a value in no set."""
 
     attribute: str
     values: tuple[str, ...]
@@ -62,11 +66,13 @@ class InRange:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Which share of the wanted values is present? ``enough`` matches count as all of them."""
+    """Which share of the wanted values, or kinds of signal, is present? ``enough`` matches count as all of them."""
 
-    attribute: str
-    values: tuple[str, ...]
+    attribute: str = ""
+    values: tuple[str, ...] = ()
     enough: int = 1
+    kinds: tuple[str, ...] = ()
+    within_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class SignalSeen:
 class Measure:
     """A number from signals, or a numeric attribute, mapped to 0–100 through (number, points) breakpoints.
 
-    Between two breakpoints the points are interpolated in a straight line; outside, the end point holds.
+    The statistic ``confidence`` is how sure the surest of these signals is, 0–1. Between two breakpoints the points are interpolated in a straight line; outside, the end point holds.
     """
 
     breakpoints: tuple[tuple[float, float], ...]
@@ -118,13 +124,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A strong negative when the attribute holds one of ``values``, a kind was seen or a phrase appears."""
+    """A strong negative when the attribute holds one of ``values`` or is a number above ``above``, a kind was seen or
+    a phrase appears.
+    """
 
     attribute: str = ""
     values: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     within_days: float | None = None
+    above: float | None = None
 
 
 Params = InSet | InRange | Overlap | SignalSeen | Measure | Phrase | Answer | Flag
@@ -155,7 +164,7 @@ class _Reader:
             self.fail(name, f"expected a word, got {value!r}")
             return default
         if choices and value not in choices:
-            self.fail(name, f"expected one of {', '.join(choices)}, got {value!r}")
+            self.fail(name, one_of(choices, value))
             return default
         return value.strip()
 
@@ -270,7 +279,8 @@ class _Reader:
     def finish(self) -> None:
         for name in self.raw:
             if name not in self.seen:
-                self.fail(str(name), f"unknown here; expected one of {', '.join(sorted(self.seen))}")
+                known = sorted(self.seen)
+                self.fail(str(name), f"unknown here; expected one of {', '.join(known)}{did_you_mean(name, known)}")
         if self.problems:
             raise ParamsError(self.problems)
 
@@ -293,11 +303,19 @@ def _in_range(r: _Reader) -> Params:
 
 
 def _overlap(r: _Reader) -> Params:
-    attribute, values = r.word("attribute", required=True), r.words("values", required=True)
-    enough = r.whole("enough", max(1, len(values)))
-    if values and enough > len(values):
-        r.fail("enough", f"expected at most the number of values, {len(values)}, got {enough}")
-    return Overlap(attribute, values, enough)
+    attribute, values, kinds = r.word("attribute"), r.words("values"), r.words("kinds")
+    if bool(attribute) == bool(kinds):
+        r.fail("attribute", "give either one attribute with the values wanted, or the kinds of signal wanted")
+    elif bool(attribute) != bool(values):
+        r.fail("values", "at least one value is needed" if attribute else "values belong to an attribute")
+    wanted = values or kinds
+    enough = r.whole("enough", max(1, len(wanted)))
+    if wanted and enough > len(wanted):
+        r.fail("enough", f"expected at most the number of values, {len(wanted)}, got {enough}")
+    within_days = r.days()
+    if within_days is not None and attribute:
+        r.fail("within_days", "belongs to kinds of signal: an attribute has no age")
+    return Overlap(attribute, values, enough, kinds, within_days)
 
 
 def _signal(r: _Reader) -> Params:
@@ -322,11 +340,12 @@ def _answer(r: _Reader) -> Params:
 
 def _flag(r: _Reader) -> Params:
     attribute, values, kinds, phrases = r.word("attribute"), r.words("values"), r.words("kinds"), r.words("phrases")
-    if bool(attribute) != bool(values):
-        r.fail("values" if attribute else "attribute", "attribute and values belong together")
+    above = r.number("above")
+    if bool(attribute) != (bool(values) or above is not None):
+        r.fail("values" if attribute else "attribute", "an attribute belongs together with values, or with above")
     if not (attribute or kinds or phrases):
         r.fail("attribute", "give an attribute with values, signal kinds or phrases that raise the flag")
-    return Flag(attribute, values, kinds, phrases, r.days())
+    return Flag(attribute, values, kinds, phrases, r.days(), above)
 
 
 _READERS: dict[str, Callable[[_Reader], Params]] = {
@@ -372,7 +391,15 @@ class Criterion:
     weight: float = 0
     half_life_days: float | None = None
     missing: str = "unknown"
+    missing_value: float | None = None
     position: int = dataclass_field(default=0, compare=False)
+
+    @property
+    def when_missing(self) -> float | None:
+        """The points (0–100) that count while nothing is known; None leaves the criterion out of the sum."""
+        if self.missing == "value":
+            return self.missing_value
+        return 0.0 if self.missing == "zero" else None
 
     @classmethod
     def build(cls, *, kind: str, params: Mapping[str, object], **fields: Any) -> Criterion:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from playbooks.criteria import (
+    ANYTHING,
     Answer,
     Flag,
     InRange,
@@ -22,14 +23,14 @@ from playbooks.criteria import (
 _SHOWN = 8
 #: The parameters of each kind, for the person who writes them.
 PARAMS: Mapping[str, str] = {
-    "in_set": "attribute, values; optional: partial (values and credit 0–1), otherwise (credit 0–1)",
+    "in_set": "attribute, values (* for any at all); optional: partial (values and credit 0–1), otherwise (credit 0–1)",
     "in_range": "attribute, minimum and/or maximum; optional: soft (share outside), soft_credit (0–1)",
-    "overlap": "attribute, values; optional: enough (how many count as all)",
+    "overlap": "attribute with values, or kinds; optional: enough (how many count as all), within_days (of kinds)",
     "signal": "kinds (a list, or name: credit 0–1); optional: min_count, within_days, min_value",
     "measure": "kinds or attribute, breakpoints [[number, points], …]; optional: statistic, field, within_days, unit",
     "phrase": "phrases (a trailing * matches any ending); optional: kinds, min_count, within_days",
     "answer": "question, credits (answer: points 0–100)",
-    "flag": "attribute with values, or kinds, or phrases; optional: within_days",
+    "flag": "attribute with values or above (a number), or kinds, or phrases; optional: within_days",
 }
 #: The same of each kind of source. All of them may set cache_days (1 to 30).
 SOURCE_PARAMS: Mapping[str, str] = {
@@ -72,6 +73,8 @@ def _within(days: float | None) -> str:
 
 
 def _in_set(p: InSet) -> str:
+    if ANYTHING in p.values:
+        return f"{_named(p.attribute)} is known."
     partial = "".join(f"; {part.credit:.0%} for {_any_of(part.values)}" for part in p.partial)
     return f"{_named(p.attribute)} is one of {_any_of(p.values)}{partial}."
 
@@ -86,6 +89,8 @@ def _in_range(p: InRange) -> str:
 
 
 def _overlap(p: Overlap) -> str:
+    if p.kinds:
+        return f"Seen{_within(p.within_days)}: {p.enough} of {_any_of(p.kinds)}."
     return f"{_named(p.attribute)} include {p.enough} of {_any_of(p.values)}."
 
 
@@ -115,8 +120,10 @@ def _answer(p: Answer) -> str:
 
 def _flag(p: Flag) -> str:
     parts = []
-    if p.attribute:
+    if p.values:
         parts.append(f"{_named(p.attribute).lower()} is {_any_of(p.values)}")
+    if p.above is not None:
+        parts.append(f"{_named(p.attribute).lower()} is above {p.above:g}")
     if p.kinds:
         parts.append(f"seen: {_any_of(p.kinds)}")
     if p.phrases:

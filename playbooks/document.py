@@ -21,6 +21,8 @@ IMPLEMENTATIONS: Final = ("rules", "llm", "human", "off")
 BRAND_VERDICTS: Final = ("review", "block")
 PLAYBOOK_KINDS: Final = ("b2b", "household")
 PIPELINES: Final = ("prospect", "deal", "customer")
+RESISTORS: Final = ("none", "anxiety", "habit")
+RULE_ROUTES: Final = ("any", "hot", "warm")
 REQUIRED: Final = object()
 
 
@@ -92,6 +94,9 @@ SECTIONS: Final[Mapping[str, tuple[Slot, ...]]] = {
         Slot("min_categories", "whole", 3),
         Slot("min_quality", "whole", 85),
         Slot("min_contact_confidence", "number", 0.6),
+        Slot("keep", "number", 0.7, "keep_threshold"),
+        Slot("enrich", "number", 0.75, "enrich_threshold"),
+        Slot("crm", "number", 0.7, "crm_threshold"),
     ),
     "budgets": (
         Slot("calls_per_day", "whole"),
@@ -126,6 +131,7 @@ ROWS: Final[Mapping[str, RowShape]] = {
             Slot("weight", "number"),
             Slot("half_life_days", "number", None),
             Slot("missing", "word", "unknown", choices=MISSING),
+            Slot("missing_value", "number", None),
             Slot("params", "params"),
         ),
         identity=("scorecard", "key"),
@@ -147,9 +153,12 @@ ROWS: Final[Mapping[str, RowShape]] = {
             Slot("min_categories", "whole", 0),
             Slot("required_categories", "words", []),
             Slot("required_layers", "words", []),
+            Slot("scorecard", default="icp"),
             Slot("min_score", "number", None),
             Slot("min_coverage", "number", None),
+            Slot("route", "word", "any", choices=RULE_ROUTES),
             Slot("needs_person", "flag", False),
+            Slot("confirm_from_value", "money", None),
             Slot("team", "word", "qualification", choices=TEAMS),
         ),
         identity=("pipeline", "from_stage", "to_stage"),
@@ -179,6 +188,7 @@ ROWS: Final[Mapping[str, RowShape]] = {
             Slot("angle"),
             Slot("segment", default=""),
             Slot("requires", "words", []),
+            Slot("addresses", "word", "none", choices=RESISTORS),
             Slot("subject", default=""),
             Slot("body"),
         ),

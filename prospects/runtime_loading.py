@@ -298,7 +298,7 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
             CriterionView(
                 scorecard=c.scorecard, layer=c.layer, category=c.category, key=c.key, label=c.label, kind=c.kind,
                 weight=c.weight, params=c.params, half_life_days=c.half_life_days, missing=c.missing,
-                position=c.position,
+                missing_value=c.missing_value, position=c.position,
             )
             for c in version.criteria.all()
         ),
@@ -333,6 +333,9 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
             BrandRuleView(phrase=b.phrase, verdict=b.verdict, reason=b.reason) for b in version.brand_rules.all()
         ),
         delivers=delivered(version),
+        keep_threshold=version.keep_threshold,
+        enrich_threshold=version.enrich_threshold,
+        crm_threshold=version.crm_threshold,
         sequences=tuple(
             StepView(tier=s.tier, day=s.day, slot=s.slot, purpose=s.purpose) for s in version.sequence_steps.all()
         ),

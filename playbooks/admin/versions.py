@@ -118,7 +118,7 @@ class CriterionInline(DraftRows, AnyStackedInline):
     form = forms.CriterionForm
     fieldsets = (
         (None, {"fields": (("label", "key", "scorecard"), ("layer", "category", "kind"), "params")}),
-        (None, {"fields": (("weight", "half_life_days", "missing", "position"),)}),
+        (None, {"fields": (("weight", "half_life_days", "missing", "missing_value", "position"),)}),
     )
 
 

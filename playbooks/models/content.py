@@ -46,6 +46,7 @@ class Criterion(VersionRow):
     class Missing(models.TextChoices):
         UNKNOWN = "unknown", "Unknown: leaves the sum, lowers coverage"
         ZERO = "zero", "Counts as zero"
+        VALUE = "value", "Counts as the value given"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="criteria")
     scorecard = models.SlugField(max_length=40, default="icp")
@@ -58,6 +59,9 @@ class Criterion(VersionRow):
     params = models.JSONField(default=dict, blank=True)
     half_life_days = models.FloatField(null=True, blank=True, help_text="Evidence fades by half in this many days.")
     missing = models.CharField(max_length=8, choices=Missing.choices, default=Missing.UNKNOWN)
+    missing_value = models.FloatField(
+        null=True, blank=True, help_text="Points (0 to 100) that count while nothing is known."
+    )
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -68,6 +72,11 @@ class Criterion(VersionRow):
             models.CheckConstraint(condition=Q(weight__gte=0), name="criterion_weight_not_negative"),
             models.CheckConstraint(
                 condition=Q(half_life_days__isnull=True) | Q(half_life_days__gt=0), name="criterion_half_life_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(missing__in=["unknown", "zero"], missing_value__isnull=True)
+                | Q(missing="value", missing_value__isnull=False, missing_value__gte=0, missing_value__lte=100),
+                name="criterion_missing_value_fits",
             ),
             models.CheckConstraint(condition=Q(layer__in=Layer.values), name="criterion_layer_known"),
             models.CheckConstraint(condition=Q(category__in=Category.values), name="criterion_category_known"),
@@ -106,6 +115,11 @@ class StageRule(VersionRow):
         DEAL = "deal", "Deal"
         CUSTOMER = "customer", "Customer"
 
+    class OnlyFor(models.TextChoices):
+        ANY = "any", "Anybody"
+        HOT = "hot", "Hot prospects"
+        WARM = "warm", "Warm prospects"
+
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="stage_rules")
     pipeline = models.CharField(max_length=16, choices=Pipeline.choices, default=Pipeline.PROSPECT)
     from_stage = models.CharField(max_length=24)
@@ -113,16 +127,27 @@ class StageRule(VersionRow):
     min_categories = models.PositiveSmallIntegerField(default=0)
     required_categories = models.JSONField(default=list, blank=True)
     required_layers = models.JSONField(default=list, blank=True)
+    scorecard = models.SlugField(
+        max_length=40, default="icp", help_text="Whose score and coverage are asked for: icp, bant, meddic …"
+    )
     min_score = models.FloatField(null=True, blank=True)
     min_coverage = models.FloatField(null=True, blank=True)
+    route = models.CharField(
+        max_length=8, choices=OnlyFor.choices, default=OnlyFor.ANY, help_text="Whom the rule is for. A skip is for hot."
+    )
     needs_person = models.BooleanField(default=False)
+    confirm_from_value = models.DecimalField(
+        max_digits=12, decimal_places=2, null=True, blank=True,
+        help_text="A deal worth at least this is moved by a person alone.",
+    )  # fmt: skip
     team = models.CharField(max_length=16, choices=Team.choices, default=Team.QUALIFICATION)
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         ordering = ["pipeline", "position", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["version", "pipeline", "from_stage", "to_stage"], name="stage_rule_once")
+            models.UniqueConstraint(fields=["version", "pipeline", "from_stage", "to_stage"], name="stage_rule_once"),
+            models.CheckConstraint(condition=Q(route__in=["any", "hot", "warm"]), name="stage_rule_route_known"),
         ]
         triggers = [frozen_with_version()]
 
@@ -156,12 +181,21 @@ class MessageTemplate(VersionRow):
 
     section = "templates"
 
+    class Addresses(models.TextChoices):
+        NONE = "none", "Neither"
+        ANXIETY = "anxiety", "What they fear about changing"
+        HABIT = "habit", "What they are used to"
+
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="templates")
     key = models.SlugField(max_length=60)
     channel = models.CharField(max_length=16, choices=Channel.choices, default=Channel.EMAIL)
     angle = models.CharField(max_length=40)
     segment = models.CharField(max_length=80, blank=True)
     requires = models.JSONField(default=list, blank=True, help_text="Criterion keys this angle rests on.")
+    addresses = models.CharField(
+        max_length=8, choices=Addresses.choices, default=Addresses.NONE,
+        help_text="Which force against changing these words answer: tried first where it is the larger one.",
+    )  # fmt: skip
     subject = models.CharField(max_length=200, blank=True)
     body = models.TextField()
     position = models.PositiveSmallIntegerField(default=0)

@@ -155,6 +155,11 @@ class PlaybookVersion(StateModel):
     min_categories = models.PositiveSmallIntegerField(default=3, validators=[MinValueValidator(1)])
     min_quality = models.PositiveSmallIntegerField(default=85, help_text="Message points needed to reach the queue.")
     min_contact_confidence = models.FloatField(default=0.6)
+    keep_threshold = models.FloatField(default=0.7, help_text="Companies found are kept from this discovery fit on.")
+    enrich_threshold = models.FloatField(
+        default=0.75, help_text="Sources are asked about companies from this discovery composite on."
+    )
+    crm_threshold = models.FloatField(default=0.7, help_text="Ready for a CRM from this data quality on.")
 
     calls_per_day = models.PositiveIntegerField(default=40)
     emails_per_day = models.PositiveIntegerField(default=200)
@@ -214,6 +219,18 @@ class PlaybookVersion(StateModel):
                 condition=Q(min_confidence__gte=0, min_confidence__lte=1, min_categories__gte=1),
                 name="playbook_minimums_in_range",
                 violation_error_message="Minimum confidence lies between 0 and 1; minimum categories is at least 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    keep_threshold__gte=0,
+                    keep_threshold__lte=1,
+                    enrich_threshold__gte=0,
+                    enrich_threshold__lte=1,
+                    crm_threshold__gte=0,
+                    crm_threshold__lte=1,
+                ),
+                name="playbook_quality_gates_are_shares",
+                violation_error_message="The thresholds keep, enrich and CRM lie between 0 and 1.",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["draft", "in_review", "approved", "active", "retired"]),

@@ -11,7 +11,8 @@ def criteria_by_key(playbook: PlaybookView) -> dict[tuple[str, str], Criterion]:
     return {
         (c.scorecard, c.key): Criterion.build(
             key=c.key, kind=c.kind, params=c.params, category=c.category, layer=c.layer, scorecard=c.scorecard,
-            label=c.label, weight=c.weight, half_life_days=c.half_life_days, missing=c.missing, position=c.position,
+            label=c.label, weight=c.weight, half_life_days=c.half_life_days, missing=c.missing,
+            missing_value=c.missing_value, position=c.position,
         )
         for c in playbook.criteria
     }  # fmt: skip

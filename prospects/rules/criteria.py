@@ -15,7 +15,7 @@ from functools import lru_cache
 from statistics import median
 from typing import Any
 
-from playbooks.criteria import Answer, Criterion, Flag, InRange, InSet, Measure, Overlap, Phrase, SignalSeen
+from playbooks.criteria import ANYTHING, Answer, Criterion, Flag, InRange, InSet, Measure, Overlap, Phrase, SignalSeen
 from prospects.rules.facts import ANSWER, Attribute, FactKey, Facts, SignalLike, confidence_of, origin_of
 
 QUOTE_LENGTH = 300
@@ -143,6 +143,8 @@ def _judge_in_set(params: InSet, facts: Facts) -> Judgement:
         return UNKNOWN
     have = _folded(found.value)
     seen = _stated(found)
+    if ANYTHING in params.values:
+        return _on_attribute(found, 100.0, f"{label_of(found.name)} is known.")
     if not _fold_set(params.values).isdisjoint(have):
         return _on_attribute(found, 100.0, f"{seen}, as wanted.")
     best = max((p.credit for p in params.partial if not _fold_set(p.values).isdisjoint(have)), default=None)
@@ -184,6 +186,8 @@ def _judge_in_range(params: InRange, facts: Facts) -> Judgement:
 
 
 def _judge_overlap(params: Overlap, facts: Facts) -> Judgement:
+    if params.kinds:
+        return _judge_kinds(params, facts)
     found = facts.attribute(params.attribute)
     if found is None:
         return UNKNOWN
@@ -193,6 +197,18 @@ def _judge_overlap(params: Overlap, facts: Facts) -> Judgement:
     if matched:
         return _on_attribute(found, value, f"{label_of(found.name)} include {', '.join(matched)}.")
     return _on_attribute(found, 0.0, f"None of the wanted {label_of(found.name).lower()} is there.")
+
+
+def _judge_kinds(params: Overlap, facts: Facts) -> Judgement:
+    """Which share of the wanted kinds of signal was seen; the newest of each speaks for its kind."""
+    newest: dict[str, SignalLike] = {}
+    for signal in facts.recent(params.kinds, params.within_days):
+        newest.setdefault(signal.kind, signal)
+    if not newest:
+        return UNKNOWN
+    value = 100.0 * min(1.0, len(newest) / params.enough)
+    seen = ", ".join(label_of(kind) for kind in newest)
+    return _on_signals(list(newest.values()), next(iter(newest)), value, f"Seen: {seen}.")
 
 
 def _judge_signal(params: SignalSeen, facts: Facts) -> Judgement:
@@ -219,6 +235,11 @@ def _numbers(params: Measure, signals: Sequence[SignalLike]) -> list[tuple[Signa
     return [(signal, number) for signal, number in pairs if number is not None]
 
 
+_OF_SIGNALS: dict[str, Callable[[Sequence[SignalLike], Facts], float]] = {
+    "count": lambda signals, _: float(len(signals)),
+    "days_since": lambda signals, facts: facts.age_days(signals[0].observed_at),
+    "confidence": lambda signals, _: max(map(confidence_of, signals)),
+}
 _STATISTICS: dict[str, Callable[[list[float]], float]] = {
     "sum": sum,
     "max": max,
@@ -247,11 +268,11 @@ def _judge_measure(params: Measure, facts: Facts) -> Judgement:
         words = f"{label_of(found.name)} is {shown(found.value)}{unit}."
         return _on_attribute(found, interpolate(params.breakpoints, number), words)
     signals = facts.recent(params.kinds, params.within_days)
-    if params.statistic in ("count", "days_since"):
+    if params.statistic in _OF_SIGNALS:
         if not signals:
             return UNKNOWN
         cited = signals
-        number = float(len(signals)) if params.statistic == "count" else facts.age_days(signals[0].observed_at)
+        number = _OF_SIGNALS[params.statistic](signals, facts)
     else:
         pairs = _numbers(params, signals)
         if not pairs:
@@ -322,7 +343,9 @@ def _judge_answer(params: Answer, facts: Facts) -> Judgement:
 
 def _judge_flag(params: Flag, facts: Facts) -> Judgement:
     found = facts.attribute(params.attribute) if params.attribute else None
-    if found is not None and not _fold_set(params.values).isdisjoint(_folded(found.value)):
+    number = _as_number(found.value) if found is not None and params.above is not None else None
+    too_much = number is not None and params.above is not None and number > params.above
+    if found is not None and (too_much or not _fold_set(params.values).isdisjoint(_folded(found.value))):
         words = f"{_stated(found)}: this rules the prospect out."
         return _on_attribute(found, 0.0, words, strong_negative=True)
     seen = facts.recent(params.kinds, params.within_days)

@@ -274,6 +274,7 @@ class CriterionView:
     half_life_days: float | None
     missing: str
     position: int
+    missing_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,3 +396,6 @@ class PlaybookView:
     brand_rules: tuple[BrandRuleView, ...]
     sequences: tuple[StepView, ...] = ()
     delivers: frozenset[str] = frozenset()  # the kinds of document that its sources give
+    keep_threshold: float = 0.7
+    enrich_threshold: float = 0.75
+    crm_threshold: float = 0.7
