@@ -1,31 +1,56 @@
 """Playbooks as YAML: strict in, exact out. ``parse(dump(document)) == document``.
 
-Errors carry the path of the value (``criteria[3].params.values``) and what was expected there; all of them are
+Errors carry the line, the path of the value (``criteria[3].params.values``) and what was expected there; all of them are
 reported at once. Pure: no Django, no files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import yaml
 
 from playbooks.document import IDENTITY, REQUIRED, ROWS, SECTIONS, Document, Slot, arrange
+from playbooks.shapes import expected, is_number, is_plain, is_text
+from playbooks.spelling import did_you_mean, one_of
 from playbooks.validation import problems
 
 MAX_CHARACTERS = 2_000_000
 _UNUSUAL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
-class PlaybookFileError(ValueError):
-    """The file is not a playbook. ``problems`` are lines "path: what was expected"."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a file. ``line`` counts from 1; 0 when no line is to blame."""
 
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+    line: int
+    path: str
+    words: str
+
+    def __str__(self) -> str:
+        at = f"line {self.line}: " if self.line else ""
+        return f"{at}{self.path or 'the file'}: {self.words}"
+
+
+class PlaybookFileError(ValueError):
+    """The file is not a playbook. ``problems`` are lines "line 12: path: what was expected"."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        self.problems = [str(fault) for fault in faults]
+        super().__init__("\n".join(self.problems))
+
+
+class _Refused(yaml.YAMLError):
+    """YAML that a playbook does not use."""
+
+    def __init__(self, mark: yaml.Mark, words: str) -> None:
+        self.problem_mark, self.problem = mark, words
+        super().__init__(words)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -34,7 +59,7 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.YAMLError(f"line {mark.line + 1}: aliases are not used in playbooks; write the value out")
+            raise _Refused(mark, "aliases are not used in playbooks; write the value out")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -42,7 +67,7 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable) or key in seen:
-                raise yaml.YAMLError(f"line {key_node.start_mark.line + 1}: {key!r} is said twice")
+                raise _Refused(key_node.start_mark, f"{key!r} is said twice")
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -71,21 +96,73 @@ def parse(text: str) -> Document:
 
     Raises :class:`PlaybookFileError` with every problem of form; when the form is right, with every broken rule.
     """
+    document, lines = _read(text)
+    broken = [Fault(_line_of(found.path, lines), found.path, found.words) for found in problems(document)]
+    if broken:
+        raise PlaybookFileError(broken)
+    return _arranged(document)
+
+
+def read(text: str) -> Document:
+    """The document as it stands, its form checked and its rules not. Raises :class:`PlaybookFileError`."""
+    return _arranged(_read(text)[0])
+
+
+def _read(text: str) -> tuple[Document, Mapping[str, int]]:
+    """The document with its rows in the order of the file, and the line of every path in it."""
     if len(text) > MAX_CHARACTERS:
-        raise PlaybookFileError([f"expected at most {MAX_CHARACTERS:,} characters, got {len(text):,}"])
+        raise PlaybookFileError([Fault(0, "", f"expected at most {MAX_CHARACTERS:,} characters, got {len(text):,}")])
     try:
-        # A SafeLoader underneath: plain values only, no objects.
-        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506
+        data, lines = _plain_data(text.removeprefix("\ufeff"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise PlaybookFileError([f"this is not YAML: {error}"]) from error
+        mark = getattr(error, "problem_mark", None)
+        words = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise PlaybookFileError([Fault(mark.line + 1 if mark else 0, "", f"this is not YAML: {words}")]) from error
     reader = _Reader()
     document = reader.document(data)
     if reader.problems:
-        raise PlaybookFileError(reader.problems)
-    broken = [str(problem) for problem in problems(document)]
-    if broken:
-        raise PlaybookFileError(broken)
+        raise PlaybookFileError([Fault(_line_of(path, lines), path, words) for path, words in reader.problems])
+    return document, lines
+
+
+def _arranged(document: Document) -> Document:
+    document.rows = {name: arrange(name, rows) for name, rows in document.rows.items()}
     return document
+
+
+def _plain_data(text: str) -> tuple[object, Mapping[str, int]]:
+    """Plain values (a SafeLoader underneath: no objects), and path → line."""
+    loader = _StrictLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None, {}
+        data = loader.construct_document(node)  # type: ignore[no-untyped-call]
+        return data, dict(_lines("", node))
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _lines(path: str, node: yaml.Node) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = _join(path, str(key.value))
+            yield inner, key.start_mark.line + 1
+            yield from _lines(inner, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            inner = f"{path}[{index}]"
+            yield inner, item.start_mark.line + 1
+            yield from _lines(inner, item)
+
+
+def _line_of(path: str, lines: Mapping[str, int]) -> int:
+    """The line of a path, or of the nearest thing around it that the file has; 0 for the file as a whole."""
+    while path:
+        if path in lines:
+            return lines[path]
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return 0
 
 
 def dump(document: Document) -> str:
@@ -122,24 +199,27 @@ def _plain(value: Any) -> Any:
 
 
 class _Reader:
-    """Turns plain data into a document, collecting what does not fit."""
+    """Turns plain data into a document, collecting what does not fit as (path, words)."""
 
     def __init__(self) -> None:
-        self.problems: list[str] = []
+        self.problems: list[tuple[str, str]] = []
 
     def fail(self, path: str, words: str) -> None:
-        self.problems.append(f"{path or 'the file'}: {words}")
+        self.problems.append((path, words))
 
     def document(self, data: object) -> Document:
         top = self._mapping("", data)
+        if self.problems:
+            return Document("", "", "")
         slots = (*IDENTITY, *SECTIONS[""])
         nested = [section for section in SECTIONS if section]
         values = self._values("", top, slots, others=(*nested, *ROWS))
         head = {slot.at: values[slot.at] for slot in SECTIONS[""]}
         for section in nested:
-            inner = self._mapping(section, top.get(section) or {})
+            given = top.get(section)
+            inner = self._mapping(section, {} if given is None else given)
             head.update(self._values(section, inner, SECTIONS[section]))
-        rows = {name: arrange(name, self._rows(name, top.get(name))) for name in ROWS} if not self.problems else {}
+        rows = {name: self._rows(name, top.get(name)) for name in ROWS}
         return Document(values["client"], values["slug"], values["name"], values["kind"], head, rows)
 
     def _mapping(self, path: str, data: object) -> Mapping[str, Any]:
@@ -156,40 +236,41 @@ class _Reader:
             return []
         rows = []
         for index, item in enumerate(data):
-            before, path = len(self.problems), f"{name}[{index}]"
-            row = self._values(path, self._mapping(path, item), ROWS[name].slots)
+            path, before = f"{name}[{index}]", len(self.problems)
+            given = self._mapping(path, item)
             if len(self.problems) == before:
-                rows.append(row)
-        return [] if self.problems else rows
+                rows.append(self._values(path, given, ROWS[name].slots))
+        return rows
 
     def _values(
         self, path: str, data: Mapping[str, Any], slots: tuple[Slot, ...], others: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        known = {slot.name for slot in slots} | set(others)
+        known = sorted({slot.name for slot in slots} | set(others))
         for name in data:
             if name not in known:
-                self.fail(_join(path, name), f"unknown here; expected one of {', '.join(sorted(known))}")
+                close = did_you_mean(name, known)
+                self.fail(_join(path, name), f"unknown here; expected one of {', '.join(known)}{close}")
         values = {}
         for slot in slots:
             given = data.get(slot.name)
             if slot.name not in data or (given is None and slot.default is not REQUIRED):
                 if slot.default is REQUIRED:
-                    self.fail(_join(path, slot.name), "is missing")
+                    self.fail(_join(path, slot.name), f"is missing; expected {expected(slot)}")
                 values[slot.at] = None if slot.default is REQUIRED else self._default(slot)
             else:
                 values[slot.at] = self._value(_join(path, slot.name), slot, given)
         return values
 
     def _default(self, slot: Slot) -> Any:
-        return Decimal(str(slot.start())) if slot.kind in ("money", "price") else slot.start()
+        is_amount = slot.kind in ("money", "price") and slot.default is not None
+        return Decimal(str(slot.start())) if is_amount else slot.start()
 
     def _value(self, path: str, slot: Slot, given: object) -> Any:
-        read, expected = _READ[slot.kind]
-        value = read(given)
+        value = _READ[slot.kind](given)
         if value is None:
-            self.fail(path, f"expected {expected}, got {_type(given)}")
+            self.fail(path, f"expected {expected(slot)}, got {_type(given)}")
         elif slot.choices and value not in slot.choices:
-            self.fail(path, f"expected one of {', '.join(slot.choices)}, got {value!r}")
+            self.fail(path, one_of(slot.choices, value))
         return value
 
 
@@ -202,7 +283,7 @@ def _type(value: object) -> str:
 
 
 def _number(given: object) -> float | None:
-    return float(given) if isinstance(given, (int, float)) and not isinstance(given, bool) else None
+    return float(given) if isinstance(given, (int, float)) and is_number(given) else None
 
 
 def _amount(given: object, smallest: str) -> Decimal | None:
@@ -219,18 +300,22 @@ def _whole(given: object) -> int | None:
     return given if isinstance(given, int) and not isinstance(given, bool) else None
 
 
+def _text(given: object) -> str | None:
+    return given if isinstance(given, str) and is_text(given) else None
+
+
 def _words(given: object) -> list[str] | None:
-    return given if isinstance(given, list) and all(isinstance(item, str) for item in given) else None
+    return given if isinstance(given, list) and all(map(is_text, given)) else None
 
 
-_READ: Mapping[str, tuple[Any, str]] = {
-    "text": (lambda given: given if isinstance(given, str) else None, "text"),
-    "word": (lambda given: given if isinstance(given, str) else None, "a word"),
-    "whole": (_whole, "a whole number"),
-    "number": (_number, "a number"),
-    "money": (lambda given: _amount(given, "0.01"), "an amount with at most two decimals"),
-    "price": (lambda given: _amount(given, "0.0001"), "an amount with at most four decimals"),
-    "flag": (lambda given: given if isinstance(given, bool) else None, "yes or no (true or false)"),
-    "words": (_words, "a list of texts"),
-    "params": (lambda given: given if isinstance(given, dict) else None, "names with values"),
+_READ: Mapping[str, Any] = {
+    "text": _text,
+    "word": _text,
+    "whole": _whole,
+    "number": _number,
+    "money": lambda given: _amount(given, "0.01"),
+    "price": lambda given: _amount(given, "0.0001"),
+    "flag": lambda given: given if isinstance(given, bool) else None,
+    "words": _words,
+    "params": lambda given: given if isinstance(given, dict) and is_plain(given) else None,
 }
