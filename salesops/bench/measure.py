@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 
 from django.db import connection
 from django.test import Client as Browser
@@ -16,29 +17,42 @@ ROUNDS = 80
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds of server time and the number of queries of one page."""
+    """Milliseconds of server time, milliseconds of this process's own work in it, and the number of queries."""
 
     median: float
     p95: float
+    cpu: float
     queries: int
     kilobytes: float
 
 
-def time_page(browser: Browser, url: str, *, rounds: int = ROUNDS) -> Timing:
-    """Ask for a page through the whole middleware stack, signed in, in this process; no network, no other load."""
-    for _ in range(WARM_UP):
-        _get(browser, url)
-    seconds = []
+def time_pages(pages: Sequence[tuple[Browser, str]], *, rounds: int = ROUNDS) -> list[Timing]:
+    """Ask for pages through the whole middleware stack, signed in, in this process; no network, no other load.
+
+    They are asked in turn, so that whatever else the machine does meets them all alike.
+    """
+    for browser, url in pages:
+        for _ in range(WARM_UP):
+            _get(browser, url)
+    wall: list[list[float]] = [[] for _ in pages]
+    cpu: list[list[float]] = [[] for _ in pages]
     for _ in range(rounds):
-        start = perf_counter()
-        size = _get(browser, url)
-        seconds.append(perf_counter() - start)
+        for place, (browser, url) in enumerate(pages):
+            start, worked = perf_counter(), process_time()
+            _get(browser, url)
+            wall[place].append(perf_counter() - start)
+            cpu[place].append(process_time() - worked)
+    return [_timing(*page, wall[place], cpu[place]) for place, page in enumerate(pages)]
+
+
+def _timing(browser: Browser, url: str, wall: list[float], cpu: list[float]) -> Timing:
     with CaptureQueriesContext(connection) as captured:
-        _get(browser, url)
-    seconds.sort()
+        size = _get(browser, url)
+    wall.sort()
     return Timing(
-        median=statistics.median(seconds) * 1000,
-        p95=seconds[int(len(seconds) * 0.95) - 1] * 1000,
+        median=statistics.median(wall) * 1000,
+        p95=wall[int(len(wall) * 0.95) - 1] * 1000,
+        cpu=statistics.median(cpu) * 1000,
         queries=len(captured),
         kilobytes=size / 1024,
     )

@@ -14,9 +14,10 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from approvals.models import ApprovalRequest
 from playbooks.models import Client, Membership, Playbook, PlaybookVersion, Role, StageRule, User
 from prospects import stages
-from salesops.bench.words import BODY, CITIES, DOSSIER, FIRST, INDUSTRIES, LAST, NOUNS, SUBJECT, TITLES, TRADES
+from salesops.bench.words import BODY, CITIES, DOSSIER, FIRST, INDUSTRIES, LAST, NOUNS, SUBJECT, SUMMARY, TITLES, TRADES
 
 DAYS = 180
 #: How lives go: (share, stages after sourced). The shares add up to one.
@@ -72,6 +73,7 @@ def make_population(size: int) -> Population:
         "subject": SUBJECT,
         "body": BODY,
         "dossier": json.dumps(DOSSIER),
+        "summary": json.dumps(SUMMARY),
         "expires": timezone.now() + timedelta(hours=72),
     }
     with connection.cursor() as cursor:
@@ -90,6 +92,16 @@ def make_population(size: int) -> Population:
         cursor.execute("DROP TABLE bench_life")
         cursor.execute("ANALYZE")
     return population
+
+
+def kept_population(size: int) -> Population | None:
+    """The whole population of that size which an earlier run left in this database, if there is one."""
+    written_last = ApprovalRequest.objects.filter(client__slug__startswith=f"bench-{size}-").order_by("-pk")
+    last = written_last.select_related("client", "playbook_version__playbook").first()
+    if last is None:
+        return None
+    user = User.objects.get(memberships__client=last.client, memberships__role=Role.ADMIN)
+    return Population(last.client, last.playbook_version.playbook, last.playbook_version, user, size)
 
 
 def _make_client(size: int) -> Population:
@@ -137,6 +149,7 @@ def _move(cursor: Any, step: int, arguments: dict[str, Any]) -> None:
     with transaction.atomic():
         cursor.execute(_TRANSITIONS, named)
         cursor.execute(_FOLLOW, named)
+        cursor.execute(_HANDOFFS, named)
 
 
 _PICK = "(%({0})s::text[])[1 + floor(random() * cardinality(%({0})s::text[]))::int]"
@@ -254,6 +267,16 @@ _FOLLOW = """
     UPDATE prospects_prospect p SET stage = t.to_stage, stage_seq = t.seq, stage_since = t.at
     FROM prospects_stagetransition t WHERE t.prospect_id = p.id AND t.seq = %(step)s AND p.playbook_id = %(playbook)s;
     UPDATE bench_life l SET seq = p.stage_seq FROM prospects_prospect p WHERE p.id = l.id
+"""
+
+# Drafting is another team's work than judging.
+_HANDOFFS = """
+    INSERT INTO prospects_handoff (client_id, prospect_id, transition_id, from_team, to_team, stage, summary,
+        evidence_ids, at, trace_id)
+    SELECT t.client_id, t.prospect_id, t.id, 'qualification', 'conversion', t.to_stage, %(summary)s::jsonb,
+        t.evidence_ids, t.at, t.trace_id
+    FROM prospects_stagetransition t JOIN bench_life l ON l.id = t.prospect_id
+    WHERE t.seq = %(step)s AND l.seq = %(step)s AND t.to_stage = 'qualified'
 """
 
 _MESSAGES = """

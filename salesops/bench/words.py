@@ -75,3 +75,14 @@ DOSSIER: Final[dict[str, Any]] = {
     "gates": [{"key": "categories", "label": "Independent categories", "passed": True, "have": "3", "need": "3"}],
     "said_before": [],
 }  # fmt: skip
+
+#: What a handoff says when judging passes on to drafting.
+SUMMARY: dict[str, Any] = {
+    "known": {
+        "firmographic": [["team_size", 82.0], ["industry", 90.0], ["country", 75.0]],
+        "behavioral": [["hiring_started", 90.0], ["team_growth", 70.0]],
+    },
+    "open": ["Nobody has said what they use today.", "The budget is not known."],
+    "touches": [],
+    "next": "Draft a message and choose the channel.",
+}

@@ -25,6 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", choices=sorted(BENCHES), help="one benchmark; all without it")
         parser.add_argument("--size", type=int, help="number of prospects or rows, for scale")
+        parser.add_argument("--keep", action="store_true", help="start from what the last run left in its database")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout and nothing else")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -32,7 +33,8 @@ class Command(BaseCommand):
             arguments = [sys.executable, *sys.argv]
             os.execve(sys.executable, arguments, isolated_environment())  # noqa: S606 — this very program, again
         logging.disable(logging.INFO)  # a line per request would drown the table
-        empty_database()
+        if not options["keep"]:
+            empty_database()
         call_command("migrate", verbosity=0)
         names = [options["name"]] if options["name"] else list(BENCHES)
         lines: list[Line] = []
@@ -46,7 +48,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps([asdict(line) for line in lines], indent=2))
         else:
-            self.stdout.write(_table(lines))
+            self.stdout.write(f"{_table(lines)}\n\n{_verdict(lines)}")
         if failed:
             raise CommandError(f"Failed: {', '.join(failed)}.")
 
@@ -64,3 +66,10 @@ def _table(lines: list[Line]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
+
+
+def _verdict(lines: list[Line]) -> str:
+    """Which aims were missed, in one line."""
+    aims = [line for line in lines if line.is_met is not None]
+    missed = [f"{line.what} ({line.value:,.2f} {line.unit})" for line in aims if not line.is_met]
+    return f"Missed {len(missed)} of {len(aims)} aims: {'; '.join(missed)}." if missed else f"All {len(aims)} aims met."
