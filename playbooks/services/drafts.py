@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from playbooks import audit
 from playbooks.document import ROWS, Document, head_slots
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Playbook, PlaybookVersion, StageRule, User
+from playbooks.models import AuditEntry, Client, Playbook, PlaybookVersion, StageRule, User
 from playbooks.queries import document_of
 from playbooks.services.authority import require_admin
 from playbooks.services.lifecycle import lock_playbook
@@ -52,16 +53,40 @@ class NothingToCopy(Refusal):
     """The playbook has no version yet."""
 
 
+class ChangedMeanwhile(Refusal):
+    """Somebody else saved the draft since this person opened it."""
+
+
+def open_draft(playbook: Playbook) -> PlaybookVersion | None:
+    """The newest draft that somebody is working on, with who made it."""
+    drafts = playbook.versions.filter(status=PlaybookVersion.Status.DRAFT).select_related("created_by")
+    return drafts.order_by("-number").first()
+
+
 @transaction.atomic
-def new_version(playbook: Playbook, *, actor: User | None) -> PlaybookVersion:
-    """Draft the next version as a copy of the active one (else the newest), child rows included.
+def draft_to_edit(
+    playbook: Playbook, *, actor: User | None, source: PlaybookVersion | None = None
+) -> tuple[PlaybookVersion, bool]:
+    """The draft that is open, with False, else a new one: two people who want to change a playbook meet in one draft.
+
+    Raises NotAllowed, NothingToCopy.
+    """
+    playbook = lock_playbook(playbook)
+    require_admin(playbook.client, actor)
+    found = open_draft(playbook)
+    return (found, False) if found is not None else (new_version(playbook, actor=actor, source=source), True)
+
+
+@transaction.atomic
+def new_version(playbook: Playbook, *, actor: User | None, source: PlaybookVersion | None = None) -> PlaybookVersion:
+    """Draft the next version as a copy of ``source``, else of the active one, else the newest; child rows included.
 
     Two statements a kind of child row, whatever their number. Raises NotAllowed, NothingToCopy.
     """
     playbook = lock_playbook(playbook)
     require_admin(playbook.client, actor)
     versions = playbook.versions.order_by("-number")
-    source = versions.active().first() or versions.first()
+    source = versions.filter(pk=source.pk).first() if source else versions.active().first() or versions.first()
     if source is None:
         raise NothingToCopy(f"{playbook} has no version to copy. Load one from a file.")
     head = {column: getattr(source, column) for column in head_slots()} | {"change_note": ""}
@@ -114,21 +139,46 @@ def start_playbook(*, client: Client, slug: str, name: str, kind: str, actor: Us
     return draft
 
 
-def require_editable(version: PlaybookVersion, *, actor: User | None) -> None:
-    """Lock a version for an edit in the caller's transaction. Raises NotAllowed, Frozen."""
+def require_editable(version: PlaybookVersion, *, actor: User | None, seen: int | None = None) -> None:
+    """Lock a version for an edit in the caller's transaction. ``seen`` is the ``edit_no`` that the editor was shown.
+
+    Raises NotAllowed, Frozen, ChangedMeanwhile.
+    """
     playbook = lock_playbook(version.playbook)
     require_admin(playbook.client, actor)
-    if not PlaybookVersion.objects.get(pk=version.pk).editable:
+    current = PlaybookVersion.objects.get(pk=version.pk)
+    if not current.editable:
         raise Frozen(f"{version} has left draft meanwhile. Make a new version to change it.")
+    if seen is not None and seen != current.edit_no:
+        raise ChangedMeanwhile(" ".join(edits_since(version, seen)))
+
+
+def edits_since(version: PlaybookVersion, seen: int) -> list[str]:
+    """What others saved after edit number ``seen``: one sentence each, the oldest first."""
+    entries = AuditEntry.objects.for_client(version.playbook.client_id).filter(
+        event=AuditEvent.PLAYBOOK_EDITED, subject_type=version._meta.label_lower, subject_id=version.pk,
+        detail__edit_no__gt=seen,
+    )  # fmt: skip
+    return [_edit_in_words(entry) for entry in entries.select_related("actor").order_by("seq")]
+
+
+def _edit_in_words(entry: AuditEntry) -> str:
+    fields = [name.replace("_", " ") for name in entry.detail.get("fields", [])]
+    rows = [f"{count} of the {name.replace('_', ' ')}" for name, count in entry.detail.get("rows", {}).items()]
+    what = ", ".join([*fields, *rows]) or "something"
+    at = timezone.localtime(entry.at)
+    return f"{entry.actor or 'The system'} changed {what} at {at:%H:%M} on {at.day} {at:%b}."
 
 
 def record_edit(
     version: PlaybookVersion, *, actor: User | None, fields: Sequence[str], rows: Mapping[str, int]
 ) -> None:
-    """Note in the audit log which fields of a draft, and how many of its rows, were changed."""
+    """Count an edit of a draft, and note in the audit log which fields and how many of its rows were changed."""
     if not fields and not rows:
         return
-    detail = {"number": version.number, "fields": sorted(fields), "rows": dict(rows)}
+    version.edit_no = PlaybookVersion.objects.values_list("edit_no", flat=True).get(pk=version.pk) + 1
+    PlaybookVersion.objects.filter(pk=version.pk).update(edit_no=version.edit_no)
+    detail = {"number": version.number, "edit_no": version.edit_no, "fields": sorted(fields), "rows": dict(rows)}
     client = version.playbook.client
     audit.record(client=client, event=AuditEvent.PLAYBOOK_EDITED, subject=version, actor=actor, detail=detail)
 
@@ -137,7 +187,9 @@ def _insert_version(
     playbook: Playbook, head: dict[str, Any], *, actor: User | None, based_on: PlaybookVersion | None
 ) -> PlaybookVersion:
     last = playbook.versions.aggregate(last=Max("number"))["last"] or 0
-    draft = PlaybookVersion.objects.create(playbook=playbook, number=last + 1, created_by=actor, **head)
+    draft = PlaybookVersion.objects.create(
+        playbook=playbook, number=last + 1, created_by=actor, based_on=based_on, **head
+    )
     detail = {"playbook": playbook.pk, "number": draft.number, "based_on": based_on.number if based_on else None}
     audit.record(client=playbook.client, event=AuditEvent.PLAYBOOK_DRAFTED, subject=draft, actor=actor, detail=detail)
     return draft

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from playbooks.ruling import rulings, sql_case, version_for
 from prospects.models import Convergence, Diagnostic, WorkLevel
 from prospects.runtime_loading import fetch
 from salesops.runtime.engine import Outcome
@@ -28,7 +29,7 @@ REFRESH_DAYS = 30
 _DUE = """
 p.playbook_id = %(playbook)s AND (p.work_level, p.id) > (%(level)s, %(after)s) AND p.id <= %(up_to)s
 AND p.merged_into_id IS NULL
-AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM %(version)s OR p.due_again_at <= %(now)s
+AND (p.facts_no > p.converged_no OR p.converged_version_id IS DISTINCT FROM {ruling} OR p.due_again_at <= %(now)s
      OR %(extended)s AND (p.refreshed_at IS NULL OR p.refreshed_at <= %(stale)s))
 AND (NOT %(early)s OR p.verdict = '')
 AND NOT EXISTS (
@@ -54,27 +55,31 @@ def extent(playbook_id: int, version_id: int, depth: str, limit: int | None, clo
     An early convergence takes those nobody has judged yet, and leaves them due for the whole one. An extended one also
     takes those that no extended one has visited for a month.
     """
-    given = {**_asked(playbook_id, version_id, depth, clock), "up_to": _FOREVER, "limit": limit}
+    due, given = _asked(playbook_id, version_id, depth, clock)
     levels = ", ".join(f"count(*) FILTER (WHERE work_level = {level})" for level in WorkLevel.values)
     ((up_to, *totals),) = fetch(
         f"SELECT coalesce(max(id), 0), {levels} FROM (SELECT p.id, p.work_level FROM prospects_prospect p"  # noqa: S608
-        f" WHERE {_DUE} ORDER BY p.id LIMIT %(limit)s) due",
-        given,
+        f" WHERE {due} ORDER BY p.id LIMIT %(limit)s) due",
+        {**given, "up_to": _FOREVER, "limit": limit},
     )
     return up_to, totals
 
 
 def remaining(convergence: Convergence) -> bool:
     """Whether any prospect of this convergence is still due, whoever may hold it."""
-    rows = fetch(f"SELECT 1 FROM prospects_prospect p WHERE {_DUE} LIMIT 1", _given(convergence, 0))  # noqa: S608
-    return bool(rows)
+    due, given = _given(convergence, 0)
+    return bool(fetch(f"SELECT 1 FROM prospects_prospect p WHERE {due} LIMIT 1", given))  # noqa: S608
 
 
-def _asked(playbook_id: int, version_id: int, depth: str, clock: datetime, after: int = 0) -> dict[str, Any]:
+def _asked(
+    playbook_id: int, version_id: int, depth: str, clock: datetime, after: int = 0
+) -> tuple[str, dict[str, Any]]:
+    """What makes a prospect due, as a condition with its parameters: each under the version that rules it."""
     level, last_id = divmod(after, 1 << _PLACE)
-    return {
+    ruling, versions = sql_case(rulings(playbook_id, version_id), "p.created_at")
+    return _DUE.replace("{ruling}", ruling), {
+        **versions,
         "playbook": playbook_id,
-        "version": version_id,
         "early": depth == Depth.EARLY,
         "extended": depth == Depth.EXTENDED,
         "stale": clock - timedelta(days=REFRESH_DAYS),
@@ -84,9 +89,10 @@ def _asked(playbook_id: int, version_id: int, depth: str, clock: datetime, after
     }
 
 
-def _given(convergence: Convergence, after: int) -> dict[str, Any]:
+def _given(convergence: Convergence, after: int) -> tuple[str, dict[str, Any]]:
     c = convergence
-    return {**_asked(c.playbook_id, c.version_id, c.depth, c.clock, after), "up_to": c.up_to_id}
+    due, given = _asked(c.playbook_id, c.version_id, c.depth, c.clock, after)
+    return due, {**given, "up_to": c.up_to_id}
 
 
 @contextmanager
@@ -95,11 +101,12 @@ def claim(convergence: Convergence, after: int, size: int) -> Iterator[Claim]:
 
     The best fit comes first, and the older within a level.
     """
+    due, given = _given(convergence, after)
     rows = fetch(
         "WITH due AS MATERIALIZED (SELECT p.work_level, p.id FROM prospects_prospect p"  # noqa: S608
-        f" WHERE {_DUE} ORDER BY p.work_level, p.id LIMIT %(size)s)"
+        f" WHERE {due} ORDER BY p.work_level, p.id LIMIT %(size)s)"
         " SELECT id, pg_try_advisory_lock(%(space)s + id), work_level FROM due ORDER BY work_level, id",
-        {**_given(convergence, after), "size": size, "space": _SPACE},
+        {**given, "size": size, "space": _SPACE},
     )
     held = sorted(prospect_id for prospect_id, locked, _ in rows if locked)
     try:
@@ -119,12 +126,23 @@ def _still_due(convergence: Convergence, ids: Sequence[int]) -> list[int]:
     """Another worker may have finished some of them between our search and our lock."""
     if not ids:
         return []
-    given = {**_given(convergence, 0), "ids": list(ids)}
+    due, given = _given(convergence, 0)
     rows = fetch(
-        f"SELECT p.id FROM prospects_prospect p WHERE p.id = ANY(%(ids)s) AND {_DUE} ORDER BY p.id",  # noqa: S608
-        given,
+        f"SELECT p.id FROM prospects_prospect p WHERE p.id = ANY(%(ids)s) AND {due} ORDER BY p.id",  # noqa: S608
+        {**given, "ids": list(ids)},
     )
     return [row[0] for row in rows]
+
+
+def by_ruling(convergence: Convergence, ids: Sequence[int]) -> dict[int, list[int]]:
+    """These prospects by the version that rules each; one query, or two where several versions rule."""
+    held = rulings(convergence.playbook_id, convergence.version_id)
+    if len(held) == 1:
+        return {convergence.version_id: list(ids)}
+    groups: dict[int, list[int]] = {}
+    for pk, arrived in fetch("SELECT id, created_at FROM prospects_prospect WHERE id = ANY(%s) ORDER BY id", [[*ids]]):
+        groups.setdefault(version_for(held, arrived), []).append(pk)
+    return groups
 
 
 def _release(ids: Sequence[int]) -> None:
@@ -132,8 +150,11 @@ def _release(ids: Sequence[int]) -> None:
         fetch("SELECT count(pg_advisory_unlock(%s + id)) FROM unnest(%s::bigint[]) AS id", [_SPACE, list(ids)])
 
 
-def give_up(convergence: Convergence, prospect_id: int, error: Exception) -> Outcome:
-    """Leave one prospect that breaks the runtime with an explicit verdict and the trace id to look it up by."""
+def give_up(convergence: Convergence, prospect_id: int, error: Exception, version_id: int) -> Outcome:
+    """Leave one prospect that breaks the runtime with an explicit verdict and the trace id to look it up by.
+
+    ``version_id`` is the version that rules it.
+    """
     kind, words = Diagnostic.Kind.FAILED, f"The runtime failed on this prospect. Trace {convergence.trace_id}."
     if isinstance(error, InvariantBroken):
         kind, words = Diagnostic.Kind.INVARIANT, " ".join(error.broken[prospect_id])[:500]
@@ -145,7 +166,7 @@ def give_up(convergence: Convergence, prospect_id: int, error: Exception) -> Out
             [
                 words,
                 json.dumps(["Have somebody look at the diagnostic."]),
-                convergence.version_id,
+                version_id,
                 convergence.depth == Depth.EXTENDED,
                 convergence.clock,
                 prospect_id,

@@ -232,25 +232,41 @@ def work(
 
 
 def _work_batch(convergence: Convergence, after: int, outcome: Outcome | None, batch_size: int | None) -> int | None:
-    scope = open_scope(
-        convergence.client, convergence.playbook, now=convergence.clock, depth=Depth(convergence.depth),
-        seed=convergence.seed, trace_id=convergence.trace_id, convergence_id=convergence.pk,
-        version=_with_playbook(convergence),
-    )  # fmt: skip
+    scope = _scope(convergence, _with_playbook(convergence))
     with claims.claim(convergence, after, batch_size or _batch_size(scope)) as claim:
         if not claim.ids:
             if not claim.exhausted:
                 return claim.last
             return None if claims.remaining(convergence) else _come_to_rest(convergence)
-        host, ports = registered()
-        engine = Engine(scope, host, ports, registry.discover(config.name for config in apps.get_app_configs()))
-        batch = _isolated(engine, convergence, claim.ids)
+        batch = _under_their_versions(convergence, scope, claim.ids)
     _count(convergence, batch, claim.levels)
     if outcome is not None:
         outcome.add(batch)
     if claim.exhausted and not claims.remaining(convergence):
         return _come_to_rest(convergence)
     return claim.last
+
+
+def _scope(convergence: Convergence, version: PlaybookVersion) -> Scope:
+    return open_scope(
+        convergence.client, convergence.playbook, now=convergence.clock, depth=Depth(convergence.depth),
+        seed=convergence.seed, trace_id=convergence.trace_id, convergence_id=convergence.pk, version=version,
+    )  # fmt: skip
+
+
+def _under_their_versions(convergence: Convergence, scope: Scope, ids: Sequence[int]) -> Outcome:
+    """Converge a batch. Whoever was in work when a version came that is for newcomers stays under the one before."""
+    host, ports = registered()
+    agents = registry.discover(config.name for config in apps.get_app_configs())
+    batch = Outcome()
+    for version_id, mine in claims.by_ruling(convergence, ids).items():
+        if version_id != convergence.version_id:
+            version = PlaybookVersion.objects.get(pk=version_id)
+            version.playbook = convergence.playbook
+            batch.add(_isolated(Engine(_scope(convergence, version), host, ports, agents), convergence, mine))
+        else:
+            batch.add(_isolated(Engine(scope, host, ports, agents), convergence, mine))
+    return batch
 
 
 def _take_in_newcomers(convergence: Convergence) -> None:
@@ -304,7 +320,7 @@ def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> O
     except Exception as error:
         if len(ids) == 1:
             log.exception("prospect_failed", prospect=ids[0], trace_id=convergence.trace_id)
-            return claims.give_up(convergence, ids[0], error)
+            return claims.give_up(convergence, ids[0], error, engine.scope.playbook.id)
         log.warning("batch_failed", error=type(error).__name__, prospects=len(ids), trace_id=convergence.trace_id)
     outcome = Outcome()
     middle = len(ids) // 2
