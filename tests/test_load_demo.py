@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import io
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, ConsentBasis, Message
 from playbooks.models import Client, Membership, PlaybookVersion, User
-from playbooks.shipped import contacts
-from prospects.models import Evidence, ImportBatch, Prospect, Signal
+from playbooks.shipped import clients, contacts
+from prospects.models import Contact, Evidence, ImportBatch, Prospect, Signal
 from salesops.management.commands import load_demo
 
 KEPT = 25
@@ -37,6 +39,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(tmp_path / "signals.csv", [row for row in signals if row["external id"] in chosen])
     (tmp_path / "demo.yaml").write_bytes((contacts.HERE / "demo.yaml").read_bytes())
     monkeypatch.setattr(load_demo, "SHIPPED", tmp_path)
+    monkeypatch.setattr(load_demo, "CLIENTS", (clients.DEMO,))
     return tmp_path
 
 
@@ -113,9 +116,47 @@ def test_a_real_installation_is_left_alone_unless_asked(small: Path, settings: p
 def test_known_passwords_never_open_a_real_installation(
     small: Path, settings: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_demo, "FILES", {})
+    monkeypatch.setattr(load_demo, "CLIENTS", (dataclasses.replace(clients.DEMO, files={}),))
     settings.EMBEDDED = settings.DEBUG = False  # type: ignore[attr-defined]
     printed = load("--yes")
     assert "founder-reads-first" not in printed
     assert not User.objects.get(email="founder@demo.example").check_password("founder-reads-first")
     assert "unchanged" in load("--yes")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_both_other_clients_come_to_every_kind_of_verdict_and_ask_only_whom_the_law_lets_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(load_demo, "CLIENTS", (clients.SOLAR, clients.VENTILATION))
+    load()
+    for slug in ("solar", "ventilation"):
+        prospects = Prospect.objects.filter(client__slug=slug)
+        assert 150 <= len(prospects) <= 400
+        spread = Counter(prospects.values_list("verdict", flat=True))
+        assert min(spread[verdict] for verdict in ("qualified", "rejected", "stalled")) >= 15
+        assert set(prospects.values_list("route", flat=True)) == {"hot", "warm", "cold"}
+        assert all(Contact.objects.filter(client__slug=slug).values_list("synthetic", flat=True))
+        requests = ApprovalRequest.objects.filter(client__slug=slug, grade="A", message__compliance="PASS")
+        assert len(requests) >= 15
+        backing = Evidence.objects.filter(client__slug=slug, value__gte=50, strong_negative=False)
+        kinds = defaultdict(set)
+        for prospect, category in backing.values_list("prospect", "category"):
+            kinds[prospect].add(category)
+        assert all(len(kinds[request.prospect_id]) >= 3 for request in requests)
+    assert not Prospect.objects.filter(client__slug="ventilation", company__isnull=False).exists()
+    agreed = set(ConsentBasis.objects.filter(client__slug="ventilation").values_list("contact", flat=True))
+    messages = Message.objects.filter(client__slug="ventilation")
+    refused = messages.exclude(contact__in=agreed)
+    assert refused
+    assert {message.compliance for message in refused} == {"BLOCK"}
+    assert all(refusing(message) == {"nz.email.consent"} for message in refused)
+    assert {message.compliance for message in messages.filter(contact__in=agreed)} == {"PASS"}
+    for words in ("Warmwell Home Air, 12 Sample Road", "Unsubscribe: http"):
+        assert all(words in message.body for message in messages)
+    newest = Signal.objects.filter(client__slug="ventilation").latest("observed_at").observed_at
+    assert (Client.objects.get(slug="ventilation").created_at - newest).days <= 3
+
+
+def refusing(message: Message) -> set[str]:
+    return {rule["id"] for rule in message.compliance_detail["rules"] if rule["verdict"] == "BLOCK"}

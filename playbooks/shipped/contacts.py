@@ -20,13 +20,13 @@ COLUMNS = (
     "Contact country", "Synthetic",
 )  # fmt: skip
 
-_FIRST = (
+FIRST_NAMES = (
     "Ada", "Alba", "Amir", "Anika", "Arlo", "Bea", "Ben", "Cara", "Cleo", "Dana", "Dev", "Edda", "Eli", "Emre", "Esme",
     "Fay", "Finn", "Gia", "Gus", "Hana", "Hugo", "Ida", "Igor", "Ines", "Ivo", "Jade", "Joel", "Juno", "Kai", "Kira",
     "Lars", "Lena", "Leo", "Lia", "Luca", "Mara", "Mia", "Milo", "Nadia", "Nico", "Nils", "Noor", "Nora", "Olga",
     "Otis", "Pia", "Quinn", "Remy", "Rhea", "Rosa", "Rune", "Sami", "Sara", "Sven", "Tara", "Theo", "Uma", "Vera",
 )  # fmt: skip
-_LAST = (
+LAST_NAMES = (
     "Abernook", "Alderby", "Ashgrove", "Birchall", "Blackmere", "Bramwell", "Brightwater", "Calderon", "Carrow",
     "Castellane", "Corwin", "Dalby", "Darrow", "Dunmore", "Elmsworth", "Fairlie", "Fenwick", "Garrow", "Glenholm",
     "Hallam", "Harrowgate", "Hazeldine", "Holloway", "Ingleby", "Jarrow", "Kestrel", "Kirkwall", "Lanark", "Larkin",
@@ -57,7 +57,7 @@ def contact_rows(companies: Iterator[Mapping[str, str]]) -> Iterator[tuple[str, 
         if company["Country"] != "United States" or company["Status"] != "Active" or company["Team size"] in ("", "0"):
             continue
         draw = hashlib.sha256(f"synthetic contact of {company['Company id']}".encode()).digest()
-        first, last = _FIRST[draw[0] % len(_FIRST)], _LAST[draw[1] % len(_LAST)]
+        first, last = FIRST_NAMES[draw[0] % len(FIRST_NAMES)], LAST_NAMES[draw[1] % len(LAST_NAMES)]
         titles = next(titles for most, titles in _TITLES if int(company["Team size"]) <= most)
         label = re.sub(r"[^a-z0-9-]+", "-", company["Domain"].lower()).strip("-") or f"company-{company['Company id']}"
         email = f"{first}.{last}@{label}.example".lower()

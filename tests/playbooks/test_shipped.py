@@ -5,13 +5,16 @@ import gzip
 from collections.abc import Iterator
 from datetime import date
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from approvals.rules import content, quality, reading
+from playbooks.criteria import LAYERS
 from playbooks.document import Document
-from playbooks.shipped import contacts
+from playbooks.shipped import clients, contacts, synthetic
 from playbooks.templating import fill, placeholders
+from playbooks.validation import problems
 from playbooks.yaml_io import parse
 
 SENDER = {
@@ -19,8 +22,15 @@ SENDER = {
     "postal_address": "Quillmoor, 200 Sample Street, Springfield, IL 62701",
     "unsubscribe_url": "https://quillmoor.example/u/token",
 }
-DEMO = parse((contacts.HERE / "demo.yaml").read_text())
-PROOF = DEMO.rows["value_propositions"][0]["proof"]
+SHIPPED = {name: parse((contacts.HERE / f"{name}.yaml").read_text()) for name in ("demo", "solar", "ventilation")}
+DEMO = SHIPPED["demo"]
+COMPANIES = {
+    "demo": ("Zip", "Blue Harbor Robotics", "9Fin.ai"),
+    "solar": ("Ice", "Red Mesa Cold Storage", "Bolt 9 Metals"),
+    "ventilation": ("",),
+}
+#: What a fact may say in a message, where it is not a word or two like "Enterprise Software"
+TOLD = {"fact.size": "112", "fact.team_growth": "112", "fact.hiring_now": "hiring", "fact.roof": "112"}
 
 
 def rows(name: str) -> Iterator[dict[str, str]]:
@@ -58,19 +68,59 @@ def test_the_made_up_people_are_always_the_same() -> None:
     assert gzip.decompress(contacts.contacts_file()) == shipped
 
 
-def graded(template: dict[str, str], company: str, today: date) -> quality.Quality:
+def test_the_made_up_firms_and_households_are_always_the_same_and_marked() -> None:
+    for name, text in synthetic.files().items():
+        assert (contacts.HERE / name).read_text(encoding="utf-8") == text
+    for name in ("solar_companies.csv", "ventilation_homes.csv"):
+        people = list(rows(name))
+        assert 150 <= len(people) <= 400
+        assert all(row["Email"].endswith(".example") and row["Synthetic"] == "yes" for row in people)
+        assert len({row["Email"] for row in people}) == len(people)
+    assert all(row["Domain"].endswith(".example") for row in rows("solar_companies.csv"))
+
+
+def test_made_up_dates_move_to_the_day_a_demo_is_loaded(tmp_path: Path) -> None:
+    name = "ventilation_consents.csv"
+    to = date(2030, 3, 1)
+    moved = clients.moved(contacts.HERE / name, written_on=date(2026, 6, 2), to=to, into=tmp_path)
+    with moved.open(encoding="utf-8", newline="") as stream:
+        after = list(csv.DictReader(stream))
+    before = list(rows(name))
+    assert [row["email"] for row in after] == [row["email"] for row in before]
+    gaps = {
+        date.fromisoformat(a["captured at"]) - date.fromisoformat(b["captured at"])
+        for a, b in zip(after, before, strict=True)
+    }
+    assert gaps == {to - date(2026, 6, 2)}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_playbook_may_rule(name: str) -> None:
+    assert problems(SHIPPED[name]) == []
+
+
+def test_the_two_clients_weigh_what_tells_their_customers_apart() -> None:
+    weights = [SHIPPED["solar"].head[f"weight_{layer}"] for layer in LAYERS]
+    assert weights == [20, 25, 30, 25]
+    homes = SHIPPED["ventilation"]
+    assert homes.kind == "household"
+    assert homes.head["countries"] == ["NZ"]
+    assert homes.head["weight_behavioral"] + homes.head["weight_investment"] >= 80
+
+
+def graded(playbook: str, template: dict[str, str], company: str, today: date) -> quality.Quality:
     """The template as message_hypothesis would fill and claim it, with every fact six months old."""
-    values = {"first_name": "Dana", "company": company, "sender_first_name": "Mara", "proof": PROOF}
+    proof = SHIPPED[playbook].rows["value_propositions"][0]["proof"]
+    values = {"first_name": "Dana", "company": company, "sender_first_name": "Mara", "proof": proof}
     used = {p.name for text in (template["subject"], template["body"]) for p in placeholders(text) if p.criterion}
     evidence = {name: "September" if name.startswith("month") else "Enterprise Software" for name in used}
-    evidence.update(dict.fromkeys(used & {"fact.size", "fact.team_growth"}, "112"))
-    evidence.update(dict.fromkeys(used & {"fact.hiring_now"}, "hiring"))
+    evidence.update({name: words for name, words in TOLD.items() if name in used})
     subject, words = (fill(template[part], values | evidence) for part in ("subject", "body"))
     assert not subject.missing
     assert not words.missing
     claims = []
     for sentence in reading.sentences(words.text):
-        if PROOF.rstrip(".") in sentence:
+        if proof.rstrip(".") in sentence:
             claims.append(quality.Claim(sentence, source="value_proposition:1", kind="proof"))
         elif any(value in sentence for value in evidence.values()):
             claims.append(quality.Claim(sentence, (1,)))
@@ -90,10 +140,17 @@ def graded(template: dict[str, str], company: str, today: date) -> quality.Quali
 
 
 @pytest.mark.parametrize(
-    ("template", "company"), list(product(DEMO.rows["templates"], ["Zip", "Blue Harbor Robotics", "9Fin.ai"]))
+    ("playbook", "template", "company"),
+    [
+        pytest.param(name, template, company, id=f"{name} {template['key']} {company}")
+        for name, document in SHIPPED.items()
+        for template, company in product(document.rows["templates"], COMPANIES[name])
+    ],
 )
-def test_every_shipped_template_grades_a_even_when_its_facts_are_old(template: dict[str, str], company: str) -> None:
-    grade = graded(template, company, date(2026, 12, 1))
+def test_every_shipped_template_grades_a_even_when_its_facts_are_old(
+    playbook: str, template: dict[str, str], company: str
+) -> None:
+    grade = graded(playbook, template, company, date(2026, 12, 1))
     assert not grade.hard
     assert grade.grade == "A", [check for check in grade.checks if not check.passed]
 
