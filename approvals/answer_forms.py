@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,23 +15,42 @@ from approvals.models import Task
 _CONFIDENCE = (("0.9", "Certain"), ("0.75", "Likely"), ("0.6", "A hunch"))
 
 
+@dataclass(frozen=True)
+class EvidenceRow:
+    """The fields of one criterion."""
+
+    key: str
+    label: str
+    value: forms.BoundField
+    confidence: forms.BoundField
+    words: forms.BoundField
+
+    @property
+    def fields(self) -> tuple[forms.BoundField, ...]:
+        return self.value, self.confidence, self.words
+
+
 class EvidenceForm(forms.Form):
     """One row per criterion: points, how sure, and why. A row without points is *unknown* and says nothing."""
 
     def __init__(self, *args: Any, asks: list[dict[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.asks = asks
-        for number, ask in enumerate(asks):
+        for number in range(len(asks)):
             self.fields[f"value_{number}"] = forms.FloatField(
-                label=ask["label"], required=False, min_value=0, max_value=100,
-                help_text="0 speaks against, 100 for. Leave empty when you do not know.",
+                label="Points", required=False, min_value=0, max_value=100,
+                widget=forms.NumberInput(attrs={"placeholder": "0–100"}),
             )  # fmt: skip
             self.fields[f"confidence_{number}"] = forms.ChoiceField(
-                label=f"How sure: {ask['label']}", choices=_CONFIDENCE, required=False
+                label="How sure", choices=_CONFIDENCE, required=False
             )
-            self.fields[f"words_{number}"] = forms.CharField(
-                label=f"What you saw: {ask['label']}", required=False, max_length=500
-            )
+            self.fields[f"words_{number}"] = forms.CharField(label="What you saw", required=False, max_length=500)
+
+    def rows(self) -> Iterator[EvidenceRow]:
+        """The fields, criterion by criterion."""
+        for number, ask in enumerate(self.asks):
+            own = [self[f"{name}_{number}"] for name in ("value", "confidence", "words")]
+            yield EvidenceRow(ask["key"], ask["label"], *own)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -347,7 +347,7 @@ def tasks_page(client: Client, *, status: str = "open", kind: str = "", after: s
 def agent_tasks(client: Client) -> QuerySet[Task]:
     """Tasks in which a person does an agent's work and that are still open."""
     open_tasks = Task.objects.for_client(client).filter(status=Task.Status.OPEN).exclude(agent="")
-    return open_tasks.select_related("prospect__company", "prospect__contact")
+    return open_tasks.select_related("prospect__company", "prospect__contact", "playbook_version")
 
 
 def latest_signals(task: Task, size: int = 20) -> list[tuple[Signal, str]]:

@@ -80,7 +80,7 @@ def why_of(prospect: Prospect) -> Why:
         return Why(None)
     context = new_contexts([prospect.pk], version.pk)[prospect.pk]
     load_facts({prospect.pk: context}, version.pk)
-    criteria = _criteria(version)
+    criteria = criteria_of(version)
     score = Score.objects.filter(prospect=prospect, playbook_version=version, scorecard=ICP).order_by("-id").first()
     at = score.computed_at if score else prospect.created_at
     gates = _gates(version, criteria, context, at)
@@ -96,7 +96,8 @@ def why_of(prospect: Prospect) -> Why:
     )
 
 
-def _criteria(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
+def criteria_of(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
+    """The version's criteria with parsed parameters, by (scorecard, key); one query."""
     return {
         (row.scorecard, row.key): Criterion.build(
             key=row.key,

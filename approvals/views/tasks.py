@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals import queries
 from approvals.answer_forms import form_for
 from approvals.forms import ResolveForm
+from approvals.judging import rows_of
 from approvals.models import Task
 from approvals.services import answer as answers
 from approvals.services import task as services
@@ -77,5 +78,5 @@ def answer(request: ClientRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Noted. The agents take it from here.")
             return redirect("approvals:tasks")
-    context = {"task": task, "form": form, "signals": queries.latest_signals(task)}
+    context = {"task": task, "form": form, "rows": rows_of(task, form), "signals": queries.latest_signals(task)}
     return render_page(request, "approvals/answer.html", context, partial="work", status=422 if form.errors else 200)

@@ -10,10 +10,12 @@ from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from approvals.models import ApprovalRequest, Message, Task
 from approvals.services import answer as answers
 from approvals.services.refusals import TaskClosed
+from playbooks.describe import describe
 from playbooks.models import Role, User
 from prospects.models import Diagnostic, Evidence, Prospect, Signal
 from salesops.errors import NotAllowed
@@ -148,6 +150,27 @@ def test_the_page_shows_the_facts_takes_the_answer_and_says_what_is_wrong(client
     done = client.post(url, {"value_0": "80", "words_0": "Twelve people on their page.", "confidence_0": "0.9"})
     assert done.status_code == 302
     assert Evidence.objects.filter(prospect=prospect, category="fit", value=80).exists()
+
+
+def test_each_criterion_stands_in_one_row_with_what_it_asks_what_is_known_and_its_three_fields(client: Browser) -> None:
+    prospect, task = asked("fit_evidence", "timing_evidence")
+    client.force_login(staff(prospect))
+    page = client.get(reverse("approvals:answer_task", args=[task.pk])).content.decode()
+    rows = page.split('<div class="judge-row"')[1:]
+    assert len(rows) == len(task.asks)
+    criterion = task.playbook_version.criteria.get(scorecard="icp", key="industry")
+    industry = rows[[ask["key"] for ask in task.asks].index("icp.industry")]
+    assert f"Asks: {escape(describe('in_set', criterion.params))}" in industry
+    assert "Industry: B2B" in industry
+    assert "as wanted" not in industry  # the fact, not what rules make of it
+    assert industry.count("<input") + industry.count("<select") == 3
+    blank = scene.company(task.playbook_version, {"country": "US"}, news=False)
+    other = Task.objects.create(
+        client=prospect.client, kind="agent_work", prospect=blank, agent="fit_evidence", form="evidence",
+        title="Judge", playbook_version=task.playbook_version, asks=task.asks,
+    )  # fmt: skip
+    bare = client.get(reverse("approvals:answer_task", args=[other.pk])).content.decode()
+    assert "Nothing known yet." in bare.split('<div class="judge-row"')[1:][rows.index(industry)]
 
 
 def test_another_clients_task_is_not_found(client: Browser) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.contrib.auth.tokens import default_token_generator
+from django.test import Client as Visitor
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Browser, Page
 
 from approvals.models import Task
-from approvals.services import decide, dispatch
+from approvals.services import decide, dispatch, suppress
 from approvals.services.seen import present
+from playbooks.models import PlaybookVersion
 from playbooks.services import stops
 from prospects.models import AgentRun
 from prospects.services.funnel_cells import sweep_funnel
@@ -20,57 +25,80 @@ from tests import factories
 from tests.browser.agents_at_work import leave_runs
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.desk import Desk
+from tests.salesops.test_pages import addresses, furnished
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# What is not a page for a signed-in person: downloads, fragments, forms without a page of their own, other programs.
-NOT_PAGES = {
-    "home", "healthz", "readyz", "metrics", "logout", "switch_client", "preferences", "login", "approvals:changes",
-    "approvals:bulk", "run_agents", "retry", "password_change_done", "password_reset_done", "password_reset_complete",
+DOWNLOADS = {"prospects:import_errors"}  # refuses where there is nothing to download
+SIGNED_OUT = {
+    "login", "password_reset", "password_reset_done", "password_reset_confirm", "password_reset_complete",
 }  # fmt: skip
-SIGNED_OUT = ("login", "password_reset", "password_reset_done", "password_reset_complete")
 
 
-def plain_names(resolver: URLResolver | None = None, space: str = "") -> Iterator[str]:
-    """The names of all addresses without arguments, the admin's left out."""
-    for entry in (resolver or get_resolver()).url_patterns:
-        if isinstance(entry, URLResolver):
-            if entry.namespace != "admin":
-                yield from plain_names(entry, f"{entry.namespace}:" if entry.namespace else space)
-        elif isinstance(entry, URLPattern) and entry.name and not entry.pattern.converters:
-            yield f"{space}{entry.name}"
-
-
-def is_page(name: str) -> bool:
-    return name not in NOT_PAGES and "csv" not in name and "export" not in name
+def seen_signed_out(desk: Desk) -> list[str]:
+    """What a person sees who is not signed in, the link of a reset mail included."""
+    link = [urlsafe_base64_encode(force_bytes(desk.founder.pk)), default_token_generator.make_token(desk.founder)]
+    return [reverse(name, args=link if name == "password_reset_confirm" else []) for name in sorted(SIGNED_OUT)]
 
 
 def pages_of(desk: Desk) -> list[str]:
-    """Every address with something to see, the ones with an object included."""
+    """Every address that answers a person with a page of its own, the ones with an object included.
+
+    Which rows an address can name, ``furnished()`` says, where every new address has to be named anyway. Whatever
+    takes posts only, leads elsewhere, downloads or answers a fragment is no page.
+    """
+    ids = {**furnished(desk.client), **rows_worth_seeing(desk)}
+    named = [(name, arguments) for name, arguments in addresses() if name not in SIGNED_OUT | DOWNLOADS]
+    found = [reverse(name, args=[ids[name]] if arguments else []) for name, arguments in named]
+    visitor = Visitor()
+    visitor.force_login(desk.founder)
+    return [address for address in found if is_page(visitor, address)] + filtered(desk, ids)
+
+
+def is_page(visitor: Visitor, address: str) -> bool:
+    answer = visitor.get(address)
+    if (
+        answer.status_code in (302, 405)
+        or answer.streaming
+        or not answer.get("Content-Type", "").startswith("text/html")
+    ):
+        return False
+    return answer.status_code != 200 or b"<html" in answer.content
+
+
+def rows_worth_seeing(desk: Desk) -> dict[str, Any]:
+    """The desk's own rows, where they show more than the plain ones."""
     waiting, decided = desk.requests[1], desk.requests[0]
-    sent = decided.dispatches.get()
-    run = AgentRun.objects.earliest("pk")
-    objects = [
+    run = AgentRun.objects.for_client(desk.client).earliest("pk")
+    return {
+        "agent": run.agent,
+        "approvals:detail": waiting.pk,
+        "approvals:outbox_detail": decided.dispatches.get().pk,
+        "approvals:answer_task": Task.objects.get(form="evidence").pk,
+        "prospects:detail": waiting.prospect_id,
+        "run": run.pk,
+        "job": run.convergence_id,
+        "prospect_runs": run.prospect_id,
+        "trace": run.trace_id,
+        "unsubscribe": suppress.unsubscribe_url(desk.client.pk, waiting.contact_id).rstrip("/").rpartition("/")[2],
+    }
+
+
+def filtered(desk: Desk, ids: dict[str, Any]) -> list[str]:
+    """The same pages in another state: a form open, a filter set, a decision made, another kind of task."""
+    waiting, decided = desk.requests[1], desk.requests[0]
+    looked_for = Task.objects.get(form="signal")
+    return [
         reverse("approvals:detail", args=[decided.pk]),
-        *(
-            f"{reverse('approvals:detail', args=[waiting.pk])}?act={act}"
-            for act in ("edit", "reject", "defer", "redraft")
-        ),
-        reverse("approvals:outbox_detail", args=[sent.pk]),
+        *(f"{reverse('approvals:detail', args=[waiting.pk])}?act={a}" for a in ("edit", "reject", "defer", "redraft")),
         reverse("prospects:detail", args=[decided.prospect_id]),
-        reverse("prospects:detail", args=[waiting.prospect_id]),
-        reverse("agent", args=[run.agent]),
-        reverse("run", args=[run.pk]),
-        reverse("job", args=[run.convergence_id]),
-        reverse("prospect_runs", args=[run.prospect_id]),
-        reverse("trace", args=[run.trace_id]),
-        f"{reverse('trace', args=[run.trace_id])}?prospect={run.prospect_id}",
-        f"{reverse('prospects:detail', args=[run.prospect_id])}?show=refusal",
+        reverse("approvals:answer_task", args=[looked_for.pk]),
+        f"{reverse('trace', args=[ids['trace']])}?prospect={ids['prospect_runs']}",
+        f"{reverse('prospects:detail', args=[ids['prospect_runs']])}?show=refusal",
         f"{reverse('approvals:tasks')}?status=done",
         f"{reverse('approvals:queue')}?grade=B",
         f"{reverse('prospects:list')}?q=birch",
         f"{reverse('approvals:audit')}?event=decision.made",
     ]
-    return [*(reverse(name) for name in plain_names() if is_page(name)), *objects]
 
 
 def something_on_every_page(desk: Desk) -> None:
@@ -81,10 +109,20 @@ def something_on_every_page(desk: Desk) -> None:
     factories.end_undo_windows()
     dispatch.sweep(at=timezone.now())
     Task.objects.create(client=desk.client, kind="call", prospect=first.prospect, title="Call Dana Lee", detail="Ask.")
+    Task.objects.create(
+        client=desk.client, kind="agent_work", agent="fit_evidence", form="evidence", title="Judge fit: Cobalt Data",
+        prospect=desk.requests[1].prospect, playbook_version=desk.version, asks=asks_of(desk.version),
+    )  # fmt: skip
     stops.stop(
         client=desk.client, actor=desk.founder, level="agent", agent="message_hypothesis", reason="Checking words"
     )
     sweep_funnel()
+
+
+def asks_of(version: PlaybookVersion) -> list[dict[str, str]]:
+    """All criteria of a version, as an agent whose work a person does asks them."""
+    rows = version.criteria.order_by("position")
+    return [{"key": f"{row.scorecard}.{row.key}", "label": row.label, "layer": row.layer} for row in rows]
 
 
 def serious(page: Page) -> list[str]:
@@ -110,7 +148,7 @@ def test_no_page_has_a_serious_fault(
         said: list[str] = []
         page.on("console", lambda line: said.append(line.text) if line.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: said.append(str(error)))
-        for address in [reverse(name) for name in SIGNED_OUT]:
+        for address in seen_signed_out(desk):
             page.goto(address)
             faults[address] = serious(page) + said
             said.clear()
