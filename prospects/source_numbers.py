@@ -15,6 +15,7 @@ from playbooks.models import Client, PlaybookVersion, Source
 from prospects.models import Convergence, SourceAnswer, SourceState
 from prospects.runtime_loading import fetch
 from prospects.services import source_states
+from prospects.sources.config import credential_of
 from prospects.toolbox import LOOKS_UP
 
 SAMPLE = 2_000
@@ -27,7 +28,7 @@ FROM (SELECT unnest(run.answers) AS id FROM (
      ) used JOIN prospects_sourceanswer a ON a.id = used.id
 WHERE a.client_id = %(client)s GROUP BY a.source
 """
-_ORDER = ("halted", "retired", "resting", "failing", "working", "idle", "off")
+_ORDER = ("halted", "keyless", "retired", "resting", "failing", "working", "idle", "off")
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class Row:
     playbooks: list[str] = field(default_factory=list)
     enabled: bool = False
     state: SourceState | None = None
+    keyless: str = ""  # what the environment lacks of its key, in words
     cost: Decimal = Decimal(0)
     asked: int = 0
     used: int = 0
@@ -48,10 +50,12 @@ class Row:
     def standing(self) -> str:
         """One word for how it is doing."""
         state = self.state
+        if state is not None and state.halted_at is not None:
+            return "halted"
+        if self.keyless:
+            return "keyless"
         if state is None:
             return "idle" if self.enabled else "off"
-        if state.halted_at is not None:
-            return "halted"
         if state.retired_at is not None:
             return "retired"
         if state.open_until is not None and state.open_until > timezone.now():
@@ -73,6 +77,9 @@ def rows(client: Client) -> list[Row]:
         row = found.setdefault(source.key, Row(source.key, source.get_kind_display()))
         row.playbooks.append(source.version.playbook.name)
         row.enabled = row.enabled or source.enabled
+        if source.enabled:
+            key = credential_of(source)
+            row.keyless = row.keyless or (key if isinstance(key, str) else "")
     for state in source_states.states(client):
         found.setdefault(state.source, Row(state.source)).state = state
     for key, (asked, cost) in _today(client).items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 
 import structlog
 from django.conf import settings
+from django.db.models import QuerySet
 
 from playbooks.models import AgentAssignment, PlaybookVersion
 from prospects.runtime_loading import configs_of
@@ -72,17 +74,23 @@ class ProspectToolbox:
         return self._sources[agent]
 
 
-def models_missing(version: PlaybookVersion) -> dict[str, str]:
-    """By agent that this version gives to a language model: why it works by rules instead, in words. One query."""
+def models_missing(*versions: PlaybookVersion) -> dict[str, str]:
+    """By agent that these versions give to a language model: why it works by rules instead, in words. One query."""
     config = llm.from_settings(settings)
-    found = ((agent, _why_no_model(config, wanted, version)) for agent, wanted in _given_to_models(version).items())
+    own = {version.pk: version for version in versions}
+    rows = _assigned_to_models(versions).values_list("agent", "model", "version")
+    found = ((agent, _why_no_model(config, wanted, own[version])) for agent, wanted, version in rows)
     return {agent: why for agent, why in found if why}
+
+
+def _assigned_to_models(versions: Sequence[PlaybookVersion]) -> QuerySet[AgentAssignment]:
+    by_model = AgentAssignment.Implementation.LLM
+    return AgentAssignment.objects.filter(version__in=versions, implementation=by_model).order_by("version", "agent")
 
 
 def _given_to_models(version: PlaybookVersion) -> dict[str, str]:
     """Agents given to a language model, with the role or id the playbook names; empty leaves it to the prompt."""
-    rows = AgentAssignment.objects.filter(version=version, implementation=AgentAssignment.Implementation.LLM)
-    return dict(rows.values_list("agent", "model"))
+    return dict(_assigned_to_models([version]).values_list("agent", "model"))
 
 
 def _why_no_model(config: llm.LLMConfig, wanted: str, version: PlaybookVersion) -> str:

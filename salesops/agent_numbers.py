@@ -10,12 +10,14 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client, PlaybookVersion
 from playbooks.services.budgets import zone_of
 from prospects.models import Convergence
 from prospects.rules.durations import BUCKETS, percentile
+from prospects.toolbox import models_missing
 from salesops.charts import Sparkline, sparkline
 from salesops.runtime.contract import Agent
 from salesops.runtime.registry import Registry, discover
@@ -112,6 +114,7 @@ class Row:
     now: datetime
     days: list[Day] = field(default_factory=list)
     p95: float | None = None
+    no_model: str = ""  # why it works by rules although the playbook gives it to a language model
 
     def __post_init__(self) -> None:
         self.total = Tally()
@@ -164,9 +167,14 @@ def agent_names() -> list[str]:
 
 
 def convergences(client: Client, limit: int = 8) -> list[Convergence]:
-    """The client's newest convergences."""
+    """The client's newest convergences, each with who or what set it off; two queries."""
+    return list(listed_convergences(client).order_by("-id")[:limit])
+
+
+def listed_convergences(client: Client) -> QuerySet[Convergence]:
+    """The client's convergences with all that a row of their list shows."""
     rows = Convergence.objects.for_client(client).select_related("playbook", "version", "created_by")
-    return list(rows.order_by("-id")[:limit])
+    return rows.prefetch_related("firings")
 
 
 def due_work(client: Client) -> list[DueWork]:
@@ -179,12 +187,13 @@ def due_work(client: Client) -> list[DueWork]:
 
 
 def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
-    """A row per agent in the order of their work, or of one; three queries."""
+    """A row per agent in the order of their work, or of one; five queries."""
     now = timezone.now()
     today = now.astimezone(zone_of(client)).date()
     dates = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
     tallies, durations = _read(client, today - timedelta(days=DAYS))
     chosen = _assigned(client)
+    no_model = models_missing(*PlaybookVersion.objects.for_client(client).active())
     return [
         Row(
             agent,
@@ -193,6 +202,7 @@ def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
             now,
             [Day(day, tallies.get((agent.name, day), Tally())) for day in dates],
             percentile(durations.get(agent.name, ()), 0.95),
+            no_model.get(agent.name, ""),
         )
         for agent in registry()
         if not only or agent.name == only

@@ -17,7 +17,7 @@ from django.urls import reverse
 from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch, Message
 from playbooks.events import AuditEvent
 from playbooks.models import AuditEntry, Client, Stop
-from prospects.models import AgentRun, Convergence, Diagnostic, Handoff, ImportBatch, Prospect
+from prospects.models import AgentRun, Convergence, Diagnostic, Handoff, ImportBatch, MarketScan, Prospect
 
 LIMIT = 40  # rows of one section
 _EVENTS = dict(AuditEvent.choices)
@@ -63,6 +63,9 @@ def trace_of(client: Client, trace_id: str, prospect: Prospect | None = None) ->
     jobs = _newest(Convergence.objects.for_client(client).filter(trace_id=trace_id).select_related("playbook"))
     _section(found, "Imports", imports, _import)
     _section(found, "Agents set to work", jobs, _job)
+    if prospect is None:
+        scans = MarketScan.objects.for_client(client).filter(trace_id=trace_id).select_related("playbook", "created_by")
+        _section(found, "Market scans", _newest(scans), _scan)
     say_run = _run if prospect is None else _own_run
     _section(found, "Runs", _runs(client, trace_id, prospect, jobs), say_run)
     _section(found, "What failed or was refused", _refusals(client, trace_id, prospect, jobs), _refusal)
@@ -162,6 +165,12 @@ def _job(row: Convergence) -> Step:
     detail = f"{row.done:,} of {row.total:,} prospects, {row.qualified:,} qualified, {row.requests:,} requests"
     title = f"{row.playbook}, {row.get_depth_display().lower()}"
     return Step(row.created_at, title, reverse("job", args=[row.pk]), detail, _by(row.created_by), row.status)
+
+
+def _scan(row: MarketScan) -> Step:
+    detail = row.words or f"{row.found:,} found, {row.created:,} new, {row.rejected:,} skipped, {row.cost:.4f}"
+    url = f"{reverse('agent', args=['market_scan'])}#scan-{row.pk}"
+    return Step(row.started_at, str(row.playbook), url, detail, _by(row.created_by), row.status)
 
 
 def _by(person: object) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from playbooks.models import Client
 from playbooks.services.budgets import zone_named
 from prospects.rules.durations import BUCKETS, bucket_of
 from salesops.runtime.ports import Run, Scope
@@ -73,6 +74,13 @@ def count_runs(scope: Scope, runs: Iterable[Run]) -> None:
     _write(scope, counts)
 
 
+def count_scan(client: Client, agent: str, run: Run) -> None:
+    """Add one run that had no prospect to work on. Inside the transaction that writes what came of it."""
+    count = _Count()
+    count.add(run)
+    _add(client.pk, client.time_zone, {agent: count})
+
+
 def count_marks(scope: Scope, agent: str, marks: Sequence[float]) -> None:
     """Add marks from 0 to 1 that this agent gave, one per prospect. Inside a transaction."""
     if marks:
@@ -80,14 +88,18 @@ def count_marks(scope: Scope, agent: str, marks: Sequence[float]) -> None:
 
 
 def _write(scope: Scope, counts: Mapping[str, _Count]) -> None:
+    _add(scope.client_id, scope.playbook.client.time_zone, counts)
+
+
+def _add(client_id: int, time_zone: str, counts: Mapping[str, _Count]) -> None:
     if not counts:
         return
     now = timezone.now()
     rows = list(counts.values())
     names = ("runs", "failed", "proposed", "promoted", "refused", "tokens", "cost", "marked", "marks")
     given: dict[str, Any] = {
-        "client": scope.client_id,
-        "day": now.astimezone(zone_named(scope.playbook.client.time_zone)).date(),
+        "client": client_id,
+        "day": now.astimezone(zone_named(time_zone)).date(),
         "now": now,
         "locks": _LOCKS,
         "slots": _SLOTS - 1,

@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from playbooks import audit
@@ -31,6 +31,7 @@ from prospects.importing.records import Record, RowReader, as_json
 from prospects.importing.rows import Refused, Row
 from prospects.models import Convergence, MarketScan, SourceAnswer
 from prospects.runtime_loading import assignments, configs_of, permissions
+from prospects.services import agent_days
 from prospects.services.import_decide import Decider, Memory, Terms
 from prospects.services.import_lookup import id_stream, look_up, recall_facts, tell_planner
 from prospects.services.import_runs import GROWTH, passing, take_turns
@@ -40,6 +41,7 @@ from prospects.sources.records import Candidate, Seeds
 from prospects.sources.tool import PlaybookSources
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
+from salesops.runtime.ports import Run
 from salesops.runtime.words import ImplementationKind, Resource
 
 log = structlog.get_logger(__name__)
@@ -106,8 +108,12 @@ def before(convergence: Convergence) -> MarketScan | None:
 
 def latest(client_id: int, limit: int = 10) -> list[MarketScan]:
     """The client's newest scans."""
-    rows = MarketScan.objects.filter(client=client_id).select_related("playbook", "version", "created_by")
-    return list(rows.order_by("-id")[:limit])
+    return list(scans_of(client_id).order_by("-id")[:limit])
+
+
+def scans_of(client_id: int) -> QuerySet[MarketScan]:
+    """The client's scans with all that a row of their list shows."""
+    return MarketScan.objects.filter(client=client_id).select_related("playbook", "version", "created_by")
 
 
 def as_dict(row: MarketScan) -> dict[str, Any]:
@@ -179,6 +185,8 @@ def _close(row: MarketScan, status: str, words: str) -> MarketScan:
     row.status, row.words, row.finished_at = status, words[:500], timezone.now()
     with transaction.atomic():
         row.save(update_fields=["status", "words", "finished_at"])
+        if status != Status.REFUSED:
+            _count(row)
         if words.startswith("Team "):
             audit.record(
                 client=row.client, event=AuditEvent.PERMISSION_DENIED, subject=row, actor=row.created_by,
@@ -186,6 +194,19 @@ def _close(row: MarketScan, status: str, words: str) -> MarketScan:
             )  # fmt: skip
     log.info("market_scan_finished", scan=row.pk, status=status, found=row.found, created=row.created)
     return row
+
+
+def _count(row: MarketScan) -> None:
+    """The scan is its agent's run: candidates are what it proposed, records that say nothing were refused."""
+    assert row.finished_at is not None  # noqa: S101 — whoever closes it sets it
+    taken = row.created + row.updated + row.merged
+    microseconds = round((row.finished_at - row.started_at).total_seconds() * 1e6)
+    run = Run(
+        row.pk, 0, AGENT.name, ImplementationKind.RULES, "", 0, 1, duration_us=max(microseconds, 0),
+        status="failed" if row.status == Status.FAILED else "ok", proposed=row.found, promoted=taken,
+        refused=row.rejected, cost=row.cost,
+    )  # fmt: skip
+    agent_days.count_scan(row.client, AGENT.name, run)
 
 
 def _work(row: MarketScan, version: PlaybookVersion, configs: Sequence[SourceConfig], office: Office | None) -> None:

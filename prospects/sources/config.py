@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from django.conf import settings
 
@@ -53,7 +54,16 @@ class Credential:
     host: str
 
 
-def credential_of(config: SourceConfig) -> Credential | str | None:
+class Keyed(Protocol):
+    """What a key is found by; a source's configuration and its row both say it."""
+
+    @property
+    def auth_env(self) -> str: ...
+    @property
+    def auth_header(self) -> str: ...
+
+
+def credential_of(config: Keyed) -> Credential | str | None:
     """The source's credential; None when it needs none; words when the environment lacks it."""
     if not config.auth_env:
         return None

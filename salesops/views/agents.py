@@ -12,10 +12,11 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
 from playbooks.models import AgentAssignment, Playbook, Role, Stop
+from prospects.agents.market_scan import AGENT as scanner  # noqa: N811
 from prospects.models import AgentRun, Convergence, Prospect
 from prospects.progress import progress
 from prospects.run_queries import RunFilter, dossier_of, failures_of, open_failures, runs_of
-from prospects.services import converge
+from prospects.services import converge, market_scan
 from prospects.services.retries import try_again
 from salesops.access import ClientRequest, require_role
 from salesops.agent_health import health_of
@@ -71,17 +72,22 @@ def stopped_agents(request: ClientRequest) -> set[str]:
 @require_GET
 @require_role()
 def agent_page(request: ClientRequest, name: str) -> HttpResponse:
-    """One agent: its checks, its days, its runs."""
+    """One agent: its checks, its days, its runs; of the market scan, which has no prospect to run on, its scans."""
     if name not in agent_names():
         raise Http404
     (row,) = agent_rows(request.client, stopped_agents(request), only=name)
     wanted = RunFilter.read(request.GET)
-    context = {
+    context: dict[str, Any] = {
         "row": row,
         "health": health_of(request.client, [row])[name],
         "days": list(reversed(row.days)),
-        **_listed(request, wanted, agent=name),
+        "scans": None,
     }
+    if name == scanner.name:
+        rows = market_scan.scans_of(request.client.pk)
+        context["scans"] = keyset_page(rows, keys=("-id",), request=request, size=RUNS_A_PAGE)
+    else:
+        context |= _listed(request, wanted, agent=name)
     return render_page(request, "agents/agent.html", context, partial="runs")
 
 

@@ -6,9 +6,10 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
-from prospects.models import Convergence
+from prospects.models import Convergence, MarketScan
 from prospects.progress import progress
 from salesops.access import ClientRequest, require_role
+from salesops.agent_numbers import listed_convergences
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 from salesops.views.agents import OPEN, may_start
@@ -18,7 +19,7 @@ from salesops.views.agents import OPEN, may_start
 @require_role()
 def jobs(request: ClientRequest) -> HttpResponse:
     """All of the client's convergences, the newest first."""
-    rows = Convergence.objects.for_client(request.client).select_related("playbook", "version", "created_by")
+    rows = listed_convergences(request.client)
     status = request.GET.get("status", "")
     if status in Convergence.Status.values:
         rows = rows.filter(status=status)
@@ -34,13 +35,13 @@ def jobs(request: ClientRequest) -> HttpResponse:
 @require_role()
 def job(request: ClientRequest, pk: int) -> HttpResponse:
     """One convergence; while it runs the page follows it."""
-    rows = Convergence.objects.for_client(request.client).select_related("playbook", "version", "created_by")
+    rows = listed_convergences(request.client)
     row = get_object_or_404(rows, pk=pk)
     context = {
         "job": row,
         "progress": progress(row),
         "is_open": row.status in OPEN,
         "may_start": may_start(request),
-        "firing": row.firings.first(),
+        "scan": MarketScan.objects.filter(convergence=row).first(),
     }
     return render_page(request, "agents/job.html", context, partial="live")

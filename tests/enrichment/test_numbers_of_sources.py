@@ -57,6 +57,22 @@ def test_the_last_market_scans_are_shown_with_their_trouble(server: StandIn) -> 
     assert "Market scans" not in page(factories.client())
 
 
+def test_a_missing_key_is_said_before_the_source_is_asked_for_the_first_time(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = world.facts(server, auth_env="SOURCE_FACTS_KEY")
+    client = world.playbook(locked, {**locked, "key": "unused", "enabled": False}).playbook.client
+    keyless, unused = source_numbers.rows(client)
+    assert (keyless.key, keyless.standing, keyless.keyless) == ("facts", "keyless", "SOURCE_FACTS_KEY is not set")
+    assert unused.standing == "off"
+    assert "SOURCE_FACTS_KEY is not set; until then it is not asked" in page(client)
+    monkeypatch.setenv("SOURCE_FACTS_KEY", "s3cret")
+    assert "SOURCE_FACTS_KEY_HOST is not set" in page(client)
+    monkeypatch.setenv("SOURCE_FACTS_KEY_HOST", "127.0.0.1")
+    assert {row.standing for row in source_numbers.rows(client)} == {"idle", "off"}
+    assert "s3cret" not in page(client)
+
+
 def test_the_page_asks_as_much_for_many_sources_as_for_one(server: StandIn) -> None:
     counts = []
     for many in (1, 12):

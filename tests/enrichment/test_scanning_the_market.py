@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client as Browser
+from django.urls import reverse
 
 from playbooks.models import AgentPermission, AuditEntry, PlaybookVersion, Stop
-from prospects.models import Company, Convergence, MarketScan, Prospect, Signal
+from playbooks.services import stops
+from prospects.models import AgentDay, Company, Convergence, MarketScan, Prospect, Signal
 from prospects.services import converge, market_scan
 from prospects.services.market_scan import NothingToScan
 from tests import factories
@@ -193,3 +196,52 @@ def test_without_a_source_of_candidates_there_is_nothing_to_scan(server: StandIn
         call_command("scan_market", "--client", under.playbook.client.slug, "--playbook", under.playbook.slug)
     scene.run(under, depth="extended")
     assert not MarketScan.objects.exists()
+
+
+def test_a_scan_is_its_agents_run_on_the_agents_page_its_own_page_the_job_and_the_trace(
+    server: StandIn, client: Browser
+) -> None:
+    under = world.playbook(market(server, cost=0.25))
+    lists(server, ACME, BOLT)
+    converge.converge(client=under.playbook.client, playbook=under.playbook, actor=None, depth="extended")
+    done = MarketScan.objects.get()
+    day = AgentDay.objects.get(agent="market_scan")
+    assert (day.runs, day.failed, day.proposed, day.promoted, day.refused, day.cost, sum(day.buckets)) == (
+        1, 0, 2, 2, 0, done.cost, 1,
+    )  # fmt: skip
+    assert done.cost > 0
+    client.force_login(factories.user(under.playbook.client))
+    said = client.get(reverse("agents")).content.decode()
+    row = said.split(reverse("agent", args=["market_scan"]))[1].split("</tr>")[0]
+    assert "never" not in row
+    assert '2 <span class="quiet">/ 0</span>' in row
+    assert f"{done.cost:.2f}" in row
+    own = client.get(reverse("agent", args=["market_scan"])).content.decode()
+    assert f'id="scan-{done.pk}"' in own
+    assert "No such run" not in own
+    link = f"{reverse('agent', args=['market_scan'])}#scan-{done.pk}"
+    for page in (reverse("job", args=[done.convergence_id]), reverse("trace", args=[done.trace_id])):
+        assert link in client.get(page).content.decode()
+
+
+def test_a_scan_that_broke_counts_as_failed_and_one_that_was_not_allowed_as_none(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME)
+    owner, admin = under.playbook.client, factories.user(under.playbook.client, "admin")
+    stop = stops.stop(client=owner, actor=admin, level="client", reason="Wrong list")
+    assert scan(under).status == "refused"
+    assert not AgentDay.objects.exists()
+    stops.lift(stop.pk, client=owner, actor=admin, reason="Mended")
+    monkeypatch.setattr(market_scan, "write", lambda plan, terms: 1 / 0)
+    assert scan(under).status == "failed"
+    assert AgentDay.objects.values_list("runs", "failed").get() == (1, 1)
+
+
+def test_scans_of_another_client_are_on_nobody_elses_page(server: StandIn, client: Browser) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME)
+    done = scan(under)
+    client.force_login(factories.user(factories.client()))
+    assert f"scan-{done.pk}" not in client.get(reverse("agent", args=["market_scan"])).content.decode()

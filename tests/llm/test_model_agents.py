@@ -11,6 +11,8 @@ import pytest
 from django.apps import apps
 from django.conf import LazySettings
 from django.db import connection
+from django.test import Client as Browser
+from django.urls import reverse
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Evaluation, Message
@@ -257,6 +259,18 @@ def test_no_tokens_a_day_is_said_too(provider: Callable[..., StandIn]) -> None:
     under = playbook("fit_evidence", tokens=0)
     provider()
     assert models_missing(under) == {"fit_evidence": "the playbook allows no tokens a day"}
+
+
+def test_what_is_missing_stands_on_every_page_that_shows_who_does_the_work(
+    provider: Callable[..., StandIn], settings: LazySettings, client: Browser
+) -> None:
+    under = playbook("fit_evidence")
+    provider()
+    client.force_login(factories.user(under.playbook.client))
+    pages = (reverse("agents"), reverse("agent", args=["fit_evidence"]), reverse("playbooks:version", args=[under.pk]))
+    assert [url for url in pages if "no key is set" in client.get(url).content.decode()] == []
+    settings.LLM = {**settings.LLM, "KEYS": {}, "BASE_URLS": {}}
+    assert [url for url in pages if "no key is set for anthropic" not in client.get(url).content.decode()] == []
 
 
 def test_a_changed_prompt_is_another_implementation() -> None:

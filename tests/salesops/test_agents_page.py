@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from playbooks.services import stops
-from prospects.models import Convergence
+from prospects.models import Convergence, TriggerFiring
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +74,31 @@ def test_another_clients_playbook_and_run_do_not_exist(client: Client, version: 
     assert client.post(reverse("cancel_run", args=[run.pk])).status_code == 404
     run.refresh_from_db()
     assert not run.cancel_requested
+
+
+def test_whoever_or_whatever_set_the_agents_off_is_named(client: Client, version: object) -> None:
+    owner, founder = version.playbook.client, factories.user(version.playbook.client, name="Mira Moss")
+
+    def work(**fields: object) -> Convergence:
+        return Convergence.objects.create(
+            client=owner, playbook=version.playbook, version=version, clock=factories.SEEN_ON, status="done", **fields
+        )
+
+    triggered, by_person, by_nobody = work(), work(created_by=founder), work()
+    TriggerFiring.objects.create(
+        client=owner, playbook=version.playbook, version=version, key="funding-news", kind="event", occurrence="1",
+        saw={}, convergence=triggered, trace_id=triggered.trace_id,
+    )  # fmt: skip
+    client.force_login(founder)
+    for page in (reverse("agents"), reverse("jobs")):
+        said = client.get(page).content.decode()
+        rows = {
+            run.pk: said.split(reverse("job", args=[run.pk]))[1].split("</tr>")[0] for run in Convergence.objects.all()
+        }
+        assert "trigger “funding-news”" in rows[triggered.pk]
+        assert "Mira Moss" in rows[by_person.pk]
+        assert "the system" in rows[by_nobody.pk]
+    assert "trigger “funding-news”" in client.get(reverse("job", args=[triggered.pk])).content.decode()
 
 
 def test_a_stop_is_named_instead_of_a_run(client: Client, version: object) -> None:
