@@ -15,6 +15,7 @@ from typing import Any
 
 from approvals.agents.model_channels import NOTHING, channels_by_model
 from approvals.agents.past import own_rate
+from approvals.rules.sending import no_way_out
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
 from salesops.runtime.proposals import EvaluationProposal, TaskProposal
@@ -93,6 +94,9 @@ def _against(
     """Why a channel cannot be used; empty when it can."""
     if not policy.enabled:
         return "Switched off in the playbook."
+    closed = no_way_out(policy.channel)
+    if closed:
+        return f"{closed[0].upper()}{closed[1:]}."
     contact = prospect.contact
     if contact is None or not _address(contact, policy.channel):
         return {"call": "No phone number on file.", "sms": "No phone number on file."}.get(

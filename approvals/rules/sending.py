@@ -53,6 +53,26 @@ EXECUTORS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+
+class Way(StrEnum):
+    """How an approved message leaves."""
+
+    SMTP = "smtp"
+    PERSON = "person"  # a task, done and attested by a person
+
+
+#: A channel that is not in here has no way out: nothing approved for it is handed to another channel's.
+WAYS: Mapping[str, Way] = MappingProxyType({"email": Way.SMTP, "call": Way.PERSON, "linkedin": Way.PERSON})
+
+
+def no_way_out(channel: str) -> str:
+    """Why nothing can go out on this channel; empty when something can."""
+    if channel in WAYS:
+        return ""
+    name = {"sms": "text messages"}.get(channel, channel)
+    return f"nothing here sends {name}: the channel has no hand-off"
+
+
 FINAL = frozenset(state for state, after in MOVES.items() if not after)
 
 

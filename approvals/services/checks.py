@@ -12,7 +12,7 @@ from django.db.models import Max, Q
 
 from approvals.models import ApprovalRequest, Dispatch
 from approvals.rules import compliance, frequency, timing
-from approvals.rules.sending import EXECUTORS, PAUSED, ramp_cap
+from approvals.rules.sending import EXECUTORS, PAUSED, no_way_out, ramp_cap
 from approvals.services import gate
 from playbooks import stages
 from playbooks.models import AgentAssignment, Channel, ChannelPolicy, PlaybookVersion
@@ -166,6 +166,9 @@ def _ramp(due: Due) -> Obstacle | None:
 
 def _channel(due: Due) -> Obstacle | None:
     dispatch = due.dispatch
+    closed = no_way_out(dispatch.channel)
+    if closed:
+        return Obstacle(closed)
     if dispatch.channel == Channel.EMAIL and due.live and not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
         return Obstacle("no mail server is set for live sending", due.at + timedelta(minutes=PAUSE_MINUTES))
     policy = _policy(due.version, dispatch.channel)

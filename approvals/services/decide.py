@@ -20,10 +20,12 @@ from approvals.channels import email
 from approvals.models import ApprovalRequest, Decision, Dispatch, Message
 from approvals.rules import compliance, diff, quality, timing
 from approvals.rules.content import Content, check_header, content_hash, with_same_footer
+from approvals.rules.sending import no_way_out
 from approvals.services import gate, nudge
 from approvals.services import seen as seen_state
 from approvals.services.refusals import (
     AlreadyDecided,
+    CannotSend,
     ContentRefused,
     MakerCannotApprove,
     RequestExpired,
@@ -237,6 +239,9 @@ def _copy(case: _Case, subject: str, body: str, claims: tuple[quality.Claim, ...
 
 def _approved(case: _Case, message: Message, kind: str, *, words: str, pieces: list[dict[str, Any]]) -> Decided:
     request = case.request
+    closed = no_way_out(message.channel)
+    if closed:
+        raise CannotSend(f"This cannot be approved: {closed}.")
     first = case.first
     if request.playbook_version.two_approvers and (first is None or first.content_hash != message.content_hash):
         decision = _write(case, Kind.FIRST_APPROVE, message, words=words, diff=pieces)

@@ -20,7 +20,7 @@ from django.utils import timezone
 from approvals.channels import email
 from approvals.models import Dispatch
 from approvals.rules.content import UnsafeHeader
-from approvals.rules.sending import Outcome, SmtpStage
+from approvals.rules.sending import WAYS, Outcome, SmtpStage, Way
 from approvals.services import checks, settle
 from approvals.services.checks import Due, Obstacle
 from approvals.services.suppress import link_in
@@ -33,7 +33,6 @@ from salesops.logs import bind_trace
 log = structlog.get_logger(__name__)
 Status = Dispatch.Status
 SWEEP_SECONDS = 60  # a slow mail server must not push a sweep into its time limit while it is sending
-BY_HAND = (Channel.CALL, Channel.LINKEDIN)
 RELATED = (
     "client", "contact__company", "message", "prospect__company", "request__playbook_version", "decision",
 )  # fmt: skip
@@ -169,8 +168,10 @@ def _hold_back(dispatch: Dispatch, obstacle: Obstacle, at: datetime) -> None:
 
 def act(claim: Claim) -> None:
     """Hand a claimed dispatch over, outside any transaction, and write what came of it."""
-    if claim.dispatch.channel in BY_HAND:
-        settle.settle(claim.dispatch.pk, claim.token, settle.given_to_a_person(), at=timezone.now())
+    way = WAYS.get(claim.dispatch.channel)
+    if way is not Way.SMTP:
+        known = settle.given_to_a_person() if way is Way.PERSON else settle.kept_back(claim.dispatch.channel)
+        settle.settle(claim.dispatch.pk, claim.token, known, at=timezone.now())
         return
     handed = _hand_over(claim.dispatch)
     log.info("dispatch_handed_over", dispatch=claim.dispatch.pk, outcome=str(handed.outcome), stage=str(handed.stage))

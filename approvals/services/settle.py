@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from approvals.channels.email import HandOff
 from approvals.models import DeliveryEvent, Dispatch, Task
-from approvals.rules.sending import EXECUTORS, Outcome, retry_after
+from approvals.rules.sending import EXECUTORS, Outcome, no_way_out, retry_after
 from approvals.services import checks
 from playbooks import audit, stages
 from playbooks.events import AuditEvent
@@ -44,6 +44,11 @@ def from_hand_off(handed: HandOff) -> Answer:
 def given_to_a_person() -> Answer:
     """Calls and LinkedIn notes are done by a person: taking the task over is all this side does."""
     return Answer(Outcome.ACCEPTED, "given to a person as a task", "person")
+
+
+def kept_back(channel: str) -> Answer:
+    """The channel has no hand-off: nothing left, and nothing will."""
+    return Answer(Outcome.REFUSED, no_way_out(channel), "app")
 
 
 def settle(dispatch_id: int, token: uuid.UUID, answer: Answer, *, at: datetime) -> bool:
