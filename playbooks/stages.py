@@ -55,18 +55,71 @@ _FORWARD: Final = (
 #: Every legal (from, to) of the prospect pipeline.
 PROSPECT_MOVES: Final = _FORWARD + tuple((stage, end) for stage in OPEN for end in (DISQUALIFIED, CLOSED))
 
+DISCOVERY: Final = "discovery"
+PROPOSAL: Final = "proposal"
+NEGOTIATION: Final = "negotiation"
+WON: Final = "won"
+LOST_DEAL: Final = "lost"
+ONBOARDING: Final = "onboarding"
+HEALTHY: Final = "healthy"
+EXPANSION: Final = "expansion"
+AT_RISK: Final = "at_risk"
+CHURNED: Final = "churned"
+DEAL_STAGES: Final = (DISCOVERY, PROPOSAL, NEGOTIATION, WON, LOST_DEAL)
+CUSTOMER_STAGES: Final = (ONBOARDING, HEALTHY, EXPANSION, AT_RISK, CHURNED)
+
 #: The deal pipeline, opened on conversion, and the customer pipeline, opened when a deal is won.
 DEAL_MOVES: Final = (
-    ("discovery", "proposal"), ("proposal", "negotiation"), ("negotiation", "won"),
-    ("discovery", "lost"), ("proposal", "lost"), ("negotiation", "lost"),
+    (DISCOVERY, PROPOSAL), (PROPOSAL, NEGOTIATION), (NEGOTIATION, WON),
+    (DISCOVERY, LOST_DEAL), (PROPOSAL, LOST_DEAL), (NEGOTIATION, LOST_DEAL),
 )  # fmt: skip
 CUSTOMER_MOVES: Final = (
-    ("onboarding", "healthy"), ("healthy", "at_risk"), ("at_risk", "healthy"), ("at_risk", "churned"),
-    ("healthy", "expansion"), ("expansion", "healthy"),
+    (ONBOARDING, HEALTHY), (HEALTHY, AT_RISK), (AT_RISK, HEALTHY), (AT_RISK, CHURNED),
+    (HEALTHY, EXPANSION), (EXPANSION, HEALTHY),
 )  # fmt: skip
 MOVES: Final = {"prospect": PROSPECT_MOVES, "deal": DEAL_MOVES, "customer": CUSTOMER_MOVES}
 
+#: Each pipeline's stages in the order a leader reads them, and the one a row is born in.
+STAGES: Final = {"prospect": PROSPECT_STAGES, "deal": DEAL_STAGES, "customer": CUSTOMER_STAGES}
+FIRST: Final = {"prospect": SOURCED, "deal": DISCOVERY, "customer": ONBOARDING}
+#: The way onwards through each pipeline.
+ONWARDS: Final = {
+    "prospect": MAIN_LINE,
+    "deal": (DISCOVERY, PROPOSAL, NEGOTIATION, WON),
+    "customer": (ONBOARDING, HEALTHY, EXPANSION),
+}
+#: Side tracks and exits: a stated reason takes the place of a stage rule.
+BY_REASON: Final = {
+    "prospect": (REJECTED, STALLED, NURTURE, DISQUALIFIED, CLOSED),
+    "deal": (LOST_DEAL,),
+    "customer": (AT_RISK, CHURNED),
+}
+#: The stretches of the way onwards that a playbook may shorten.
+_SHORTENED: Final = {
+    "prospect": ((SOURCED, RESEARCHED, QUALIFYING, QUALIFIED), (QUALIFIED, CONTACTED, ENGAGED, CONVERTED)),
+    "deal": ((DISCOVERY, PROPOSAL, NEGOTIATION, WON),),
+    "customer": (),
+}
 
-def sources_of(target: str) -> list[str]:
-    """The prospect stages from which ``target`` can be reached in one move."""
-    return [source for source, end in PROSPECT_MOVES if end == target]
+
+def _shortcuts(stretches: tuple[tuple[str, ...], ...]) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {
+        (line[i], line[j]): line[i + 1 : j]
+        for line in stretches
+        for i in range(len(line))
+        for j in range(i + 2, len(line))
+    }
+
+
+#: Per pipeline, the moves that pass over stages, with the stages passed over. Legal where a stage rule declares it.
+SKIPS: Final = {pipeline: _shortcuts(stretches) for pipeline, stretches in _SHORTENED.items()}
+
+
+def sources_of(target: str, pipeline: str = "prospect") -> list[str]:
+    """The stages of a pipeline from which ``target`` can be reached in one move, shortcuts included."""
+    return [source for source, end in (*MOVES[pipeline], *SKIPS[pipeline]) if end == target]
+
+
+def is_open(pipeline: str, stage: str) -> bool:
+    """Whether anything can still follow."""
+    return any(source == stage for source, _ in MOVES[pipeline])

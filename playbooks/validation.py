@@ -11,18 +11,25 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from playbooks.criteria import CATEGORIES, KINDS, LAYERS, ParamsError, parse_params
-from playbooks.document import ROWS, Document, head_slots
+from playbooks.criteria import CATEGORIES, LAYERS, ParamsError, parse_params
+from playbooks.document import IDENTITY, ROWS, Document, head_slots
 from playbooks.known_agents import assignment_problems, ways
+from playbooks.shapes import expected, shape_problems, unsaid
 from playbooks.sources import read_source
-from playbooks.stages import MOVES
+from playbooks.spelling import did_you_mean, one_of
+from playbooks.stages import MOVES, QUALIFIED, QUALIFYING, RESEARCHED, SKIPS
 from playbooks.templating import template_problems
 from playbooks.triggers import trigger_problems
 
 Row = Mapping[str, Any]
 WEIGHT_COLUMNS = tuple(f"weight_{layer}" for layer in LAYERS)
+#: Where agents take prospects by themselves, by the composite of the four layers.
+_JUDGED_STAGES = (RESEARCHED, QUALIFYING, QUALIFIED)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+_NAMES = {slot.at: ("", slot) for slot in IDENTITY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Problem:
     def path(self) -> str:
         """The place as YAML names it: ``icp.employees_max``, ``criteria[3].params.values``."""
         if not self.section:
-            section, slot = head_slots().get(self.field, ("", None))
+            section, slot = (head_slots() | _NAMES).get(self.field, ("", None))
             parts = [section, slot.name if slot else self.field]
         else:
             names = {slot.at: slot.name for slot in ROWS[self.section].slots}
@@ -61,6 +68,7 @@ class Seen:
     criterion_keys: frozenset[str] = frozenset()
     layers: frozenset[str] = frozenset()
     source_keys: frozenset[str] = frozenset()
+    scorecards: frozenset[str] = frozenset()
 
 
 def problems(document: Document) -> list[Problem]:
@@ -70,8 +78,9 @@ def problems(document: Document) -> list[Problem]:
         frozenset(str(row.get("key")) for row in criteria),
         frozenset(str(row.get("layer")) for row in criteria),
         frozenset(str(row.get("key")) for row in document.rows.get("sources", [])),
+        frozenset(str(row.get("scorecard") or "icp") for row in criteria),
     )
-    found = list(head_problems(document.head, document.kind, seen.layers))
+    found = [*_identity_problems(document), *head_problems(document.head, document.kind, seen.layers)]
     for name in ROWS:
         rows = document.rows.get(name, [])
         for index, row in enumerate(rows):
@@ -81,12 +90,29 @@ def problems(document: Document) -> list[Problem]:
     return found
 
 
+def _identity_problems(document: Document) -> Iterator[Problem]:
+    """Broken rules of what names the playbook."""
+    names = {slot.at: getattr(document, slot.at) for slot in IDENTITY}
+    broken = dict(shape_problems("", IDENTITY, names))
+    for slot in IDENTITY:
+        if slot.at in broken:
+            yield Problem("", None, slot.at, broken[slot.at])
+        elif slot.at != "name" and not _KEY.fullmatch(names[slot.at]):
+            yield Problem("", None, slot.at, f"expected letters, figures, - or _, got {names[slot.at]!r}")
+        elif not names[slot.at].strip():
+            yield Problem("", None, slot.at, "is missing; expected text")
+
+
 def head_problems(head: Row, kind: str, criterion_layers: Collection[str]) -> Iterator[Problem]:
-    """Broken rules of the version's own row."""
+    """Broken rules of the version's own row; when a value does not even look right, that alone."""
 
     def wrong(field: str, words: str) -> Problem:
         return Problem("", None, field, words)
 
+    misshapen = [wrong(*found) for found in shape_problems("", (slot for _, slot in head_slots().values()), head)]
+    if misshapen:
+        yield from misshapen
+        return
     if not str(head.get("root_intent") or "").strip():
         yield wrong("root_intent", "say in one sentence what this playbook is for")
     yield from _icp(head, kind, criterion_layers, wrong)
@@ -96,9 +122,10 @@ def head_problems(head: Row, kind: str, criterion_layers: Collection[str]) -> It
     countries = head.get("countries") or []
     if not countries:
         yield wrong("countries", "name at least one country to sell into, as a two-letter code such as US")
-    for code in [*countries, *(head.get("icp_countries") or [])]:
-        if not _COUNTRY.fullmatch(str(code)):
-            yield wrong("countries", f"expected two-letter country codes such as US or NZ, got {code!r}")
+    for column in ("countries", "icp_countries"):
+        for code in head.get(column) or []:
+            if not _COUNTRY.fullmatch(str(code)):
+                yield wrong(column, f"expected two-letter country codes such as US or NZ, got {code!r}")
 
 
 def _within(value: Any, low: float, high: float = float("inf")) -> bool:
@@ -142,7 +169,7 @@ def _thresholds(head: Row, wrong: Wrong) -> Iterator[Problem]:
     tiers: list[Any] = [head.get(f"tier_{n}_threshold") for n in (1, 2, 3)]
     if any(t is None for t in tiers) or not 1 >= tiers[0] > tiers[1] > tiers[2] >= 0:
         yield wrong("tier_1_threshold", f"expected three falling shares from 1 to 0, got {tiers}")
-    for column in ("min_confidence", "min_contact_confidence"):
+    for column in ("min_confidence", "min_contact_confidence", "keep_threshold", "enrich_threshold", "crm_threshold"):
         value = head.get(column)
         if not _within(value, 0, 1):
             yield wrong(column, f"expected a share from 0 to 1, got {value}")
@@ -166,8 +193,15 @@ def _limits(head: Row, wrong: Wrong) -> Iterator[Problem]:
 
 
 def row_problems(name: str, row: Row, seen: Seen, index: int | None = None) -> list[Problem]:
-    """Broken rules of one child row, given what it may refer to."""
-    return [Problem(name, index, field, words, detail) for field, words, detail in _CHECKS[name](row, seen)]
+    """Broken rules of one child row, given what it may refer to; when a value does not even look right, that alone."""
+    slots = ROWS[name].slots
+    found = [(field, words, "") for field, words in shape_problems(name, slots, row)]
+    if not found:
+        found = list(_CHECKS[name](row, seen))
+        said = {field for field, _, _ in found}
+        missing = [slot for slot in unsaid(slots, row) if slot.at not in said]
+        found += [(slot.at, f"is missing; expected {expected(slot)}", "") for slot in missing]
+    return [Problem(name, index, field, words, detail) for field, words, detail in found]
 
 
 Complaint = tuple[str, str, str]
@@ -176,10 +210,6 @@ Complaint = tuple[str, str, str]
 def _criterion(row: Row, _: Seen) -> Iterator[Complaint]:
     if not _KEY.fullmatch(str(row.get("key") or "")):
         yield "key", f"expected letters, figures, - or _, got {row.get('key')!r}", ""
-    if row.get("layer") not in LAYERS:
-        yield "layer", f"expected one of {', '.join(LAYERS)}, got {row.get('layer')!r}", ""
-    if row.get("category") not in CATEGORIES:
-        yield "category", f"expected one of {', '.join(CATEGORIES)}, got {row.get('category')!r}", ""
     if not _within(row.get("weight"), 0):
         yield "weight", f"expected a number of at least 0, got {row.get('weight')}", ""
     elif row.get("kind") == "flag" and row["weight"] > 0:
@@ -187,9 +217,7 @@ def _criterion(row: Row, _: Seen) -> Iterator[Complaint]:
     half_life = row.get("half_life_days")
     if half_life is not None and half_life <= 0:
         yield "half_life_days", f"expected more than 0 days or nothing, got {half_life:g}", ""
-    if row.get("kind") not in KINDS:
-        yield "kind", f"expected one of {', '.join(KINDS)}, got {row.get('kind')!r}", ""
-        return
+    yield from _missing(row)
     try:
         parse_params(str(row["kind"]), row.get("params") or {})
     except ParamsError as refused:
@@ -197,27 +225,61 @@ def _criterion(row: Row, _: Seen) -> Iterator[Complaint]:
             yield "params", words, field
 
 
-def _stage_rule(row: Row, _: Seen) -> Iterator[Complaint]:
+def _missing(row: Row) -> Iterator[Complaint]:
+    """The points that count while nothing is known belong to ``missing: value``, and to that alone."""
+    missing, points = row.get("missing", "unknown"), row.get("missing_value")
+    if missing == "value" and not _within(points, 0, 100):
+        yield "missing_value", f"expected the points that count while nothing is known, 0 to 100, got {points}", ""
+    elif missing != "value" and points is not None:
+        yield "missing_value", f"belongs to missing: value; beside missing: {missing} leave it out", ""
+
+
+def _stage_rule(row: Row, seen: Seen) -> Iterator[Complaint]:
     moves = MOVES.get(str(row.get("pipeline")))
     if moves is None:
         yield "pipeline", f"expected one of {', '.join(MOVES)}, got {row.get('pipeline')!r}", ""
         return
-    start, end = row.get("from_stage"), row.get("to_stage")
-    stages = sorted({stage for move in moves for stage in move})
-    for field, stage in (("from_stage", start), ("to_stage", end)):
-        if stage not in stages:
-            yield field, f"expected a stage of the pipeline ({', '.join(stages)}), got {stage!r}", ""
-    if start in stages and end in stages and (start, end) not in moves:
-        ends = [to for source, to in moves if source == start]
-        yield "to_stage", f"no prospect can move from {start} to {end}; from there: {', '.join(ends) or 'nowhere'}", ""
+    yield from _move_of_rule(row, str(row["pipeline"]), seen)
     for field, known in (("required_categories", CATEGORIES), ("required_layers", LAYERS)):
         for value in row.get(field) or ():
             if value not in known:
-                yield field, f"expected some of {', '.join(known)}, got {value!r}", ""
+                yield field, one_of(known, value), ""
     for field, most in (("min_score", 100), ("min_coverage", 1), ("min_categories", len(CATEGORIES))):
         number = row.get(field)
         if number is not None and not _within(number, 0, most):
             yield field, f"expected 0 to {most}, got {number:g}", ""
+
+
+def _move_of_rule(row: Row, pipeline: str, seen: Seen) -> Iterator[Complaint]:
+    """The move a rule allows, whom it is for and whose score it asks for."""
+    start, end = row.get("from_stage"), row.get("to_stage")
+    moves, skips = MOVES[pipeline], SKIPS[pipeline]
+    stages = sorted({stage for move in moves for stage in move})
+    for field, stage in (("from_stage", start), ("to_stage", end)):
+        if stage not in stages:
+            words = f"expected a stage of the pipeline ({', '.join(stages)}), got {stage!r}"
+            yield field, words + did_you_mean(stage, stages), ""
+    if start in stages and end in stages and (start, end) not in (*moves, *skips):
+        ends = [to for source, to in (*moves, *skips) if source == start]
+        words = f"no {pipeline} can move from {start} to {end}; from there: {', '.join(ends) or 'nowhere'}"
+        yield "to_stage", words, ""
+    if (start, end) in skips and row.get("route", "any") == "any":
+        passed = ", ".join(skips[(str(start), str(end))])
+        yield "route", f"this passes over {passed}: expected hot or warm, since not everybody may skip", ""
+    if row.get("confirm_from_value") is not None and pipeline != "deal":
+        yield "confirm_from_value", f"only a deal has a value to confirm; leave it empty for a {pipeline}", ""
+    card = row.get("scorecard") or "icp"
+    asks = row.get("min_score") is not None or row.get("min_coverage") is not None
+    if card != "icp" and not asks:
+        yield "scorecard", f"expected a minimum score or coverage beside the scorecard {card!r}", ""
+    elif card != "icp" and pipeline == "prospect" and end in _JUDGED_STAGES:
+        yield "scorecard", "agents judge this step by the icp scorecard; expected icp", ""
+    elif card != "icp" and seen.scorecards and card not in seen.scorecards:
+        yield (
+            "scorecard",
+            f"expected a scorecard of this playbook ({', '.join(sorted(seen.scorecards))}), got {card!r}",
+            "",
+        )
 
 
 def _template(row: Row, seen: Seen) -> Iterator[Complaint]:
@@ -230,7 +292,7 @@ def _template(row: Row, seen: Seen) -> Iterator[Complaint]:
             yield field, words, ""
     for key in row.get("requires") or ():
         if key not in seen.criterion_keys:
-            yield "requires", f"this playbook has no criterion {key!r}", ""
+            yield "requires", f"this playbook has no criterion {key!r}{did_you_mean(key, seen.criterion_keys)}", ""
 
 
 def _channel(row: Row, _: Seen) -> Iterator[Complaint]:
@@ -263,22 +325,18 @@ def _source(row: Row, seen: Seen) -> Iterator[Complaint]:
             field, _, detail = place.partition(".")
             yield field or "url", words, detail
     if row.get("fallback") and row["fallback"] not in seen.source_keys:
-        yield "fallback", f"this playbook has no source {row['fallback']!r}", ""
+        close = did_you_mean(row["fallback"], seen.source_keys)
+        yield "fallback", f"this playbook has no source {row['fallback']!r}{close}", ""
 
 
-def _words(*fields: str) -> Callable[[Row, Seen], Iterator[Complaint]]:
-    def check(row: Row, _: Seen) -> Iterator[Complaint]:
-        for field in fields:
-            if not str(row.get(field) or "").strip():
-                yield field, "words are needed here", ""
-
-    return check
+def _nothing_more(_row: Row, _seen: Seen) -> Iterator[Complaint]:
+    """What its slots ask is all there is to check."""
+    return iter(())
 
 
 def _assignment(row: Row, _: Seen) -> Iterator[Complaint]:
     agent = str(row.get("agent") or "").strip()
     if not agent:
-        yield "agent", "words are needed here", ""
         return
     for field, words in assignment_problems(agent, str(row.get("implementation") or "rules"), ways()):
         yield field, words, ""
@@ -286,7 +344,7 @@ def _assignment(row: Row, _: Seen) -> Iterator[Complaint]:
 
 _CHECKS: Mapping[str, Callable[[Row, Seen], Iterator[Complaint]]] = {
     "criteria": _criterion,
-    "value_propositions": _words("pain", "promise"),
+    "value_propositions": _nothing_more,
     "stage_rules": _stage_rule,
     "channels": _channel,
     "templates": _template,
@@ -294,7 +352,7 @@ _CHECKS: Mapping[str, Callable[[Row, Seen], Iterator[Complaint]]] = {
     "agents": _assignment,
     "triggers": _trigger,
     "sources": _source,
-    "brand_rules": _words("phrase"),
+    "brand_rules": _nothing_more,
 }
 
 

@@ -1,7 +1,7 @@
 """Playbooks as YAML: strict in, exact out. ``parse(dump(document)) == document``.
 
-Errors carry the line, the path of the value (``criteria[3].params.values``) and what was expected there; all of them are
-reported at once. Pure: no Django, no files.
+Errors carry the line, the path of the value (``criteria[3].params.values``) and what was expected there; all of them
+are reported at once. Pure: no Django, no files.
 """
 
 from __future__ import annotations

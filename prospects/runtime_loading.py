@@ -74,14 +74,23 @@ SELECT s.prospect_id, s.id, s.kind, s.observed_at, s.value, s.text, s.data, s.so
 FROM prospects_signal s LEFT JOIN prospects_agentrun r ON r.id = s.run_id
 WHERE s.prospect_id = ANY(%s) ORDER BY s.fact_no
 """
-_EVIDENCE = """
+#: What counts under a version (twice its id): evidence made under it, and, of other versions of its playbook, what
+#: was said of a criterion that asks the very same. Weights, labels and half-lives may differ: they judge nothing.
+COUNTS = """(e.playbook_version_id = %s OR (e.playbook_version_id, e.scorecard, e.criterion) IN (
+    SELECT o.version_id, o.scorecard, o.key FROM playbooks_criterion m
+    JOIN playbooks_playbookversion v ON v.id = m.version_id
+    JOIN playbooks_playbookversion w ON w.playbook_id = v.playbook_id AND w.id <> v.id
+    JOIN playbooks_criterion o ON o.version_id = w.id AND o.scorecard = m.scorecard AND o.key = m.key
+        AND o.kind = m.kind AND o.layer = m.layer AND o.category = m.category AND o.params = m.params
+    WHERE m.version_id = %s))"""
+_EVIDENCE = f"""
 SELECT DISTINCT ON (e.prospect_id, e.scorecard, e.criterion)
        e.prospect_id, e.id, e.scorecard, e.criterion, e.layer, e.category, e.value, e.confidence, e.strong_negative,
        e.rationale, e.quote, e.signal_ids, e.fact_ref, e.source, e.observed_at, e.fact_no, coalesce(r.agent, '')
 FROM prospects_evidence e LEFT JOIN prospects_agentrun r ON r.id = e.run_id
-WHERE e.prospect_id = ANY(%s) AND e.playbook_version_id = %s
+WHERE e.prospect_id = ANY(%s) AND {COUNTS}
 ORDER BY e.prospect_id, e.scorecard, e.criterion, e.observed_at DESC, e.id DESC
-"""
+"""  # noqa: S608 — constants
 _SCORES = """
 SELECT DISTINCT ON (prospect_id, scorecard) prospect_id, id, scorecard, value, coverage, provisional, breakdown
 FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
@@ -204,7 +213,7 @@ def load_facts(contexts: Mapping[int, Context], version_id: int) -> None:
     _load_signals(contexts)
     parted = [i for i, c in contexts.items() if any(s.kind == MERGE_UNDONE for s in c.signals)]
     whole = [i for i in ids if i not in set(parted)] if parted else ids
-    for row in fetch(_EVIDENCE, [whole, version_id]):
+    for row in fetch(_EVIDENCE, [whole, version_id, version_id]):
         contexts[row[0]].add_evidence(EvidenceView(*(*row[1:11], tuple(row[11]), *row[12:])))
     if parted:
         _load_what_still_counts(contexts, parted, version_id)
@@ -247,7 +256,7 @@ def _still_founded(signals: Sequence[SignalView]) -> list[SignalView]:
 def _load_what_still_counts(contexts: Mapping[int, Context], ids: Sequence[int], version_id: int) -> None:
     """Evidence of prospects that a merge was undone for: the newest per criterion that rests on readable signals."""
     readable = {i: {signal.id for signal in contexts[i].signals} for i in ids}
-    for row in fetch(_ALL_EVIDENCE, [list(ids), version_id]):
+    for row in fetch(_ALL_EVIDENCE, [list(ids), version_id, version_id]):
         if readable[row[0]].issuperset(row[11]):
             contexts[row[0]].add_evidence(EvidenceView(*(*row[1:11], tuple(row[11]), *row[12:])))
 
@@ -305,7 +314,7 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
         templates=tuple(
             TemplateView(
                 key=t.key, channel=t.channel, angle=t.angle, segment=t.segment, requires=tuple(t.requires),
-                subject=t.subject, body=t.body, position=t.position,
+                subject=t.subject, body=t.body, position=t.position, addresses=t.addresses,
             )
             for t in version.templates.all()
         ),
@@ -325,7 +334,8 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
                 id=r.pk, pipeline=r.pipeline, from_stage=r.from_stage, to_stage=r.to_stage,
                 required_categories=tuple(r.required_categories), required_layers=tuple(r.required_layers),
                 min_categories=r.min_categories, min_score=r.min_score, min_coverage=r.min_coverage,
-                needs_person=r.needs_person, team=r.team,
+                needs_person=r.needs_person, team=r.team, scorecard=r.scorecard, route=r.route,
+                confirm_from_value=r.confirm_from_value,
             )
             for r in version.stage_rules.all()
         ),

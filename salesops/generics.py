@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.forms.models import BaseInlineFormSet
+from django.forms.models import BaseInlineFormSet
 
 if TYPE_CHECKING:
+    AnyInlineFormSet = BaseInlineFormSet[Any, Any, Any]
+    AnyInlineFormSet = BaseInlineFormSet[Any, Any, Any]
     AnyModelAdmin = admin.ModelAdmin[Any]
     AnyModelForm = forms.ModelForm[Any]
     AnyPaginator = Paginator[Any]
     AnyStackedInline = admin.StackedInline[Any, Any]
     AnyTabularInline = admin.TabularInline[Any, Any]
 else:
+    AnyInlineFormSet = BaseInlineFormSet
+    AnyInlineFormSet = BaseInlineFormSet
     AnyModelAdmin, AnyModelForm, AnyPaginator = admin.ModelAdmin, forms.ModelForm, Paginator
     AnyStackedInline, AnyTabularInline = admin.StackedInline, admin.TabularInline
 
-__all__ = ["AnyModelAdmin", "AnyModelForm", "AnyPaginator", "AnyStackedInline", "AnyTabularInline"]
+__all__ = ["AnyInlineFormSet", "AnyModelAdmin", "AnyModelForm", "AnyPaginator", "AnyStackedInline", "AnyTabularInline"]

@@ -1,171 +1,218 @@
-"""Forms for playbook drafts: every value as words, lists and numbers, with what is wrong beside its field."""
+"""Forms for playbook drafts: every value in a field of its own, with what is wrong beside it.
+
+Which fields a row has follows ``playbooks.document``: a slot that is added there has its field, its choices and its
+words here at once.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from django import forms
-from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
-from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import ValidationError
 from django.db import models
 
-from playbooks.criteria import CATEGORIES, LAYERS
-from playbooks.describe import PARAMS, SOURCE_PARAMS, in_order
-from playbooks.document import ROWS
-from playbooks.models import Criterion, MessageTemplate, Source, StageRule, Trigger
-from playbooks.sources import DELIVERS, PLACEHOLDERS
+from playbooks import known_agents, params
+from playbooks.admin.fields import ChoiceListField, ParamsField, WordsField, say_what_is_expected
+from playbooks.criteria import CATEGORIES, LAYERS, ParamsError, parse_params
+from playbooks.describe import describe
+from playbooks.document import ROWS, Slot, head_slots
+from playbooks.models import AgentAssignment, Criterion, MessageTemplate, SequenceStep, Source, StageRule, Trigger
+from playbooks.sources import DELIVERS, PLACEHOLDERS, read_source
 from playbooks.stages import MOVES
 from playbooks.templating import NAMES
 from playbooks.triggers import METRICS
-from playbooks.validation import Seen
-from salesops.generics import AnyModelForm
+from playbooks.validation import Seen, repeated
+from salesops.generics import AnyInlineFormSet, AnyModelForm
 
-_KEY_OF = re.compile(r"(criteria|sources)-(\d+)-key")
-
-
-class _ParamsDumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
+_ROW_OF = re.compile(r"(criteria|sources)-(\d+)-key")
+_WHOLE_PLAYBOOK = "criteria-TOTAL_FORMS"
 
 
-class ParamsField(forms.CharField):
-    """Parameters as lines of ``name: value``."""
-
-    widget = forms.Textarea(attrs={"rows": 4, "cols": 60, "class": "vLargeTextField params", "spellcheck": "false"})
-
-    def prepare_value(self, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        text = yaml.dump(
-            value, Dumper=_ParamsDumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100
-        )
-        return "" if not value else text.strip()
-
-    def to_python(self, value: Any) -> dict[str, Any]:  # type: ignore[override]
-        try:
-            data = yaml.safe_load(value or "{}")
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f" in line {mark.line + 1}" if mark is not None else ""
-            raise ValidationError(f"These are not lines of name: value{line}.") from error
-        if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-            raise ValidationError("Write one parameter a line as name: value, such as attribute: industry.")
-        return data
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        try:
-            return bool(self.to_python(data) != (initial or {}))
-        except ValidationError:
-            return True
-
-
-class LinesField(forms.CharField):
-    """Text of several lines, kept as written: browsers send CR LF, playbooks hold LF."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{**kwargs, "strip": False})
-
-    def to_python(self, value: Any) -> str | None:
-        text = super().to_python(value)
-        return text.replace("\r\n", "\n").replace("\r", "\n") if text else text
-
-
-class WordsField(forms.CharField):
-    """A list as words with commas between them."""
-
-    def __init__(self, *, base_field: Any = None, **kwargs: Any) -> None:
-        del base_field  # of array columns, whose items are words
-        super().__init__(**kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, (list, tuple)) else value
-
-    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
-        if isinstance(value, (list, tuple)):
-            return list(value)
-        return [word.strip() for word in (value or "").split(",") if word.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return self.to_python(data) != list(initial or [])
-
-    def validate(self, value: Any) -> None:
-        if self.required and not value:
-            raise ValidationError(self.error_messages["required"])
-
-    def run_validators(self, value: Any) -> None:
-        """The model's validators judge the list; those of text do not apply."""
-
-
-#: For ``formfield_overrides``: how the admin shows columns of long text and of words.
-#: (A column's callable default would make Django compare with a hidden copy instead of the stored value.)
-PLAIN_FIELDS: dict[Any, Any] = {
-    models.TextField: {"form_class": LinesField, "widget": AdminTextareaWidget},
-    ArrayField: {"form_class": WordsField, "widget": AdminTextInputWidget, "max_length": None,
-                 "show_hidden_initial": False},
-}  # fmt: skip
-
-
-class ChoiceListField(forms.MultipleChoiceField):
-    """Several of a few words, as check boxes; kept as a list."""
-
-    widget = forms.CheckboxSelectMultiple
-
-    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
-        super().__init__(choices=[(word, word.capitalize()) for word in words], required=False, **kwargs)
-
-
-def posted_criteria(form: forms.BaseForm) -> Seen | None:
+def posted_rows(form: forms.BaseForm) -> Seen | None:
     """What rows may refer to as it will be once this page is saved; None when the page does not carry it."""
     data = form.data
-    if "criteria-TOTAL_FORMS" not in data:
+    if _WHOLE_PLAYBOOK not in data:
         return None
     keys: dict[str, set[str]] = {"criteria": set(), "sources": set()}
-    layers = set()
+    others: dict[str, set[str]] = {"layer": set(), "scorecard": set()}
     for name in data:
-        match = _KEY_OF.fullmatch(name)
+        match = _ROW_OF.fullmatch(name)
         if match and not data.get(f"{match[1]}-{match[2]}-DELETE"):
             keys[match[1]].add(str(data.get(name, "")).strip())
             if match[1] == "criteria":
-                layers.add(str(data.get(f"criteria-{match[2]}-layer", "")))
-    return Seen(frozenset(keys["criteria"]), frozenset(layers), frozenset(keys["sources"]))
+                for column, found in others.items():
+                    found.add(str(data.get(f"criteria-{match[2]}-{column}", "")))
+    known = {"criterion_keys": keys["criteria"], "layers": others["layer"], "scorecards": others["scorecard"],
+             "source_keys": keys["sources"]}  # fmt: skip
+    return Seen(**{name: frozenset(found) for name, found in known.items() if name in Seen.__dataclass_fields__})
 
 
-class VersionForm(AnyModelForm):
+class SlotForm(AnyModelForm):
+    """Fields that follow the document's slots. What a field refuses by itself is said once, not again by the rules."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for slot in self.slots():
+            if slot.at in self.fields:
+                self._follow(slot)
+
+    def slots(self) -> list[Slot]:
+        return [slot for _, slot in head_slots().values()]
+
+    def _follow(self, slot: Slot) -> None:
+        field = self.fields[slot.at]
+        if slot.kind == "words" and not isinstance(field, (WordsField, ChoiceListField)):
+            field = WordsField(required=False, label=field.label, help_text=field.help_text)
+        elif slot.choices and not hasattr(field, "choices"):
+            words = [(choice, choice.replace("_", " ").capitalize()) for choice in slot.choices]
+            field = forms.ChoiceField(choices=words, label=field.label, help_text=field.help_text)
+        self.fields[slot.at] = field
+        say_what_is_expected(field, slot)
+
+    def _post_clean(self) -> None:
+        refused = {name: list(found.as_data()) for name, found in self.errors.items()}
+        super()._post_clean()  # type: ignore[misc]
+        for name, found in refused.items():
+            self.errors[name].data[:] = found
+
+
+class VersionForm(SlotForm):
     """The version's own row."""
 
     def _post_clean(self) -> None:
-        seen = posted_criteria(self)
+        seen = posted_rows(self)
         if seen is not None:
             self.instance.criterion_layers = seen.layers
-        super()._post_clean()  # type: ignore[misc]
+        super()._post_clean()
 
 
-class RowForm(AnyModelForm):
-    """A child row, judged together with the criteria on the same page."""
+class RowForm(SlotForm):
+    """A child row, judged together with the rows on the same page. A new row without a place goes to the end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "position" in self.fields:
+            self.fields["position"].required = False
+            self.fields["position"].label = "Place"
+            if self.instance.pk is None:
+                self.initial["position"] = None
+
+    def slots(self) -> list[Slot]:
+        return list(ROWS[self._meta.model.section].slots)
+
+    @property
+    def summary(self) -> str:
+        """The row in a few words, as it is stored."""
+        return str(self.instance) if self.instance.pk else ""
+
+    def clean_position(self) -> int:
+        given = self.cleaned_data.get("position")
+        if given is not None:
+            return int(given)
+        group = (self.prefix or "").rpartition("-")[0]
+        places = [str(v) for k, v in self.data.items() if re.fullmatch(rf"{re.escape(group)}-\d+-position", k)]
+        return max((int(place) + 1 for place in places if place.isdecimal() and len(place) < 5), default=0)
+
+    def validate_unique(self) -> None:
+        """All rows of the version are on the page: the form set compares them without asking the database."""
+
+    def validate_constraints(self) -> None:
+        """The playbook's rules say it beside the field, and PostgreSQL has the last word."""
 
     def _post_clean(self) -> None:
-        self.instance.seen = posted_criteria(self)
-        super()._post_clean()  # type: ignore[misc]
+        self.instance.seen = posted_rows(self)
+        super()._post_clean()
 
 
-class CriterionForm(RowForm):
-    params = ParamsField(required=False, label="Parameters")
+class RowFormSet(AnyInlineFormSet):
+    """The rows of one kind. A row that says what another one says already is refused at its field."""
 
-    class Meta:
-        model = Criterion
-        fields: Sequence[str] = (*(slot.at for slot in ROWS["criteria"].slots), "position")
+    def validate_unique(self) -> None:
+        shape = ROWS[self.model.section]
+        kept = [form for form in self.forms if self._counts(form)]
+        rows = [{column: form.cleaned_data.get(column) for column in shape.identity} for form in kept]
+        for problem in repeated(self.model.section, rows):
+            self._refuse(kept[problem.index or 0], problem.field, problem.words)
+        before = {self._stored(form): form for form in self.initial_forms}
+        for form, row in zip(kept, rows, strict=True):
+            identity = tuple(row.values())
+            owner = before.get(identity)
+            if owner is not None and owner is not form and form.instance.pk and not form.errors:
+                words = "another row was called so until now; save that change first"
+                self._refuse(form, shape.identity[-1], words)
+
+    def _counts(self, form: Any) -> bool:
+        is_blank = form.empty_permitted and not form.has_changed()
+        return bool(form.is_valid() and not is_blank and form not in self.deleted_forms)
+
+    def _stored(self, form: Any) -> tuple[Any, ...]:
+        return tuple(form.initial.get(column) for column in ROWS[self.model.section].identity)
+
+    def _refuse(self, form: Any, column: str, words: str) -> None:
+        at = column if column in form.fields else None
+        form.add_error(at, f"{words[:1].upper()}{words[1:]}.")
+
+
+class ParamsForm(RowForm):
+    """A row whose parameters depend on its kind. What is wrong with one stands beside it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "params" in self.fields:
-            kind = self.instance.kind
-            explained = PARAMS[kind] if kind in PARAMS else " · ".join(f"{k}: {v}" for k, v in PARAMS.items())
-            self.fields["params"].help_text = f"One a line, name: value, lists in [brackets]. {explained}."
-            self.initial["params"] = in_order(kind, self.instance.params or {})
+            self.initial["params"] = self.params_field.show(self.instance.kind, self.instance.params or {})
+            self.params_field.widget.kind = self.instance.kind
+
+    @property
+    def params_field(self) -> ParamsField:
+        field = self.fields["params"]
+        assert isinstance(field, ParamsField)  # noqa: S101 — declared below
+        return field
+
+    def clean_params(self) -> dict[str, Any]:
+        """What asks the same stays written as it was."""
+        given: dict[str, Any] = self.cleaned_data["params"]
+        stored, kind = self.instance.params or {}, self.data.get(self.add_prefix("kind"), "")
+        unchanged = self.instance.pk and kind == self.initial.get("kind")
+        return stored if unchanged and params.same_params(self._meta.model.section, kind, stored, given) else given
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if "params" in self.fields:
+            found: dict[str, list[str]] = {}
+            for name, words in self._param_problems():
+                found.setdefault(re.split(r"[.\[]", name, maxsplit=1)[0], []).append(f"{words[:1].upper()}{words[1:]}.")
+            self.params_field.widget.problems = found
+
+    def _param_problems(self) -> list[tuple[str, str]]:
+        """(parameter, what was expected there)."""
+        raise NotImplementedError
+
+
+class CriterionForm(ParamsForm):
+    params = ParamsField(params.CRITERIA, label="What it asks")
+
+    class Meta:
+        model = Criterion
+        exclude = ("version",)
+        help_texts = {
+            "key": "Its short name, for templates and files.",
+            "weight": "0 for a flag, which only rules out.",
+        }
+        labels = {"half_life_days": "Half-life in days", "missing": "When nothing is known", "key": "Key"}
+
+    @property
+    def summary(self) -> str:
+        row = self.instance
+        return f"{row.label}: {describe(row.kind, row.params)}" if row.pk else ""
+
+    def _param_problems(self) -> list[tuple[str, str]]:
+        try:
+            parse_params(self.instance.kind, self.instance.params or {})
+        except ParamsError as refused:
+            return refused.problems
+        return []
 
 
 class StageRuleForm(RowForm):
@@ -174,22 +221,60 @@ class StageRuleForm(RowForm):
 
     class Meta:
         model = StageRule
-        fields: Sequence[str] = (*(slot.at for slot in ROWS["stage_rules"].slots), "position")
+        exclude = ("version",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        stages = list(dict.fromkeys(stage for moves in MOVES.values() for move in moves for stage in move))
+        stages = [("", "---------"), *((pipeline.capitalize(), _stages(pipeline)) for pipeline in MOVES)]
         for name in ("from_stage", "to_stage"):
             # Read-only pages show the value without its field.
             if name in self.fields:
-                words = [(stage, stage.replace("_", " ").capitalize()) for stage in stages]
-                self.fields[name] = forms.ChoiceField(choices=words, label=self.fields[name].label)
+                field = forms.ChoiceField(choices=stages, label=self.fields[name].label)
+                field.error_messages["required"] = "This is missing; expected a stage of the pipeline."
+                field.error_messages["invalid_choice"] = "Expected a stage of the pipeline, got %(value)s."
+                self.fields[name] = field
+
+
+def _stages(pipeline: str) -> list[tuple[str, str]]:
+    found = dict.fromkeys(stage for move in MOVES[pipeline] for stage in move)
+    return [(stage, stage.replace("_", " ").capitalize()) for stage in found]
+
+
+class AgentForm(RowForm):
+    """Which agents there are, and by whom each one's work can be done."""
+
+    class Meta:
+        model = AgentAssignment
+        exclude = ("version",)
+        help_texts = {"model": "Of a language model: its name. Empty: the installation's own."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        ways = known_agents.ways()
+        if ways and "agent" in self.fields:
+            named = [(name, _agent_words(name, ways)) for name in sorted(ways)]
+            field = forms.ChoiceField(choices=[("", "---------"), *named])
+            field.error_messages["invalid_choice"] = "There is no agent %(value)s; expected one of those listed."
+            self.fields["agent"] = field
+
+
+def _agent_words(name: str, ways: known_agents.Ways) -> str:
+    possible = [way for way in known_agents.WAYS if way in ways[name] or way == known_agents.OFF]
+    return f"{name.replace('_', ' ').capitalize()} ({', '.join(possible)})"
+
+
+class StepForm(RowForm):
+    class Meta:
+        model = SequenceStep
+        exclude = ("version",)
+        help_texts = {"purpose": "The angle of the templates to draw on, such as value-add."}
+        widgets = {"purpose": forms.TextInput(attrs={"list": "template-angles", "autocomplete": "off"})}
 
 
 class TriggerForm(RowForm):
     class Meta:
         model = Trigger
-        fields: Sequence[str] = (*(slot.at for slot in ROWS["triggers"].slots), "position")
+        exclude = ("version",)
         labels = {"signal_kind": "Signal", "cron": "Time", "enabled": "On"}
         help_texts = {
             "signal_kind": "Of a signal: its kind, such as change, funding or reply.",
@@ -204,23 +289,20 @@ class TriggerForm(RowForm):
         }
 
 
-class SourceForm(RowForm):
-    params = ParamsField(required=False, label="How it answers")
-    delivers = WordsField(
-        required=False,
-        help_text="Kinds of document, with commas; candidate makes it part of market scans. "
-        + " · ".join(f"{kind}: {', '.join(given)}" for kind, given in DELIVERS.items())
-        + " when empty.",
-    )
+class SourceForm(ParamsForm):
+    params = ParamsField(params.SOURCES, label="How it answers")
 
     class Meta:
         model = Source
-        fields: Sequence[str] = (*(slot.at for slot in ROWS["sources"].slots), "position")
+        exclude = ("version",)
         labels = {"enabled": "On", "auth_env": "Key's variable", "auth_header": "Key's header"}
         help_texts = {
             "url": "Filled in per company: "
             + ", ".join(f"{{{word}}}" for word in sorted(PLACEHOLDERS))
             + ". Of a file: its name in the folder of sources.",
+            "delivers": "Kinds of document; candidate makes it part of market scans. "
+            + " · ".join(f"{kind}: {', '.join(given)}" for kind, given in DELIVERS.items())
+            + " when empty.",
             "cost": "Money per answered request, in the playbook's currency.",
             "weight": "0 to 1: how much a company found here counts in a market scan.",
             "confidence": "0 to 1: how far a fact from here is believed.",
@@ -235,21 +317,27 @@ class SourceForm(RowForm):
             "confidence": forms.NumberInput(attrs={"step": "any", "min": 0, "max": 1}),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "params" in self.fields:
-            kind = self.instance.kind
-            explained = SOURCE_PARAMS.get(kind) or " · ".join(f"{k}: {v}" for k, v in SOURCE_PARAMS.items())
-            self.fields["params"].help_text = f"One a line, name: value, lists in [brackets]. {explained}."
+    def _param_problems(self) -> list[tuple[str, str]]:
+        row: Mapping[str, Any] = {slot.at: getattr(self.instance, slot.at) for slot in self.slots()}
+        try:
+            read_source(row)
+        except ParamsError as refused:
+            return [(at.partition(".")[2], words) for at, words in refused.problems if at.startswith("params")]
+        return []
 
 
 class TemplateForm(RowForm):
-    requires = WordsField(required=False, help_text="Keys of the criteria whose evidence it speaks of, with commas.")
-
     class Meta:
         model = MessageTemplate
-        fields: Sequence[str] = (*(slot.at for slot in ROWS["templates"].slots), "position")
+        exclude = ("version",)
         help_texts = {
+            "requires": "Keys of the criteria whose evidence it speaks of.",
             "body": "Placeholders: " + ", ".join(f"{{{{ {name} }}}}" for name in NAMES)
             + ", {{ fact.KEY }} and {{ month.KEY }} of a criterion. {{ name | words }} falls back on the words.",
         }  # fmt: skip
+
+
+def columns_of(model: type[models.Model]) -> tuple[str, ...]:
+    """The columns of a kind of row that a person fills in."""
+    shape = ROWS[model.section]  # type: ignore[attr-defined]
+    return (*(slot.at for slot in shape.slots), *(("position",) if shape.ranked else ()))

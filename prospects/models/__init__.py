@@ -1,9 +1,11 @@
 from prospects.models.accounts import Company, Contact, ImportBatch
 from prospects.models.agent_days import AgentDay
 from prospects.models.answers import ModelAnswer
+from prospects.models.deals import Customer, CustomerStage, Deal, DealStage
 from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
 from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
 from prospects.models.handoffs import Handoff, HandoffAcceptance
+from prospects.models.lists import BulkAction, BulkItem, ListPreference, RouteOverride, SavedFilter
 from prospects.models.merges import Alias, BlockingKey, BlockingMark, Duplicate, Merge, RecordKind
 from prospects.models.prospect import Prospect, Stage, Verdict, WorkLevel
 from prospects.models.runs import AgentRun, Convergence
@@ -20,9 +22,15 @@ __all__ = [
     "Basis",
     "BlockingKey",
     "BlockingMark",
+    "BulkAction",
+    "BulkItem",
     "Company",
     "Contact",
     "Convergence",
+    "Customer",
+    "CustomerStage",
+    "Deal",
+    "DealStage",
     "Diagnostic",
     "Duplicate",
     "Evidence",
@@ -33,12 +41,15 @@ __all__ = [
     "Handoff",
     "HandoffAcceptance",
     "ImportBatch",
+    "ListPreference",
     "MarketScan",
     "Merge",
     "ModelAnswer",
     "Outcome",
     "Prospect",
     "RecordKind",
+    "RouteOverride",
+    "SavedFilter",
     "Score",
     "Signal",
     "SourceAnswer",

@@ -128,15 +128,26 @@ class Score(models.Model):
 
 
 class StageTransition(models.Model):
-    """One move of one prospect: from where, to where, on whose word, on which evidence."""
+    """One move of a prospect, or of one of its deals or customers: from where, to where, on whose word and evidence."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="transitions", db_index=False)
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     pipeline = models.CharField(max_length=16, choices=StageRule.Pipeline.choices, default=StageRule.Pipeline.PROSPECT)
+    deal = models.ForeignKey(
+        "prospects.Deal", on_delete=models.PROTECT, null=True, blank=True, related_name="transitions", db_index=False
+    )
+    customer = models.ForeignKey(
+        "prospects.Customer", on_delete=models.PROTECT, null=True, blank=True, related_name="transitions",
+        db_index=False,
+    )  # fmt: skip
     seq = models.PositiveIntegerField()
     from_stage = models.CharField(max_length=24)
     to_stage = models.CharField(max_length=24)
+    skipped = ArrayField(
+        models.CharField(max_length=24), default=list, blank=True, editable=False,
+        help_text="Stages passed over. Set by PostgreSQL.",
+    )  # fmt: skip
     at = models.DateTimeField()
     seconds = models.FloatField(help_text="Spent in the stage left.")
     actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
@@ -153,7 +164,17 @@ class StageTransition(models.Model):
     class Meta:
         ordering = ["prospect", "pipeline", "-seq"]
         constraints = [
-            models.UniqueConstraint(fields=["prospect", "pipeline", "seq"], name="transition_seq_once"),
+            models.UniqueConstraint(
+                fields=["prospect", "pipeline", "seq", "deal", "customer"],
+                nulls_distinct=False,
+                name="transition_seq_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(pipeline="prospect", deal__isnull=True, customer__isnull=True)
+                | Q(pipeline="deal", deal__isnull=False, customer__isnull=True)
+                | Q(pipeline="customer", deal__isnull=True, customer__isnull=False),
+                name="transition_names_what_moved",
+            ),
             models.CheckConstraint(condition=Q(seconds__gte=0), name="transition_seconds_not_negative"),
             models.CheckConstraint(condition=Q(seq__gte=1), name="transition_seq_from_one"),
         ]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pgtrigger
 
-from prospects.stages import PROSPECT_MOVES
+from prospects.stages import BY_REASON, FIRST, MOVES, SKIPS
 from salesops.guards import Guard, refuse
 
-#: Exits and side tracks need a stated reason; every other move needs a stage rule of the playbook version that holds.
-_BY_REASON = ("rejected", "stalled", "nurture", "disqualified", "closed")
+#: Pipeline → the table whose rows move through it, and the column by which the log names one.
+_MOVED = {
+    "prospect": ("prospects_prospect", "prospect_id"),
+    "deal": ("prospects_deal", "deal_id"),
+    "customer": ("prospects_customer", "customer_id"),
+}
 
 
 def starts_as_sourced() -> Guard:
@@ -22,8 +26,15 @@ def starts_as_sourced() -> Guard:
     )
 
 
-def stage_follows_its_log() -> Guard:
-    """Once born, a prospect's stage is what this very transaction wrote into the transition log."""
+def stage_follows_its_log(pipeline: str = "prospect") -> Guard:
+    """Once born, the stage is what this very transaction wrote into the transition log."""
+    column = _MOVED[pipeline][1]
+    # The log is indexed by prospect: naming it as well keeps this one index probe in every pipeline.
+    own = (
+        "t.prospect_id = NEW.id"
+        if pipeline == "prospect"
+        else f"t.prospect_id = NEW.prospect_id AND t.{column} = NEW.id"
+    )
     return Guard(
         name="stage_follows_its_log",
         when=pgtrigger.Before,
@@ -31,8 +42,8 @@ def stage_follows_its_log() -> Guard:
         func=(
             "IF (OLD.stage, OLD.stage_seq, OLD.stage_since) IS NOT DISTINCT FROM"
             " (NEW.stage, NEW.stage_seq, NEW.stage_since) THEN RETURN NEW; END IF;"
-            " IF NOT EXISTS (SELECT 1 FROM prospects_stagetransition t WHERE t.prospect_id = NEW.id"
-            " AND t.pipeline = 'prospect' AND t.seq = NEW.stage_seq AND t.to_stage = NEW.stage"
+            f" IF NOT EXISTS (SELECT 1 FROM prospects_stagetransition t WHERE {own}"
+            f" AND t.pipeline = '{pipeline}' AND t.seq = NEW.stage_seq AND t.to_stage = NEW.stage"
             " AND t.at = NEW.stage_since AND t.transaction = pg_current_xact_id()::text::bigint) THEN "
             + refuse("% cannot change stage without a transition written in the same transaction")
             + " END IF; RETURN NEW;"
@@ -53,14 +64,17 @@ def transition_is_earned() -> Guard:
             ("cited", "integer"),
             ("categories", "text[]"),
             ("layers", "text[]"),
+            ("worth", "numeric"),
         ],
         func=(
             "NEW.transaction := pg_current_xact_id()::text::bigint;"
+            + _is_about_its_own()
             + _continues_the_log()
             + _is_legal()
             + _is_under_a_ruling_version()
             + _cites_its_own_evidence()
             + _gives_a_reason_or_has_a_rule()
+            + _is_for_this_route()
             + _has_the_evidence()
             + _has_the_score()
             + " RETURN NEW;"
@@ -68,11 +82,27 @@ def transition_is_earned() -> Guard:
     )
 
 
-def _continues_the_log() -> str:
+def _is_about_its_own() -> str:
+    """A deal or customer that a row names belongs to its prospect."""
     return (
-        " IF NEW.seq = 1 THEN previous_stage := 'sourced'; ELSE"
+        " IF NEW.deal_id IS NOT NULL THEN SELECT d.amount INTO worth FROM prospects_deal d WHERE d.id = NEW.deal_id"
+        " AND d.prospect_id = NEW.prospect_id; IF NOT FOUND THEN "
+        + refuse("% names a deal that is not its prospect''s")
+        + " END IF; END IF;"
+        " IF NEW.customer_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM prospects_customer c"
+        " WHERE c.id = NEW.customer_id AND c.prospect_id = NEW.prospect_id) THEN "
+        + refuse("% names a customer that is not its prospect''s")
+        + " END IF;"
+    )
+
+
+def _continues_the_log() -> str:
+    births = " ".join(f"WHEN '{pipeline}' THEN '{stage}'" for pipeline, stage in FIRST.items())
+    return (
+        f" IF NEW.seq = 1 THEN previous_stage := CASE NEW.pipeline {births} END; ELSE"
         " SELECT to_stage INTO previous_stage FROM prospects_stagetransition WHERE prospect_id = NEW.prospect_id"
-        " AND pipeline = NEW.pipeline AND seq = NEW.seq - 1; END IF;"
+        " AND pipeline = NEW.pipeline AND seq = NEW.seq - 1 AND deal_id IS NOT DISTINCT FROM NEW.deal_id"
+        " AND customer_id IS NOT DISTINCT FROM NEW.customer_id; END IF;"
         " IF previous_stage IS DISTINCT FROM NEW.from_stage THEN "
         + refuse("% does not continue the log of its prospect")
         + " END IF;"
@@ -80,9 +110,17 @@ def _continues_the_log() -> str:
 
 
 def _is_legal() -> str:
-    moves = ", ".join(f"('{source}','{target}')" for source, target in PROSPECT_MOVES)
+    """A move of the table, or a declared shortcut: then the row says which stages it passed over."""
+    moves = ", ".join(f"('{line}','{source}','{target}')" for line, pairs in MOVES.items() for source, target in pairs)
+    skips = " ".join(
+        f"WHEN (NEW.pipeline, NEW.from_stage, NEW.to_stage) = ('{line}','{source}','{target}')"
+        f" THEN '{{{','.join(passed)}}}'::varchar[]"
+        for line, pairs in SKIPS.items()
+        for (source, target), passed in pairs.items()
+    )
     return (
-        f" IF NEW.pipeline = 'prospect' AND (NEW.from_stage, NEW.to_stage) NOT IN ({moves}) THEN "
+        f" NEW.skipped := CASE {skips} ELSE '{{}}'::varchar[] END;"
+        f" IF NEW.skipped = '{{}}' AND (NEW.pipeline, NEW.from_stage, NEW.to_stage) NOT IN ({moves}) THEN "
         + refuse("% is not a legal move")
         + " END IF;"
     )
@@ -119,15 +157,28 @@ def _cites_its_own_evidence() -> str:
 
 def _gives_a_reason_or_has_a_rule() -> str:
     """Exits and side tracks need words and are done; every other move needs a stage rule, and perhaps a person."""
-    by_reason = ", ".join(f"'{stage}'" for stage in _BY_REASON)
+    by_reason = ", ".join(f"('{line}','{stage}')" for line, stages in BY_REASON.items() for stage in stages)
     return (
-        f" IF NEW.to_stage IN ({by_reason}) THEN IF NEW.reason = '' THEN "
+        f" IF (NEW.pipeline, NEW.to_stage) IN ({by_reason}) THEN IF NEW.reason = '' THEN "
         + refuse("% needs a reason")
         + " END IF; RETURN NEW; END IF;"
         " SELECT * INTO rule FROM playbooks_stagerule WHERE version_id = NEW.playbook_version_id"
         " AND pipeline = NEW.pipeline AND from_stage = NEW.from_stage AND to_stage = NEW.to_stage;"
         " IF NOT FOUND THEN " + refuse("% has no stage rule in its playbook version") + " END IF;"
-        " IF rule.needs_person AND NEW.actor_id IS NULL THEN " + refuse("% needs a person to confirm it") + " END IF;"
+        " IF (rule.needs_person OR worth >= rule.confirm_from_value) AND NEW.actor_id IS NULL THEN "
+        + refuse("% needs a person to confirm it")
+        + " END IF;"
+    )
+
+
+def _is_for_this_route() -> str:
+    """A rule for hot prospects is for those whose newest composite under the version says hot."""
+    return (
+        " IF rule.route <> 'any' AND rule.route IS DISTINCT FROM (SELECT s.breakdown ->> 'route' FROM prospects_score s"
+        " WHERE s.prospect_id = NEW.prospect_id AND s.scorecard = 'icp'"
+        " AND s.playbook_version_id = NEW.playbook_version_id ORDER BY s.id DESC LIMIT 1) THEN "
+        + refuse("% is not on the route that its stage rule is for")
+        + " END IF;"
     )
 
 
@@ -145,7 +196,7 @@ def _has_the_score() -> str:
     return (
         " IF rule.min_score IS NOT NULL OR rule.min_coverage IS NOT NULL THEN"
         " SELECT * INTO held FROM prospects_score WHERE id = NEW.score_id AND prospect_id = NEW.prospect_id"
-        " AND playbook_version_id = NEW.playbook_version_id;"
+        " AND playbook_version_id = NEW.playbook_version_id AND scorecard = rule.scorecard;"
         " IF NOT FOUND OR held.value < coalesce(rule.min_score, 0)"
         " OR held.coverage < coalesce(rule.min_coverage, 0) THEN "
         + refuse("% lacks the score its stage rule asks for")
@@ -154,18 +205,18 @@ def _has_the_score() -> str:
 
 
 def prospect_follows_transition() -> Guard:
-    """At commit, a transition that its prospect did not follow is refused: the log and the stage cannot part."""
+    """At commit, a transition that what it moves did not follow is refused: the log and the stage cannot part."""
+    parted = " OR ".join(
+        f"NEW.pipeline = '{pipeline}' AND NOT EXISTS (SELECT 1 FROM {table} p"
+        f" WHERE p.id = NEW.{column} AND p.stage_seq >= NEW.seq)"
+        for pipeline, (table, column) in _MOVED.items()
+    )
     return Guard(
         name="prospect_follows",
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
         timing=pgtrigger.Deferred,
-        func=(
-            "IF NEW.pipeline = 'prospect' AND NOT EXISTS (SELECT 1 FROM prospects_prospect p"
-            " WHERE p.id = NEW.prospect_id AND p.stage_seq >= NEW.seq) THEN "
-            + refuse("% was not followed by its prospect")
-            + " END IF; RETURN NULL;"
-        ),
+        func=(f"IF {parted} THEN " + refuse("% was not followed by its prospect") + " END IF; RETURN NULL;"),
     )
 
 

@@ -153,6 +153,11 @@ class Prospect(StateModel):
             models.Index(fields=["client", "playbook", "segment", "-priority", "-id"], name="prospect_by_segment"),
             models.Index(fields=["client", "playbook", "tier", "-priority", "-id"], name="prospect_by_tier"),
             models.Index(fields=["client", "playbook", "source", "-priority", "-id"], name="prospect_by_source"),
+            models.Index(
+                fields=["client", "playbook", "owner", "-priority", "-id"],
+                condition=Q(owner__isnull=False),
+                name="prospect_by_owner",
+            ),
             models.Index(fields=["playbook", "created_at"], name="prospect_arrivals"),
             models.Index(fields=["playbook", "work_level", "id"], name="prospect_turn"),
             models.Index(fields=["playbook", "id"], condition=Q(facts_no__gt=F("converged_no")), name="prospect_due"),

@@ -8,7 +8,7 @@ rejected comes back only on new evidence, and only if that leads somewhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prospects import stages
 from prospects.rules import qualification
@@ -84,6 +84,13 @@ def _way(
         return (_fallen(target, verdict),)
     moves: list[Move] = []
     while stage != stages.QUALIFYING:
+        short = _shortcut(stage, target, standing, rules)
+        if short is not None:
+            moves.append(short)
+            stage = short.to_stage
+            if stage == target:
+                return tuple(moves)
+            continue
         onward = _INWARD[_INWARD.index(stage) + 1] if stage in _INWARD else stages.QUALIFYING
         step = _by_rule(stage, onward, standing, rules)
         if step is None:
@@ -92,10 +99,22 @@ def _way(
         stage = onward
     if target == stages.QUALIFIED:
         goal = rules[(stages.QUALIFYING, stages.QUALIFIED)]
-        moves.append(Move(stage, target, verdict.reason, _grounds(goal, standing, verdict.evidence_ids), by_rule=True))
+        moves.append(Move(stage, target, verdict.reason, grounds(goal, standing, verdict.evidence_ids), by_rule=True))
     else:
         moves.append(Move(stage, target, verdict.reason, verdict.evidence_ids))
     return tuple(moves)
+
+
+def _shortcut(stage: str, target: str, standing: Standing, rules: Rules) -> Move | None:
+    """The longest declared step that passes over stages on the way to ``target``, when its rule holds."""
+    ends = (stages.QUALIFIED, stages.QUALIFYING) if target == stages.QUALIFIED else (stages.QUALIFYING,)
+    for end in ends:
+        passed = stages.SKIPS["prospect"].get((stage, end))
+        step = _by_rule(stage, end, standing, rules) if passed else None
+        if step is not None and passed:
+            words = f"{step.reason} Passed over {' and '.join(passed)}: {standing.composite.route}."
+            return replace(step, reason=words)
+    return None
 
 
 def _fallen(target: str, verdict: Verdict) -> Move:
@@ -113,15 +132,19 @@ def _by_rule(stage: str, onward: str, standing: Standing, rules: Rules) -> Move 
     if rule is None or rule.needs_person:
         return None
     check = qualification.rule_holds(rule, standing)
-    if any(not gate.passed and gate.key != "strong_negative" for gate in check.gates):
+    forgiven = {"strong_negative"} if onward != stages.QUALIFIED else set()
+    if any(not gate.passed and gate.key not in forgiven for gate in check.gates):
         return None
     words = f"{len(standing.items)} pieces of evidence gathered." if standing.items else "Facts gathered."
-    return Move(stage, onward, words, _grounds(rule, standing, check.evidence_ids), by_rule=True)
+    return Move(stage, onward, words, grounds(rule, standing, check.evidence_ids), by_rule=True)
 
 
-def _grounds(rule: Rule, standing: Standing, ids: tuple[int, ...]) -> tuple[int, ...]:
-    """The evidence a rule rests on, with one row for every layer it asks for."""
+def grounds(rule: Rule, standing: Standing, ids: tuple[int, ...]) -> tuple[int, ...]:
+    """The evidence a rule rests on, with one row for every layer it asks for, and that behind another scorecard."""
     chosen = set(ids)
+    if rule.scorecard != qualification.ICP:
+        prefix = f"{rule.scorecard}."
+        chosen.update(item.id for key, item in standing.items.items() if key.startswith(prefix) and item.value > 0)
     by_id = {item.id: item for item in standing.items.values()}
     covered = {by_id[i].layer for i in ids if i in by_id}
     for layer in rule.required_layers:

@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
 from playbooks.criteria import CATEGORIES, Criterion
 from prospects.rules.criteria import ACCEPTS
 from prospects.rules.facts import FactKey
+from prospects.rules.frameworks import FRAMEWORKS
 from prospects.rules.scoring import Composite, EvidenceItem
 
 QUALIFIED, REJECTED, STALLED = "qualified", "rejected", "stalled"
+ICP = "icp"
+ANYBODY = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,25 @@ class Rule:
     min_score: float | None = None
     min_coverage: float | None = None
     needs_person: bool = False
+    scorecard: str = ICP
+    route: str = ANYBODY
+    confirm_from_value: Decimal | None = None
+
+    def asks_person(self, worth: Decimal | None = None) -> bool:
+        """Whether a person must confirm the move of something worth this much."""
+        dear = self.confirm_from_value is not None and worth is not None and worth >= self.confirm_from_value
+        return self.needs_person or dear
+
+
+def rule_of(row: Any) -> Rule:
+    """A stage rule's row or view as the rules read it."""
+    return Rule(
+        pipeline=row.pipeline, from_stage=row.from_stage, to_stage=row.to_stage,
+        required_categories=tuple(row.required_categories), required_layers=tuple(row.required_layers),
+        min_categories=row.min_categories, min_score=row.min_score, min_coverage=row.min_coverage,
+        needs_person=row.needs_person, scorecard=row.scorecard, route=row.route,
+        confirm_from_value=row.confirm_from_value,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +76,16 @@ class Gate:
 
 @dataclass(slots=True)
 class Standing:
-    """Where a prospect stands: the evidence in force by criterion, its composite, and what could still be asked."""
+    """Where a prospect stands: the evidence in force by criterion, its composite, and what could still be asked.
+
+    ``cards`` holds (score 0–100, coverage 0–1) of the other scorecards that stage rules ask for.
+    """
 
     items: Mapping[str, EvidenceItem]
     composite: Composite
     criteria: Sequence[Criterion]
     min_confidence: float = 0.6
+    cards: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -139,7 +167,8 @@ def rule_holds(rule: Rule, standing: Standing) -> RuleCheck:
     gates = [
         *_category_gates(rule, standing, placed, counted),
         *_layer_gates(rule, standing),
-        *_number_gates(rule, standing.composite),
+        *_route_gates(rule, standing.composite),
+        *_number_gates(rule, standing),
         _negative_gate(standing.composite),
     ]
     missing = [gate.words for gate in gates if not gate.passed]
@@ -223,20 +252,37 @@ def _layer_gates(rule: Rule, standing: Standing) -> list[Gate]:
     return gates
 
 
-def _number_gates(rule: Rule, composite: Composite) -> list[Gate]:
+def _route_gates(rule: Rule, composite: Composite) -> list[Gate]:
+    if rule.route == ANYBODY:
+        return []
+    passed = composite.route == rule.route
+    words = f"Only for {rule.route} prospects; this one is {composite.route}."
+    return [Gate("route", f"{rule.route.capitalize()} route", passed, float(passed), 1.0, words)]
+
+
+def _number_gates(rule: Rule, standing: Standing) -> list[Gate]:
+    value, coverage, name = standing.composite.value, standing.composite.coverage, "Composite"
+    if rule.scorecard != ICP:
+        found = standing.cards.get(rule.scorecard)
+        value, coverage = found if found is not None else (None, 0.0)
+        name = card_name(rule.scorecard)
+    said = "The composite" if rule.scorecard == ICP else name
     gates = []
     if rule.min_score is not None:
-        value, needed = composite.value, float(rule.min_score)
+        needed = float(rule.min_score)
         shown = "is not known yet" if value is None else f"is {value:.0f}"
         passed = value is not None and value >= needed
-        gates.append(
-            Gate("score", "Composite", passed, value or 0.0, needed, f"The composite {shown}; {needed:.0f} is needed.")
-        )
+        gates.append(Gate("score", name, passed, value or 0.0, needed, f"{said} {shown}; {needed:.0f} is needed."))
     if rule.min_coverage is not None:
-        coverage, least = composite.coverage, float(rule.min_coverage)
+        least = float(rule.min_coverage)
         words = f"{coverage:.0%} of the weight has evidence; {least:.0%} is needed."
         gates.append(Gate("coverage", "Coverage", coverage >= least, coverage, least, words))
     return gates
+
+
+def card_name(scorecard: str) -> str:
+    """A scorecard's name as people say it: the frameworks are abbreviations."""
+    return scorecard.upper() if scorecard in FRAMEWORKS else scorecard.replace("_", " ").capitalize()
 
 
 def _negative_gate(composite: Composite) -> Gate:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Protocol
 
 from django.db import connection
@@ -48,6 +49,13 @@ NEXT = {
     stages.CONTACTED: "Wait for an answer, and follow up as the sequence says.",
     stages.ENGAGED: "Agree on a time to talk.",
     stages.CONVERTED: "Welcome them and plan the first weeks.",
+    stages.DISCOVERY: "Find out what they need, who decides and when.",
+    stages.PROPOSAL: "Make the offer and agree on the steps to a decision.",
+    stages.NEGOTIATION: "Agree on terms and on a day to sign.",
+    stages.WON: "Welcome them and plan the first weeks.",
+    stages.HEALTHY: "Keep an eye on use, and ask what else would help.",
+    stages.EXPANSION: "Talk about what they may need next.",
+    stages.AT_RISK: "Find out what went wrong and put it right.",
 }
 
 
@@ -84,17 +92,23 @@ def register_touches(reader: Touches) -> None:
         _touches.append(reader)
 
 
-def teams_of(rules: Iterable[RuleOfTeam]) -> dict[str, str]:
+def teams_of(rules: Iterable[RuleOfTeam], pipeline: str = "prospect") -> dict[str, str]:
     """Stage → the team responsible there. Stages from which no rule leads on belong to whoever had them."""
-    onwards = dict(zip(stages.MAIN_LINE, stages.MAIN_LINE[1:], strict=False))
-    teams: dict[str, str] = {stages.CONVERTED: Team.LIFECYCLE.value}
+    line = stages.ONWARDS[pipeline]
+    onwards = dict(pairwise(line))
+    lifecycle = Team.LIFECYCLE.value
+    teams: dict[str, str] = {
+        "prospect": {stages.CONVERTED: lifecycle},
+        "deal": {stages.WON: lifecycle},
+        "customer": dict.fromkeys(stages.CUSTOMER_STAGES, lifecycle),
+    }[pipeline]
+    led = set()
     for rule in rules:
-        if rule.pipeline != "prospect":
+        if rule.pipeline != pipeline:
             continue
-        if onwards.get(rule.from_stage) == rule.to_stage:
+        if onwards.get(rule.from_stage) == rule.to_stage or rule.from_stage not in led:
             teams[rule.from_stage] = rule.team
-        else:
-            teams.setdefault(rule.from_stage, rule.team)
+            led.add(rule.from_stage)
     return teams
 
 
@@ -190,11 +204,16 @@ def _taken_up(one: Open, context: Context, now: datetime, taken: list[tuple[int,
 def write_for_moves(
     rows: Sequence[Prospect], logs: Sequence[StageTransition], *, actor: User | None, run_id: int | None
 ) -> list[Handoff]:
-    """The handoffs that these moves mean, whoever made them. In their transaction; a constant number of queries."""
+    """The handoffs that these moves mean, whoever made them. In their transaction; a constant number of queries.
+
+    ``rows`` are the prospects that moved, or whose deals or customers did, beside the log of each, all of one pipeline.
+    """
+    if not logs:
+        return []
     versions: dict[int, list[StageRule]] = {}
     for rule in StageRule.objects.filter(version__in={log.playbook_version_id for log in logs}).order_by("pk"):
         versions.setdefault(rule.version_id, []).append(rule)
-    teams = {version: teams_of(rules) for version, rules in versions.items()}
+    teams = {version: teams_of(rules, logs[0].pipeline) for version, rules in versions.items()}
     passed = [
         (row, log, pair)
         for row, log in zip(rows, logs, strict=True)

@@ -7,7 +7,7 @@ in one transaction. PostgreSQL refuses anything else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -17,15 +17,16 @@ from django_fsm import TransitionNotAllowed
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, PlaybookVersion, User
+from playbooks.models import Client, User
+from prospects import stages
 from prospects.models import Prospect, StageTransition
 from prospects.rules import progress
-from prospects.rules.qualification import Rule, Standing
+from prospects.rules.qualification import Rule, Standing, rule_of
 from prospects.runtime_loading import Place
-from prospects.services import handoffs
+from prospects.services import deals, handoffs
+from prospects.services.ledger import COLUMNS, WORDS, Ground, IllegalMove, Word, log_move, ruling_versions
 from prospects.services.scores import Scored, scoring_model
 from salesops.dbtypes import new_trace_id
-from salesops.errors import Refusal
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope
@@ -34,11 +35,7 @@ _COLUMNS = (
     "id", "client_id", "prospect_id", "playbook_version_id", "pipeline", "seq", "from_stage", "to_stage", "at",
     "seconds", "actor_id", "agent", "run_id", "reason", "evidence_ids", "score_id", "transaction", "trace_id",
 )  # fmt: skip
-_WORDS = 500  # characters of StageTransition.reason
-
-
-class IllegalMove(Refusal):
-    """The stage asked for cannot be reached from where the prospect stands."""
+__all__ = ["IllegalMove", "Judged", "advance", "fire", "move", "rules_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +59,8 @@ def rules_of(scope: Scope) -> dict[tuple[str, str], Rule]:
             if r.pipeline != "prospect":
                 continue
             least = scope.playbook.min_categories if r.to_stage == "qualified" else 0
-            rules[(r.from_stage, r.to_stage)] = Rule(
-                pipeline=r.pipeline, from_stage=r.from_stage, to_stage=r.to_stage,
-                required_categories=r.required_categories, required_layers=r.required_layers,
-                min_categories=max(r.min_categories, least), min_score=r.min_score, min_coverage=r.min_coverage,
-                needs_person=r.needs_person,
-            )  # fmt: skip
+            rule = rule_of(r)
+            rules[(r.from_stage, r.to_stage)] = replace(rule, min_categories=max(rule.min_categories, least))
         scope.memory["stage_rules"] = rules
     return rules
 
@@ -110,7 +103,7 @@ def _move_context(scope: Scope, context: Context, move: progress.Move, numbers: 
     context.changed()
     return (
         numbers.row("transition"), scope.client_id, context.id, scope.playbook.id, "prospect", place.stage_seq,
-        move.from_stage, move.to_stage, at, seconds, None, "runtime", None, move.reason[:_WORDS],
+        move.from_stage, move.to_stage, at, seconds, None, "runtime", None, move.reason[:WORDS],
         list(move.evidence_ids), place.score_id if move.by_rule else None, 0, scope.trace_id,
     )  # fmt: skip
 
@@ -139,29 +132,35 @@ def move(
     agent: str = "",
     run_id: int | None = None,
     evidence_ids: Mapping[int, Sequence[int]] | None = None,
+    score_ids: Mapping[int, int] | None = None,
     trace_id: str = "",
 ) -> list[StageTransition]:
-    """Move these prospects of one client to ``to_stage``, under their playbooks' active versions.
+    """Move these prospects of one client to ``to_stage``, under the versions that rule them.
 
-    ``evidence_ids`` gives, per prospect id, the evidence the stage rule rests on. A constant number of queries.
-    Raises ``IllegalMove``; PostgreSQL refuses a move whose stage rule does not hold. A person's move is audited.
+    ``evidence_ids`` and ``score_ids`` give, per prospect id, what the stage rule rests on. A constant number of
+    queries. Whoever converts gets a deal in the same transaction. Raises ``IllegalMove``; PostgreSQL refuses a move
+    whose stage rule does not hold. A person's move is audited.
     """
     wanted = sorted({prospect.pk for prospect in prospects})
     trace = trace_id or new_trace_id()
+    word = Word(at=at, actor=actor, reason=reason, agent=agent, run_id=run_id, trace_id=trace)
     with transaction.atomic():
         rows = list(
             Prospect.objects.for_client(client).filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
         )
-        versions = _ruling_versions({row.playbook_id for row in rows})
-        made = [
-            _log_row(
-                row, to_stage, versions, actor, at, reason, agent, run_id, (evidence_ids or {}).get(row.pk, ()), trace
-            )
-            for row in rows
-        ]
+        versions = ruling_versions(rows)
+        made = []
+        for row in rows:
+            version_id = versions.get(row.pk)
+            if version_id is None:
+                raise IllegalMove("Its playbook has no active version, so there is no rule to move it by.")
+            ground = Ground(version_id, (evidence_ids or {}).get(row.pk, ()), (score_ids or {}).get(row.pk))
+            made.append(log_move(row, to_stage, word, ground))
         StageTransition.objects.bulk_create(made)
         handoffs.write_for_moves(rows, made, actor=actor, run_id=run_id)
-        Prospect.objects.bulk_update(rows, ["stage", "stage_seq", "stage_since"])
+        Prospect.objects.bulk_update(rows, COLUMNS)
+        if to_stage == stages.CONVERTED:
+            deals.open_deals(rows, versions, word)
         if actor is not None:
             entries = [
                 audit.Entry(
@@ -172,38 +171,3 @@ def move(
             ]  # fmt: skip
             audit.record_many(client=client, entries=entries, actor=actor)
     return made
-
-
-def _ruling_versions(playbook_ids: set[int]) -> dict[int, int]:
-    active = PlaybookVersion.objects.active().filter(playbook__in=playbook_ids)
-    return dict(active.values_list("playbook_id", "pk"))
-
-
-def _log_row(
-    row: Prospect,
-    to_stage: str,
-    versions: Mapping[int, int],
-    actor: User | None,
-    at: datetime,
-    reason: str,
-    agent: str,
-    run_id: int | None,
-    evidence_ids: Sequence[int],
-    trace_id: str,
-) -> StageTransition:
-    version_id = versions.get(row.playbook_id)
-    if version_id is None:
-        raise IllegalMove("Its playbook has no active version, so there is no rule to move it by.")
-    from_stage = row.stage
-    fire(from_stage, to_stage)
-    when = max(at, row.stage_since)
-    log = StageTransition(
-        client_id=row.client_id, prospect=row, playbook_version_id=version_id, seq=row.stage_seq + 1,
-        from_stage=from_stage, to_stage=to_stage, at=when, seconds=(when - row.stage_since).total_seconds(),
-        actor=actor, agent=agent, run_id=run_id, reason=reason[:_WORDS], evidence_ids=list(evidence_ids),
-        trace_id=trace_id,
-    )  # fmt: skip
-    row.move_to(to_stage)
-    row.stage_seq += 1
-    row.stage_since = when
-    return log

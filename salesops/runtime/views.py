@@ -289,6 +289,7 @@ class TemplateView:
     subject: str
     body: str
     position: int
+    addresses: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +340,9 @@ class StageRuleView:
     min_coverage: float | None
     needs_person: bool
     team: str
+    scorecard: str = "icp"
+    route: str = "any"
+    confirm_from_value: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
