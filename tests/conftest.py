@@ -12,6 +12,7 @@ from django.test import TransactionTestCase
 
 from playbooks.models import Client, User
 from salesops import engines
+from tests.schedule import Schedule
 from tests.stack import stack as stack
 from tests.stack import stack_data as stack_data
 
@@ -42,6 +43,12 @@ def _require_rights() -> None:
     wanted += [] if may_switch else [f"GRANT SET ON PARAMETER session_replication_role TO {role};"]
     if wanted:
         pytest.exit(f"The role of DATABASE_URL cannot run tests. As a superuser: {' '.join(wanted)}", returncode=1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule | None:
+    """One app at a time: see tests/schedule.py."""
+    return Schedule(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
