@@ -9,10 +9,12 @@ class ApprovalsConfig(AppConfig):
         """Bring messages and requests to the runtime, and to each prospect's timeline."""
         from approvals import metrics as own_metrics
         from approvals.explain import SECTIONS
+        from approvals.previews import worded
         from approvals.runtime_store import PORT
         from approvals.services import call_off, merged
         from approvals.timeline import events_of
         from approvals.touches import last_touches
+        from playbooks import previews
         from playbooks.services import stops
         from prospects.services import metrics
         from prospects.services.handoffs import register_touches
@@ -20,6 +22,7 @@ class ApprovalsConfig(AppConfig):
         from salesops.runtime.ports import explainers, merge_listeners, register
 
         register(PORT)
+        previews.register(template=worded)
         explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
         register_touches(last_touches)

@@ -109,16 +109,9 @@ class MessageLedger(Ledger):
         fingerprint = content_hash(content)
         if any(m.content_hash == fingerprint for m in context.messages):
             return False
-        message = MessageView(
-            id=self._numbers.row("message"), channel=proposal.channel, angle=proposal.angle, sender=proposal.sender,
-            recipient=proposal.recipient, subject=proposal.subject, body=proposal.body,
-            attachments=proposal.attachments, rule_version=proposal.rule_version, content_hash=fingerprint,
-            template_key=proposal.template_key, claims=tuple(claim.model_dump() for claim in proposal.claims),
-            evidence_ids=proposal.evidence_ids, why_now=proposal.why_now, rationale=proposal.rationale,
-            confidence=proposal.confidence, confidence_low=proposal.confidence_low,
-            confidence_high=proposal.confidence_high, grade="", quality={}, compliance="", compliance_detail={},
-            contact_id=proposal.contact_id, quality_points=0.0, fact_no=self._numbers.fact(), agent=run.agent,
-            run_id=run.id,
+        message = dataclasses.replace(
+            unsent_view(proposal), id=self._numbers.row("message"), content_hash=fingerprint,
+            fact_no=self._numbers.fact(), agent=run.agent, run_id=run.id,
         )  # fmt: skip
         context.add_message(message)
         self._drafts[message.id] = (context, run, proposal, message)
@@ -266,7 +259,7 @@ class ApprovalsPort:
             contexts[owners[prospect_id]].touches.append(TouchView(*touch))
 
     def prepare(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
-        _load_people(scope, contexts)
+        load_people(scope.client_id, contexts)
         load_outcomes(scope, contexts)
         load_heard(scope, contexts)
 
@@ -277,14 +270,27 @@ def _message_view(row: tuple[Any, ...]) -> MessageView:
     return MessageView(*(*values, *row[23:]))
 
 
-def _load_people(scope: Scope, contexts: Mapping[int, Context]) -> None:
+def unsent_view(proposal: MessageProposal) -> MessageView:
+    """A draft as agents see messages, before it has a number, a hash and a grade."""
+    return MessageView(
+        id=0, channel=proposal.channel, angle=proposal.angle, sender=proposal.sender, recipient=proposal.recipient,
+        subject=proposal.subject, body=proposal.body, attachments=proposal.attachments,
+        rule_version=proposal.rule_version, content_hash="", template_key=proposal.template_key,
+        claims=tuple(claim.model_dump() for claim in proposal.claims), evidence_ids=proposal.evidence_ids,
+        why_now=proposal.why_now, rationale=proposal.rationale, confidence=proposal.confidence,
+        confidence_low=proposal.confidence_low, confidence_high=proposal.confidence_high, grade="", quality={},
+        compliance="", compliance_detail={}, contact_id=proposal.contact_id, quality_points=0.0, fact_no=0,
+    )  # fmt: skip
+
+
+def load_people(client_id: int, contexts: Mapping[int, Context]) -> None:
     """What the rules of outreach ask about a person: suppression, consent, touches, where the details come from."""
     owners: dict[int, list[Context]] = {}
     for context in contexts.values():
         if context.contact is not None:
             owners.setdefault(context.contact.id, []).append(context)
     contacts = list(Contact.objects.filter(pk__in=list(owners)))
-    stopped = suppressed(scope.client_id, contacts)
+    stopped = suppressed(client_id, contacts)
     consents = {
         basis.contact_id: basis
         for basis in ConsentBasis.objects.filter(contact__in=list(owners)).order_by("contact_id", "pk")
@@ -303,7 +309,7 @@ def _load_people(scope: Scope, contexts: Mapping[int, Context]) -> None:
             "touches": sum(heard[record] for record in alike[contact.pk]),
             "consent": None if basis is None else _consent(basis),
         }
-        link = unsubscribe_url(scope.client_id, contact.pk)
+        link = unsubscribe_url(client_id, contact.pk)
         for context in owners[contact.pk]:
             assert context.contact is not None  # noqa: S101 — owners are those with a contact
             context.contact = dataclasses.replace(

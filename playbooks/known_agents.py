@@ -12,7 +12,8 @@ from difflib import get_close_matches
 #: Agent → implementations it has, ``off`` not among them: every agent can be switched off.
 Ways = Mapping[str, frozenset[str]]
 OFF = "off"
-_ORDER = ("rules", "llm", "human", OFF)
+#: In the order in which they are offered.
+WAYS = ("rules", "llm", "human", OFF)
 _LACKS = {
     "human": "there is no form in which people could do this agent's work",
     "llm": "no language model can do this agent's work",
@@ -45,6 +46,6 @@ def assignment_problems(agent: str, implementation: str, known: Ways) -> Iterato
         return
     possible = known[agent] | {OFF}
     if implementation not in possible:
-        expected = [way for way in _ORDER if way in possible]
+        expected = [way for way in WAYS if way in possible]
         words = _LACKS.get(implementation, f"{implementation!r} is no way to do an agent's work")
         yield "implementation", f"{words}; expected {' or '.join(expected)}"

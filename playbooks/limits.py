@@ -1,7 +1,7 @@
 """How long a text and how large a number may be. Pure.
 
-The columns decide; ``playbooks.models.limits`` tells them here once the models are loaded, so that YAML, admin and services
-refuse beside the field what PostgreSQL would refuse without naming one. Where nobody has registered, nothing is refused.
+The columns decide; ``playbooks.models.limits`` tells them here once the models are loaded. So YAML, admin and services
+refuse, beside the field, what PostgreSQL would refuse without naming one. Where nobody has registered, nothing is.
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ def shape_problems(section: str, slots: Iterable[Slot], row: Mapping[str, Any]) 
             yield slot.at, words
 
 
-def unsaid(slots: Iterable[Slot], row: Mapping[str, Any]) -> Iterator[str]:
-    """Columns of texts that must be given and say nothing."""
+def unsaid(slots: Iterable[Slot], row: Mapping[str, Any]) -> Iterator[Slot]:
+    """Slots of texts that must be given and say nothing."""
     for slot in slots:
         if slot.kind == "text" and slot.default is REQUIRED and not str(row.get(slot.at) or "").strip():
-            yield slot.at
+            yield slot

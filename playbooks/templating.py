@@ -112,3 +112,29 @@ def fill(text: str, values: Mapping[str, str]) -> Filled:
         last = found.end
     parts.append(text[last:])
     return Filled("".join(parts), tuple(spans), tuple(missing))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a filled text: ``state`` text, filled, fallback or missing, ``name`` the placeholder behind it."""
+
+    text: str
+    state: str = "text"
+    name: str = ""
+
+
+def pieces(text: str, values: Mapping[str, str]) -> list[Piece]:
+    """A template as it would read, in stretches that tell what came from where."""
+    out: list[Piece] = []
+    last = 0
+    for found in placeholders(text):
+        out.append(Piece(text[last : found.start]))
+        if values.get(found.name):
+            out.append(Piece(values[found.name], "filled", found.name))
+        elif found.fallback is not None:
+            out.append(Piece(found.fallback, "fallback", found.name))
+        else:
+            out.append(Piece(found.name, "missing", found.name))
+        last = found.end
+    out.append(Piece(text[last:]))
+    return [piece for piece in out if piece.text or piece.state != "text"]

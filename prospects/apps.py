@@ -7,13 +7,16 @@ class ProspectsConfig(AppConfig):
 
     def ready(self) -> None:
         """Bring prospects to the runtime, and their own facts to the timeline."""
+        from playbooks import previews
         from playbooks.services import stops
         from prospects.own_timeline import own_events
+        from prospects.previews import judged, people
         from prospects.runtime_store import HOST
         from prospects.services import halting
         from prospects.timeline import register_timeline
         from salesops.runtime.ports import register_host
 
         register_host(HOST)
+        previews.register(criterion=judged, people=people)
         register_timeline("prospects", own_events)
         stops.follow("prospects", halting.FOLLOWER)

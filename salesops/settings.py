@@ -161,6 +161,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a whole playbook is one form in the admin
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=200 * 1024 * 1024)
 
 # --- Words, time, files ----------------------------------------------------------------------------------------------
@@ -198,6 +199,8 @@ CELERY_TASK_ROUTES = {
     "prospects.tasks.sweep_imports": {"queue": "default"},
     "prospects.tasks.sweep_duplicates": {"queue": "default"},
     "prospects.tasks.sweep_triggers": {"queue": "default"},
+    "prospects.tasks.work_on_many": {"queue": "default"},
+    "prospects.tasks.sweep_bulk": {"queue": "default"},
     "prospects.tasks.*": {"queue": "research"},
     "approvals.tasks.*": {"queue": "outreach"},
     "playbooks.tasks.*": {"queue": "learning"},
@@ -211,6 +214,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "funnel": {"task": "prospects.tasks.sweep_funnel", "schedule": 15.0, "options": {"expires": 30}},
     "duplicates": {"task": "prospects.tasks.sweep_duplicates", "schedule": 60.0, "options": {"expires": 120}},
     "imports": {"task": "prospects.tasks.sweep_imports", "schedule": 30.0, "options": {"expires": 60}},
+    "bulk": {"task": "prospects.tasks.sweep_bulk", "schedule": 30.0, "options": {"expires": 60}},
 }
 
 # --- Logs: ids and outcomes, no addresses -----------------------------------------------------------------------------

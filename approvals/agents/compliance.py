@@ -40,7 +40,7 @@ def _verdict(
     tools: Tools,
     rules: tuple[compliance.BrandRule, ...],
 ) -> VerdictProposal:
-    graded = quality.grade_message(_draft(prospect, contact, message, tools))
+    graded = quality.grade_message(quality_draft(prospect, contact, message, tools))
     judged = compliance.evaluate(_case(contact, message, tools, rules))
     return VerdictProposal(
         message_id=message.id,
@@ -52,7 +52,8 @@ def _verdict(
     )
 
 
-def _draft(prospect: ProspectView, contact: ContactView, message: MessageView, tools: Tools) -> quality.Draft:
+def quality_draft(prospect: ProspectView, contact: ContactView, message: MessageView, tools: Tools) -> quality.Draft:
+    """A message as the quality table measures it."""
     client = tools.playbook.client
     touches = int(contact.attributes.get("touches", 0))
     return quality.Draft(

@@ -69,7 +69,7 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
     assert contact is not None  # noqa: S101 — checked by the caller
     words = evidence_words(prospect, tools)
     offer = next(iter(offers_for(prospect, tools)), None)
-    values = {**_names(prospect, contact, tools, offer), **template_values(words)}
+    values = {**names_of(prospect, contact, tools, offer), **template_values(words)}
     open_channels = {policy.channel for policy in tools.playbook.channels if policy.enabled}
     templates = [
         t
@@ -84,7 +84,7 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
         t.key: _strength(t, prospect, words, tools.now) * angle_lift(prospect, t.channel, t.angle) for t in templates
     }
     for template in sorted(templates, key=lambda t: (-strength[t.key], t.position, t.key)):
-        draft = _draft(prospect, contact, tools, template, values, words, offer)
+        draft = draft_from(prospect, contact, tools, template, values, words, offer)
         if draft is not None:
             yield draft
 
@@ -101,7 +101,10 @@ def _strength(template: TemplateView, prospect: ProspectView, words: Mapping[str
     return total
 
 
-def _names(prospect: ProspectView, contact: ContactView, tools: Tools, offer: PropositionView | None) -> dict[str, str]:
+def names_of(
+    prospect: ProspectView, contact: ContactView, tools: Tools, offer: PropositionView | None
+) -> dict[str, str]:
+    """The values of the placeholders that name no evidence."""
     client, company = tools.playbook.client, prospect.company
     names = {
         "first_name": contact.first_name,
@@ -121,7 +124,7 @@ def _names(prospect: ProspectView, contact: ContactView, tools: Tools, offer: Pr
     return names
 
 
-def _draft(
+def draft_from(
     prospect: ProspectView,
     contact: ContactView,
     tools: Tools,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -17,28 +18,17 @@ from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 
-from playbooks.admin import forms
-from playbooks.document import SECTIONS
-from playbooks.models import (
-    Activation,
-    AgentAssignment,
-    BrandRule,
-    ChannelPolicy,
-    Criterion,
-    MessageTemplate,
-    Playbook,
-    PlaybookVersion,
-    SequenceStep,
-    Source,
-    StageRule,
-    Trigger,
-    User,
-    ValueProposition,
-)
+from playbooks import params, previews
+from playbooks.admin import exchange, fields, forms, rows, trying
+from playbooks.admin.scorecards import StockScorecards
+from playbooks.criteria import LAYERS
+from playbooks.document import ROWS, SECTIONS
+from playbooks.models import Activation, Playbook, PlaybookVersion, User
+from playbooks.queries import document_of
 from playbooks.services import drafts, lifecycle
+from playbooks.validation import Problem, problems
 from salesops.admin_site import FactAdmin, TenantAdmin, admin_user
 from salesops.errors import Refusal
-from salesops.generics import AnyStackedInline, AnyTabularInline
 
 Status = PlaybookVersion.Status
 
@@ -94,104 +84,6 @@ STEPS = {
 }  # fmt: skip
 
 
-class DraftRows:
-    """Mixin for inlines: rows can be changed while their version is a draft."""
-
-    extra = 0
-    formfield_overrides: ClassVar[Any] = forms.PLAIN_FIELDS
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and obj.editable
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and obj.editable
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is not None and obj.editable
-
-
-class CriterionInline(DraftRows, AnyStackedInline):
-    model = Criterion
-    form = forms.CriterionForm
-    fieldsets = (
-        (None, {"fields": (("label", "key", "scorecard"), ("layer", "category", "kind"), "params")}),
-        (None, {"fields": (("weight", "half_life_days", "missing", "missing_value", "position"),)}),
-    )
-
-
-class ValuePropositionInline(DraftRows, AnyTabularInline):
-    classes = ("collapse",)
-    model = ValueProposition
-    form = forms.RowForm
-
-
-class StageRuleInline(DraftRows, AnyStackedInline):
-    classes = ("collapse",)
-    model = StageRule
-    form = forms.StageRuleForm
-    fieldsets = (
-        (None, {"fields": (("pipeline", "from_stage", "to_stage", "team", "position"),)}),
-        (None, {"fields": (("min_categories", "min_score", "min_coverage", "needs_person"),)}),
-        (None, {"fields": (("required_categories", "required_layers"),)}),
-    )
-
-
-class ChannelPolicyInline(DraftRows, AnyTabularInline):
-    classes = ("collapse",)
-    model = ChannelPolicy
-    form = forms.RowForm
-
-
-class MessageTemplateInline(DraftRows, AnyStackedInline):
-    classes = ("collapse",)
-    model = MessageTemplate
-    form = forms.TemplateForm
-    fieldsets = (
-        (None, {"fields": (("key", "angle", "channel", "segment", "position"), "requires", "subject", "body")}),
-    )
-
-
-class SequenceStepInline(DraftRows, AnyTabularInline):
-    classes = ("collapse",)
-    model = SequenceStep
-    form = forms.RowForm
-
-
-class AgentAssignmentInline(DraftRows, AnyTabularInline):
-    classes = ("collapse",)
-    model = AgentAssignment
-    form = forms.RowForm
-
-
-class TriggerInline(DraftRows, AnyStackedInline):
-    classes = ("collapse",)
-    model = Trigger
-    form = forms.TriggerForm
-    fieldsets = (
-        (None, {"fields": (("label", "key", "kind"), ("depth", "enabled", "position"))}),
-        (None, {"fields": (("signal_kind", "cron"), ("metric", "comparison", "value"))}),
-    )
-
-
-class SourceInline(DraftRows, AnyStackedInline):
-    classes = ("collapse",)
-    model = Source
-    form = forms.SourceForm
-    fieldsets = (
-        (None, {"fields": (("key", "kind", "enabled", "position"), "url", ("delivers", "fallback"), "params")}),
-        (None, {"fields": (("rate_per_minute", "cost"), ("confidence", "weight"), ("auth_env", "auth_header"))}),
-    )
-
-
-class BrandRuleInline(DraftRows, AnyTabularInline):
-    classes = ("collapse",)
-    model = BrandRule
-    form = forms.RowForm
-
-
 def _section_title(section: str) -> str:
     return section.replace("_", " ").capitalize() or "Purpose"
 
@@ -200,17 +92,43 @@ def _section_columns(section: str) -> tuple[str, ...]:
     return tuple(slot.at for slot in SECTIONS[section] if slot.name != "change_note")
 
 
+_ABOUT: Mapping[str, dict[str, Any]] = {
+    "layer_weights": {"description": "Four whole numbers that sum to 100. <output data-weights-total></output>"},
+    "thresholds": {"description": "Composite and hot, warm from 0 to 100; tiers and confidence from 0 to 1."},
+    "budgets": {"description": "The most that may be done; money in the playbook's currency."},
+    "approval": {"description": "How long a person may think again, and how long an answer holds."},
+}
+
 _FIELDSETS: Any = (
     ("Version", {"fields": (("playbook", "number", "status"), ("created_by", "activated_at"), "change_note")}),
-    *((_section_title(name), {"fields": _section_columns(name)}) for name in SECTIONS),
+    *((_section_title(name), {"fields": _section_columns(name), **_ABOUT.get(name, {})}) for name in SECTIONS),
 )
 
 
+def _open(problem: Problem) -> dict[str, str]:
+    """A broken rule and where on the page it is mended."""
+    if not problem.section:
+        anchor = f"id_{problem.field}"
+    else:
+        group = ROWS[problem.section].related
+        anchor = f"{group}-group" if problem.index is None else f"{group}-{problem.index}"
+    return {"path": problem.path, "words": problem.words, "anchor": anchor}
+
+
+def _card_totals(version: PlaybookVersion) -> list[tuple[str, list[float], float]]:
+    """Scorecard → the criteria's weights by layer, and their sum."""
+    sums: dict[str, dict[str, float]] = {}
+    for card, layer, weight in version.criteria.values_list("scorecard", "layer", "weight"):
+        layers = sums.setdefault(card, dict.fromkeys(LAYERS, 0.0))
+        layers[layer] = layers.get(layer, 0.0) + weight
+    return [(card, list(layers.values()), sum(layers.values())) for card, layers in sums.items()]
+
+
 @admin.register(PlaybookVersion)
-class PlaybookVersionAdmin(TenantAdmin):
+class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
     client_path = "playbook__client"
     form = forms.VersionForm
-    formfield_overrides = forms.PLAIN_FIELDS
+    formfield_overrides = fields.PLAIN_FIELDS
     list_display = ("playbook", "client", "number", "status", "activated_at", "change_note")
     list_display_links = ("playbook", "number")
     list_filter = ("status",)
@@ -218,19 +136,13 @@ class PlaybookVersionAdmin(TenantAdmin):
     ordering = ("playbook", "-number")  # type: ignore[assignment]
     readonly_fields = ("playbook", "number", "status", "created_by", "created_at", "activated_at", "activated_by")
     change_form_template = "admin/playbooks/version_form.html"
-    inlines = (
-        CriterionInline,
-        StageRuleInline,
-        ValuePropositionInline,
-        MessageTemplateInline,
-        ChannelPolicyInline,
-        SequenceStepInline,
-        AgentAssignmentInline,
-        TriggerInline,
-        SourceInline,
-        BrandRuleInline,
-    )
+    change_list_template = "admin/playbooks/version_list.html"
+    inlines = rows.INLINES
     fieldsets = _FIELDSETS
+
+    class Media:
+        css: ClassVar[Any] = {"all": ["css/playbook-admin.css"]}
+        js = (Script("js/playbook-admin.js", type="module"),)
 
     @admin.display(ordering="playbook__client__name")
     def client(self, version: PlaybookVersion) -> str:
@@ -245,28 +157,89 @@ class PlaybookVersionAdmin(TenantAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        rows = {f.prefix: n for f in formsets if (n := sum(r.has_changed() for r in f.forms))}
-        drafts.record_edit(form.instance, actor=admin_user(request), fields=form.changed_data, rows=rows)
+        changed = {f.prefix: n for f in formsets if (n := sum(r.has_changed() for r in f.forms))}
+        drafts.record_edit(form.instance, actor=admin_user(request), fields=form.changed_data, rows=changed)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         version = self.get_object(request, object_id)
-        steps = [step for step in STEPS.values() if version is not None and version.status in step.statuses]
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "steps": steps})
+        shown: dict[str, Any] = {}
+        if version is not None:
+            shown["steps"] = [step for step in STEPS.values() if version.status in step.statuses]
+            shown |= {"layers": LAYERS, "card_totals": _card_totals(version)}
+            if version.editable:
+                shown |= self._for_editing(request, version)
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **shown})
+
+    def _for_editing(self, request: HttpRequest, version: PlaybookVersion) -> dict[str, Any]:
+        """What a draft's page offers besides its fields."""
+        angles = version.templates.values_list("angle", flat=True).distinct()
+        return {
+            "open_problems": [_open(found) for found in problems(document_of(version))] if request.method == "GET" else (),
+            "try_on": request.session.get(trying.TRY_ON, ""),
+            "try_people": previews.people(version),
+            "attributes": params.ATTRIBUTES,
+            "angles": sorted(angles),
+            "patterns": [
+                (section, kind, fields.ParamsInput(section).render("__name__", {"": kind}))
+                for section, kinds in params.KINDS.items()
+                for kind in kinds
+            ],
+        }
 
     def get_urls(self) -> list[URLPattern]:
-        step = path(
-            "<int:version_id>/step/<slug:name>/",
-            self.admin_site.admin_view(self.step_view),
-            name="playbooks_playbookversion_step",
+        guard = self.admin_site.admin_view
+        name = "playbooks_playbookversion"
+        return [
+            path("import/", guard(self.import_view), name=f"{name}_import"),
+            path("<int:version_id>/step/<slug:name>/", guard(self.step_view), name=f"{name}_step"),
+            path("<int:version_id>/try/", guard(self.try_view), name=f"{name}_try"),
+            path("<int:version_id>/yaml/", guard(self.download_view), name=f"{name}_download"),
+            *super().get_urls(),
+        ]
+
+    def _version(self, request: HttpRequest, version_id: int) -> PlaybookVersion:
+        found: PlaybookVersion = get_object_or_404(
+            self.get_queryset(request).select_related("playbook__client"), pk=version_id
         )
-        return [step, *super().get_urls()]
+        return found
+
+    def try_view(self, request: HttpRequest, version_id: int) -> HttpResponse:
+        """What a criterion or template of the page, as it stands, would say of a prospect. Saves nothing."""
+        version = self._version(request, version_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:playbooks_playbookversion_change", args=[version.pk]))
+        context = trying.answer(request, version)
+        if request.headers.get("X-Part") == "try":
+            return TemplateResponse(request, "admin/playbooks/_try.html", context)
+        title = f"{context.get('label', 'Try')}: {version}"
+        page = {**self.admin_site.each_context(request), "title": title, "media": self.media, **context}
+        return TemplateResponse(request, "admin/playbooks/try.html", page)
+
+    def download_view(self, request: HttpRequest, version_id: int) -> HttpResponse:
+        return exchange.download(self._version(request, version_id))
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Bring a playbook in from YAML, as a new draft; or only say what is wrong with it."""
+        posted = request.method == "POST"
+        form = exchange.ImportForm(*([request.POST, request.FILES] if posted else []), request=request)
+        if posted and form.is_valid():
+            if "check" in request.POST:
+                messages.success(request, f"{form.cleaned_data['document'].name}: nothing is wrong with it.")
+            else:
+                version, made = form.load()
+                if version is not None:
+                    words = f"{version} is a new draft." if made else f"{version} says the same already."
+                    messages.success(request, words)
+                    return HttpResponseRedirect(reverse("admin:playbooks_playbookversion_change", args=[version.pk]))
+        context = {**self.admin_site.each_context(request), "title": "Import YAML", "opts": self.opts, "form": form,
+                   "media": self.media}  # fmt: skip
+        return TemplateResponse(request, "admin/playbooks/import_yaml.html", context)
 
     def step_view(self, request: HttpRequest, version_id: int, name: str) -> HttpResponse:
         """Ask first, then do it; a refusal comes back to the version with its reason."""
-        rows = self.get_queryset(request).select_related("playbook__client")
-        version, step = get_object_or_404(rows, pk=version_id), STEPS.get(name)
+        version, step = self._version(request, version_id), STEPS.get(name)
         if step is None:
             raise PermissionDenied
         here = reverse("admin:playbooks_playbookversion_change", args=[version.pk])

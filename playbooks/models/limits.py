@@ -40,6 +40,8 @@ def _limit(field: Any) -> Limit:
     if isinstance(field, ArrayField):
         return _limit(field.base_field)
     if isinstance(field, models.DecimalField):
-        return Limit(largest=Decimal(10) ** (field.max_digits - field.decimal_places) - Decimal(10) ** -field.decimal_places)
+        return Limit(
+            largest=Decimal(10) ** (field.max_digits - field.decimal_places) - Decimal(10) ** -field.decimal_places
+        )
     largest = _LARGEST.get(field.get_internal_type())
     return Limit(getattr(field, "max_length", None), None if largest is None else Decimal(largest))

@@ -30,3 +30,8 @@ def save(client: Client, *, fields: Sequence[str], actor: User | None) -> Client
     detail = {"fields": sorted(fields)}
     audit.record(client=client, event=AuditEvent.CLIENT_CHANGED, subject=client, actor=actor, detail=detail)
     return client
+
+
+def set_up(*, slug: str, name: str, actor: User | None) -> Client:
+    """A new client in the sandbox, with nothing but its name. Raises NotAllowed."""
+    return save(Client(slug=slug, name=name), fields=["name", "slug"], actor=actor)

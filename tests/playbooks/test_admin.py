@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -28,6 +27,7 @@ from playbooks.shipped import contacts
 from playbooks.yaml_io import parse
 from salesops.admin_site import FactAdmin
 from tests import factories
+from tests.playbooks.admin_page import change_url, posted, problems, signed_in
 
 pytestmark = pytest.mark.django_db
 DEMO = parse((contacts.HERE / "demo.yaml").read_text())
@@ -51,42 +51,6 @@ def browser(boss: User) -> Browser:
     return signed_in(boss)
 
 
-def signed_in(user: User) -> Browser:
-    browser = Browser()
-    browser.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return browser
-
-
-def change_url(version: PlaybookVersion) -> str:
-    return reverse("admin:playbooks_playbookversion_change", args=[version.pk])
-
-
-def posted(browser: Browser, url: str) -> dict[str, Any]:
-    """What a browser would post back if the person changed nothing."""
-    page = browser.get(url)
-    inlines = page.context["inline_admin_formsets"]
-    forms = [page.context["adminform"].form, *(form for inline in inlines for form in inline.formset.forms)]
-    data: dict[str, Any] = {}
-    for form in forms:
-        for bound in form:
-            value = bound.value()
-            if value is None or value is False:
-                continue
-            prepared = bound.field.prepare_value(value) if hasattr(bound.field, "prepare_value") else value
-            sent = prepared if isinstance(prepared, (list, str)) else str(prepared)
-            data[bound.html_name] = sent.replace("\n", "\r\n") if isinstance(sent, str) else sent
-            if value is True:
-                data[bound.html_name] = "on"
-    for inline in inlines:
-        for bound in inline.formset.management_form:
-            data[bound.html_name] = bound.value()
-    return data
-
-
-def problems(page: Any) -> str:
-    return re.sub(r"\s+", " ", " ".join(re.findall(r'<ul class="errorlist.*?</ul>', page.content.decode(), re.DOTALL)))
-
-
 def test_saving_a_draft_unchanged_changes_nothing(browser: Browser, draft: PlaybookVersion) -> None:
     answer = browser.post(change_url(draft), posted(browser, change_url(draft)))
     assert answer.status_code == 302, problems(answer)
@@ -100,12 +64,17 @@ def test_a_draft_is_edited_with_its_rows_and_the_edit_is_in_the_audit_log(
     data = posted(browser, change_url(draft)) | {
         "hot_threshold": "72",
         "icp_industries": "B2B, Education",
-        "criteria-1-params": "attribute: employees\nminimum: 5\nmaximum: 50",
+        "criteria-1-params-minimum": "5",
+        "criteria-1-params-maximum": "50",
+        "criteria-1-params-soft": "",
+        "criteria-1-params-soft_credit": "0.4",
     }
     assert browser.post(change_url(draft), data).status_code == 302
     saved = PlaybookVersion.objects.get(pk=draft.pk)
     assert (saved.hot_threshold, saved.icp_industries) == (72.0, ["B2B", "Education"])
-    assert saved.criteria.get(key="size").params == {"attribute": "employees", "minimum": 5, "maximum": 50}
+    assert saved.criteria.get(key="size").params == {
+        "attribute": "employees", "minimum": 5, "maximum": 50, "soft_credit": 0.4,
+    }  # fmt: skip
     entry = AuditEntry.objects.get(event="playbook.edited")
     assert (entry.actor, entry.detail["rows"]) == (boss, {"criteria": 1})
     assert entry.detail["fields"] == ["hot_threshold", "icp_industries"]
@@ -127,10 +96,10 @@ WRONG = (
     ({"icp_industries": "", "icp_employees_min": "", "icp_employees_max": ""}, "an empty customer profile"),
     ({"emails_per_day": "0"}, "a daily limit above 0"),
     ({"countries": "America"}, "two-letter country codes"),
-    ({"criteria-1-params": "attribute: employees\nminimum: many"}, "minimum: expected a number"),
-    ({"criteria-1-params": "attribute: [employees"}, "not lines of name: value"),
-    ({"criteria-1-params": "just words"}, "write one parameter a line"),
-    ({"criteria-1-key": "industry"}, "please correct the duplicate data"),
+    ({"criteria-1-params-minimum": "many"}, "expected a number, got 'many'"),
+    ({"criteria-1-params-attribute": ""}, "a word is needed here"),
+    ({"criteria-1-kind": "measure"}, "expected at least two [number, points] pairs"),
+    ({"criteria-1-key": "industry"}, "icp → industry is already said in row 1"),
     ({"stage_rules-0-to_stage": "converted"}, "no prospect can move from sourced to converted"),
     ({"templates-0-body": "Hi {{ firstname }}"}, "{{ firstname }} is no placeholder"),
     ({"templates-0-requires": "nothing"}, "this playbook has no criterion"),
@@ -140,7 +109,7 @@ WRONG = (
     ({"triggers-2-metric": "due_prospects"}, "only a trigger of kind threshold has this"),
     ({"triggers-0-signal_kind": ""}, "name the kind of signal to wait for"),
     ({"triggers-3-value": ""}, "expected a number of at least 0"),
-    ({"triggers-1-key": "nightly"}, "please correct the duplicate data"),
+    ({"triggers-1-key": "nightly"}, "nightly is already said in row 2"),
 )
 
 

@@ -17,7 +17,7 @@ from playbooks.shipped import contacts
 from playbooks.yaml_io import PlaybookFileError, dump, parse
 from prospects.runtime_loading import configs_of, delivered
 from tests import factories
-from tests.playbooks.test_admin import change_url, posted, problems, signed_in
+from tests.playbooks.admin_page import change_url, posted, problems, signed_in
 
 TEXT = (contacts.HERE / "demo.yaml").read_text()
 NEWS = {"key": "news", "kind": "feed", "url": "https://news.example/rss", "cost": 0.0025, "fallback": "site"}
@@ -101,8 +101,13 @@ def test_sources_are_edited_in_the_admin_without_writing_json(draft: PlaybookVer
     given = posted(browser, url)
     assert browser.post(url, given).status_code == 302
     assert document_of(PlaybookVersion.objects.get(pk=draft.pk)).rows["sources"] == document_of(draft).rows["sources"]
-    params = "items: rows\nfields: {technologies: tools, ref: link}"
-    edited = given | {"sources-2-params": params, "sources-2-delivers": "technographics, funding"}
+    edited = given | {
+        "sources-2-params-items": "rows",
+        "sources-2-params-fields-0-1": "tools",
+        "sources-2-params-fields-1-0": "ref",
+        "sources-2-params-fields-1-1": "link",
+        "sources-2-delivers": "technographics, funding",
+    }
     answer = browser.post(url, edited)
     assert answer.status_code == 302, problems(answer)
     saved = Source.objects.get(version=draft, key="api")
@@ -116,8 +121,9 @@ def test_sources_are_edited_in_the_admin_without_writing_json(draft: PlaybookVer
         ({"sources-0-fallback": "gone"}, "This playbook has no source"),
         ({"sources-1-DELETE": "on"}, "This playbook has no source"),
         ({"sources-0-url": "news.example"}, "An address that starts with https://"),
-        ({"sources-2-params": "items: rows"}, "Fields:"),
-        ({"sources-2-params": "- x"}, "Write one parameter a line"),
+        ({"sources-2-params-fields-0-0": "", "sources-2-params-fields-0-1": ""}, "Fields: field required"),
+        ({"sources-2-params-paging": "style: page"}, "paging by page needs the name of its parameter"),
+        ({"sources-2-params-max_items": "many"}, "max_items: input should be a valid integer"),
     ],
 )
 def test_the_admin_says_beside_the_field_what_is_wrong(draft: PlaybookVersion, edit: dict[str, str], said: str) -> None:
