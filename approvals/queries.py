@@ -19,7 +19,7 @@ from approvals.services.seen import Asked, Rules, Seen
 from playbooks.halts import Brake
 from playbooks.models import Channel, Client, PlaybookVersion, Route, User
 from playbooks.services import budgets
-from prospects.models import Contact, Prospect, Signal
+from prospects.models import Contact, Prospect, RouteOverride, Signal
 
 #: What one row of the queue shows or sends back: drafts and their checks are long, and a page has many rows.
 QUEUE_COLUMNS = (
@@ -133,6 +133,7 @@ class Dossier:
     stops: tuple[Brake, ...]
     sandbox: bool
     seen: Seen
+    route_by_hand: RouteOverride | None = None
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def next_request(client: Client, after: ApprovalRequest) -> int | None:
 
 
 def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> Dossier:
-    """One request with everything about it. Raises Http404 for another client's. Ten queries at most."""
+    """One request with everything about it. Raises Http404 for another client's. Eleven queries at most."""
     rules = rules or seen_state.rules_now(client)
     rows = ApprovalRequest.objects.for_client(client).select_related(*ACCOUNT).only(*DOSSIER_COLUMNS)
     request = get_object_or_404(rows, pk=request_id)
@@ -243,6 +244,7 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
         limits=limits_left(client, now.version or request.playbook_version, timezone.now()),
         changed_since=_changed_since(request),
         stops=now.stops,
+        route_by_hand=request.prospect.route_overrides.in_force().first(),
         sandbox=client.sandbox,
         seen=now.seen,
     )

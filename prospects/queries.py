@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 from playbooks.models import Client, Playbook, Route, Tier
 from prospects.drilldown import FunnelSlice, in_slice, read_slice
 from prospects.funnel_filters import NONE
-from prospects.models import Prospect, Stage
+from prospects.models import Prospect, RouteOverride, Stage
 
 RANKING = ("-priority", "-id")
 _COLUMNS = ("stage", "route", "tier", "source", "segment")
@@ -29,12 +29,14 @@ class ProspectFilters:
     tier: str = ""
     source: str = ""
     segment: str = ""
+    owner: str = ""
+    by_hand: str = ""
     q: str = ""
     piece: FunnelSlice | None = None
 
     def as_query(self) -> dict[str, str]:
         """The URL parameters that say the same."""
-        given = {name: getattr(self, name) for name in (*_COLUMNS, "q")}
+        given = {name: getattr(self, name) for name in (*_COLUMNS, "owner", "by_hand", "q")}
         named = {name: value for name, value in given.items() if value}
         return {**named, **(self.piece.as_query() if self.piece else {})}
 
@@ -53,9 +55,15 @@ def read_prospect_filters(params: Mapping[str, str]) -> ProspectFilters:
 
     return ProspectFilters(
         **{name: chosen(name) for name in _COLUMNS},
+        owner=_number(params.get("owner", "")),
+        by_hand="1" if params.get("by_hand") == "1" else "",
         q=" ".join(params.get("q", "").replace("\x00", "").split())[:120],
         piece=read_slice(params),
     )
+
+
+def _number(text: str) -> str:
+    return text if text.isascii() and text.isdecimal() and len(text) < 10 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,9 @@ def ranked_prospects(
     prospects: QuerySet[Prospect] = Prospect.objects.for_client(client).filter(playbook=playbook).going_on()
     for name, value in _narrowed(filters).items():
         prospects = prospects.filter(**{name: value})
+    if filters.by_hand:
+        by_hand = RouteOverride.objects.for_client(client).in_force()
+        prospects = prospects.filter(pk__in=by_hand.values("prospect"))
     if found is not None:
         prospects = prospects.filter(pk__in=found.ids)
     elif filters.q:
@@ -83,7 +94,9 @@ def ranked_prospects(
 
 
 def _narrowed(filters: ProspectFilters) -> dict[str, str]:
-    return {name: "" if value == NONE else value for name in _COLUMNS if (value := getattr(filters, name))}
+    """Column of the prospect → the value it must have."""
+    columns = {name: "" if value == NONE else value for name in _COLUMNS if (value := getattr(filters, name))}
+    return {**columns, "owner_id": filters.owner} if filters.owner else columns
 
 
 def find_prospects(client: Client, playbook: Playbook, filters: ProspectFilters, *, at_most: int) -> Found:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from playbooks.models import Playbook
 from prospects.funnel import read_funnel
 from prospects.funnel_filters import read_filters
-from prospects.services import converge, duplicate_sweep, funnel_cells, halting, import_uploads, triggers
+from prospects.services import bulk, converge, duplicate_sweep, funnel_cells, halting, import_uploads, triggers
 
 
 @shared_task(name="prospects.tasks.converge_batch")
@@ -61,3 +61,16 @@ def run_import(batch_id: int) -> None:
 def sweep_imports() -> None:
     """Find imports that nobody is working on."""
     import_uploads.sweep(at=timezone.now())
+
+
+@shared_task(name="prospects.tasks.work_on_many", soft_time_limit=120, time_limit=150)
+def work_on_many(action_id: int) -> None:
+    """Do the next batch of a bulk action and hand on to the next."""
+    if bulk.work(action_id):
+        work_on_many.delay(action_id)
+
+
+@shared_task(name="prospects.tasks.sweep_bulk")
+def sweep_bulk() -> None:
+    """Find bulk actions that nobody is working on."""
+    bulk.sweep(at=timezone.now())

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from prospects.views import duplicates, funnel, imports, prospects, sources
+from prospects.views import duplicates, funnel, imports, lists, prospects, sources
 
 app_name = "prospects"
 
 urlpatterns = [
     path("prospects/", prospects.prospect_list, name="list"),
     path("prospects/export.csv", prospects.prospect_csv, name="export"),
+    path("prospects/filters/", lists.save_filter, name="save_filter"),
+    path("prospects/filters/<int:pk>/remove/", lists.remove_filter, name="remove_filter"),
+    path("prospects/filters/<int:pk>/open/", lists.open_with, name="open_with"),
+    path("prospects/columns/", lists.choose_columns, name="columns"),
+    path("prospects/many/", lists.start_bulk, name="start_bulk"),
+    path("prospects/many/<int:pk>/", lists.bulk_page, name="bulk"),
+    path("prospects/many/<int:pk>/undo/", lists.undo_bulk, name="undo_bulk"),
     path("prospects/import/", imports.import_list, name="imports"),
     path("prospects/import/<int:pk>/", imports.import_page, name="import"),
     path("prospects/import/<int:pk>/mapping/", imports.import_mapping, name="import_mapping"),

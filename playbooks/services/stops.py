@@ -142,6 +142,80 @@ def stop(
 
 
 @transaction.atomic
+def pause_many(
+    prospects: Sequence[int], *, client: Client, actor: User, reason: str, trace_id: str = ""
+) -> dict[int, Stop]:
+    """Pause each of these prospects until somebody lifts it: prospect → its stop. Those paused already are left out.
+
+    The prospects must be the client's own: the caller looks them up. Raises ReasonMissing.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing("Say why: whoever finds this stopped has to understand it.")
+    _wait_for_claims()
+    there = Stop.objects.in_force().filter(client=client, level=Stop.Level.PROSPECT, target_id__in=list(prospects))
+    known = set(there.values_list("target_id", flat=True))
+    trace_id = trace_id or new_trace_id()
+    rows = Stop.objects.bulk_create(
+        Stop(client=client, level=Stop.Level.PROSPECT, target_id=pk, reason=reason[:300], created_by=actor,
+             trace_id=trace_id)
+        for pk in prospects
+        if pk not in known
+    )  # fmt: skip
+    detail = {"level": Stop.Level.PROSPECT.value, "kind": Stop.Kind.PAUSE.value}
+    _record(
+        [
+            (client.pk, audit.Entry(event=AuditEvent.STOP_SET, subject=row, trace_id=trace_id,
+                                    detail={**detail, "target": row.target_id}))
+            for row in rows
+        ],
+        actor,
+    )  # fmt: skip
+    return {row.target_id: row for row in rows if row.target_id is not None}
+
+
+@transaction.atomic
+def resume_many(
+    prospects: Sequence[int],
+    *,
+    client: Client,
+    actor: User,
+    reason: str,
+    trace_id: str = "",
+    only: Mapping[int, int] | None = None,
+) -> dict[int, int]:
+    """Lift every pause on one of these prospects: prospect → one of the stops lifted. A cancel stays.
+
+    ``only`` names the one stop that may be lifted for each prospect.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise ReasonMissing("Say why it may go on.")
+    held = Stop.objects.in_force().filter(
+        client=client, level=Stop.Level.PROSPECT, kind=Stop.Kind.PAUSE, target_id__in=list(prospects)
+    )
+    rows = list(held.select_for_update(of=("self",)).order_by("pk"))
+    if only is not None:
+        rows = [row for row in rows if only.get(row.target_id or 0) == row.pk]
+    Stop.objects.filter(pk__in=[row.pk for row in rows]).update(
+        lifted_at=timezone.now(), lifted_by=actor, lift_reason=reason[:300]
+    )
+    for row in rows:
+        for follower in _followers.values():
+            follower.resume(row)
+    detail = {"level": Stop.Level.PROSPECT.value}
+    _record(
+        [
+            (client.pk, audit.Entry(event=AuditEvent.STOP_LIFTED, subject=row, trace_id=trace_id or row.trace_id,
+                                    detail=detail))
+            for row in rows
+        ],
+        actor,
+    )  # fmt: skip
+    return {row.target_id: row.pk for row in rows if row.target_id is not None}
+
+
+@transaction.atomic
 def lift(stop_id: int, *, client: Client, actor: User, reason: str) -> Stop:
     """End a stop. Raises Stop.DoesNotExist for another client's, ReasonMissing, AlreadyLifted, NotAllowed."""
     reason = reason.strip()

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
-from playbooks.models import Route, Tier
+from playbooks.models import Membership, Route, Tier
 from prospects.duplicate_pages import count_open
+from prospects.list_columns import Column, csv_header, csv_row, filled
 from prospects.models import Prospect, Stage
+from prospects.next_evidence import next_evidence_of
 from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_prospects, read_prospect_filters
 from prospects.run_queries import handoffs_of, spent_on
 from prospects.services.merges import DECIDERS
 from prospects.timeline import timeline_of
 from prospects.views.choosing import Chosen, chosen_playbook
+from prospects.views.list_state import beside, default_query, named_columns, preference_of, rows_of
 from prospects.why import why_of
 from salesops.access import ClientRequest, require_role
 from salesops.paging import keyset_page
@@ -26,6 +30,7 @@ from salesops.spreadsheets import csv_response
 
 PAGE_SIZE = 50
 TIMELINE_LENGTH = 60
+CSV_PART = 2000
 SEARCHED = 500
 """A page ranks so many of the names that begin with a text; who types one letter will type another."""
 
@@ -34,18 +39,28 @@ SEARCHED = 500
 @require_role()
 def prospect_list(request: ClientRequest) -> HttpResponse:
     """Everyone worked under one playbook, best first."""
+    preference = preference_of(request)
+    begins = default_query(preference, request.user)
+    if begins and not request.GET:
+        return redirect(f"{request.path}?{begins}")
     chosen = chosen_playbook(request)
     filters = read_prospect_filters(request.GET)
     context: dict[str, Any] = {"chosen": chosen, "filters": filters, "duplicates": _duplicates(request)}
     if chosen.playbook is not None:
+        columns = named_columns(preference)
         found = None
         if filters.q and not filters.piece:
             found = find_prospects(request.client, chosen.playbook, filters, at_most=SEARCHED)
         prospects = ranked_prospects(request.client, chosen.playbook, filters, found=found)
+        page = keyset_page(prospects, keys=RANKING, request=request, size=PAGE_SIZE)
+        if request.headers.get("HX-Target") != "rows":
+            context |= beside(request, preference, filters, columns)
         context |= {
             "found": found,
             "searched": SEARCHED,
-            "page": keyset_page(prospects, keys=RANKING, request=request, size=PAGE_SIZE),
+            "page": page,
+            "columns": columns,
+            "rows": filled(rows_of(page.items, request.client, columns), columns),
             "count": prospects.count() if filters.piece else None,
             **_choices(filters, chosen),
         }
@@ -74,6 +89,8 @@ def _choices(filters: ProspectFilters, chosen: Chosen) -> dict[str, Any]:
             for name, label, value in (
                 ("segment", "Segment", filters.segment),
                 ("source", "Source", filters.source),
+                ("owner", "Owner", _owner(filters, chosen)),
+                ("by_hand", "Route", filters.by_hand and "set by hand"),
             )
             if value
         ],
@@ -83,31 +100,35 @@ def _choices(filters: ProspectFilters, chosen: Chosen) -> dict[str, Any]:
     }
 
 
+def _owner(filters: ProspectFilters, chosen: Chosen) -> str:
+    """Who works here goes by name; anybody else is nobody."""
+    if not filters.owner or chosen.playbook is None:
+        return ""
+    here = Membership.objects.filter(client=chosen.playbook.client_id, user=filters.owner)
+    found = here.select_related("user").first()
+    return str(found.user) if found else "nobody here"
+
+
 @require_GET
 @require_role()
 def prospect_csv(request: ClientRequest) -> StreamingHttpResponse:
-    """The list as CSV, streamed: all pages of it, in the same order, through the same filters."""
+    """The list as CSV, streamed: all pages of it, in the same order, through the same filters, in one's own columns."""
     chosen = chosen_playbook(request)
-    header = (
-        "id", "company", "domain", "person", "title", "stage", "stage_since", "route", "tier", "composite", "coverage",
-        "provisional", "priority", "verdict", "reason", "segment", "source", "came_in",
-    )  # fmt: skip
+    columns = named_columns(preference_of(request))
     filters = read_prospect_filters(request.GET)
-    lines = _lines(request, chosen, filters) if chosen.playbook else iter(())
-    return csv_response("prospects", header, lines)
+    lines = _lines(request, chosen, filters, columns) if chosen.playbook else iter(())
+    return csv_response("prospects", csv_header(columns), lines)
 
 
-def _lines(request: ClientRequest, chosen: Chosen, filters: ProspectFilters) -> Iterator[tuple[Any, ...]]:
+def _lines(
+    request: ClientRequest, chosen: Chosen, filters: ProspectFilters, columns: Sequence[Column]
+) -> Iterator[tuple[Any, ...]]:
     assert chosen.playbook is not None  # noqa: S101 — the caller has checked; this is for the type checker
     prospects = ranked_prospects(request.client, chosen.playbook, filters).order_by(*RANKING)
-    for p in prospects.iterator(chunk_size=2000):
-        company, contact = p.company, p.contact
-        yield (
-            p.pk, company.name if company else "", company.domain if company else "", contact.name if contact else "",
-            contact.title if contact else "", p.get_stage_display(), p.stage_since.isoformat(), p.route, p.tier,
-            p.composite, p.coverage, p.provisional, p.priority, p.verdict, p.verdict_reason, p.segment, p.source,
-            p.created_at.isoformat(),
-        )  # fmt: skip
+    everybody = prospects.iterator(chunk_size=CSV_PART)
+    while part := list(islice(everybody, CSV_PART)):
+        for row in rows_of(part, request.client, columns):
+            yield csv_row(row, columns)
 
 
 @require_GET
@@ -130,10 +151,13 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
     timeline = timeline_of(prospect, limit=TIMELINE_LENGTH, kind=shown)
     context: dict[str, Any] = {"prospect": prospect, "timeline": timeline, "shown": shown}
     if request.headers.get("HX-Target") != "timeline":
+        why = why_of(prospect)
         context |= {
-            "why": why_of(prospect),
+            "why": why,
+            "next_evidence": next_evidence_of(prospect, why),
             "handoffs": handoffs_of(prospect),
             "spent": spent_on(prospect),
+            "by_hand": prospect.route_overrides.select_related("created_by", "lifted_by").order_by("-pk")[:5],
             "merged": prospect.merged.select_related("company", "contact").order_by("pk"),
         }
     return render_page(request, "prospects/detail.html", context, partial="timeline")

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from approvals.models import ApprovalRequest, Decision, Dispatch, Task
 from playbooks.models import Client, PlaybookVersion
 from playbooks.services import stops
-from prospects.models import AgentRun, Convergence, ImportBatch, SourceState
+from prospects.models import AgentRun, BulkAction, Convergence, ImportBatch, SavedFilter, SourceState
 from prospects.services import merges
 from tests import factories
 from tests.prospects.pairs import pair
@@ -73,7 +73,12 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
         open_pair, apart, joined = (pair(*(factories.company(owner) for _ in range(2))) for _ in range(3))
         merges.keep_apart(apart.pk, actor=person, client=owner)
         merge = merges.merge(joined.pk, actor=person, client=owner)
+        deal, customer = factories.deal(version), factories.customer(version)
         source = SourceState.objects.create(client=owner, source=f"source_{number}", halted_at=factories.SEEN_ON)
+        kept = SavedFilter.objects.create(client=owner, owner=person, name=f"Kept {number}", shared=True)
+        many = BulkAction.objects.create(
+            client=owner, playbook=version.playbook, kind="assign", status="done", changed=1, created_by=person
+        )
         ids = {
             "cancel_run": run.pk,
             "job": run.pk,
@@ -91,6 +96,16 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
             "playbooks:diff": version.pk,
             "playbooks:yaml": version.pk,
             "prospects:detail": waiting.prospect_id,
+            "prospects:pipelines": deal.prospect_id,
+            "prospects:move": deal.prospect_id,
+            "prospects:open_deal": deal.prospect_id,
+            "prospects:move_deal": deal.pk,
+            "prospects:change_deal": deal.pk,
+            "prospects:move_customer": customer.pk,
+            "prospects:remove_filter": kept.pk,
+            "prospects:open_with": kept.pk,
+            "prospects:bulk": many.pk,
+            "prospects:undo_bulk": many.pk,
             "approvals:detail": waiting.pk,
             "approvals:opened": waiting.pk,
             "approvals:decide": waiting.pk,

@@ -1,0 +1,68 @@
+"""Filters that people keep, and what they choose to see of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError, transaction
+
+from playbooks.models import Client, User
+from prospects.models import ListPreference, SavedFilter
+from prospects.queries import read_prospect_filters
+from salesops.errors import Refusal
+
+MOST = 50
+
+
+class BadName(Refusal):
+    """A filter that is kept needs a name of its own."""
+
+
+class TooManyFilters(Refusal):
+    """A list of names that nobody reads to its end helps nobody."""
+
+
+def save_filter(
+    name: str, query: dict[str, str], *, client: Client, actor: User, shared: bool, opens: bool
+) -> SavedFilter:
+    """Keep these filters under a name; the same name again replaces what it held. ``opens``: the list begins with it.
+
+    Raises BadName, TooManyFilters.
+    """
+    words = " ".join(name.split())[:60]
+    if not words:
+        raise BadName("Give the filter a name.")
+    kept = read_prospect_filters(query).as_query()
+    if "playbook" in query and query["playbook"].isdecimal():
+        kept["playbook"] = query["playbook"]
+    with transaction.atomic():
+        mine = SavedFilter.objects.for_client(client).filter(owner=actor)
+        row = mine.select_for_update().filter(name__iexact=words).first()
+        if row is None:
+            if mine.count() >= MOST:
+                raise TooManyFilters(f"Keep at most {MOST} filters: remove one first.")
+            row = SavedFilter(client=client, owner=actor)
+        row.name, row.query, row.shared = words, kept, shared
+        try:
+            with transaction.atomic():
+                row.save()
+        except IntegrityError as twice:
+            raise BadName("You have a filter of this name already.") from twice
+        if opens:
+            open_with(row, client=client, actor=actor)
+    return row
+
+
+def remove_filter(pk: int, *, client: Client, actor: User) -> None:
+    """Forget one of one's own. Raises SavedFilter.DoesNotExist for anybody else's."""
+    SavedFilter.objects.for_client(client).get(pk=pk, owner=actor).delete()
+
+
+def open_with(row: SavedFilter | None, *, client: Client, actor: User) -> None:
+    """Let this person's list begin with a filter they can see, or with everybody (None)."""
+    ListPreference.objects.update_or_create(client=client, user=actor, defaults={"default_filter": row})
+
+
+def choose_columns(columns: Sequence[str], *, client: Client, actor: User) -> None:
+    """Remember these columns in this order; none is the usual ones. The caller has left out what is no column."""
+    ListPreference.objects.update_or_create(client=client, user=actor, defaults={"columns": list(columns)})
