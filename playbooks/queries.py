@@ -27,6 +27,6 @@ def child_rows(version: PlaybookVersion, shape: RowShape) -> list[dict[str, Any]
 
 def playbooks_with_versions(client: Client) -> list[Playbook]:
     """The client's playbooks, versions newest first in ``shown``. Two queries."""
-    versions = PlaybookVersion.objects.select_related("activated_by").order_by("-number")
+    versions = PlaybookVersion.objects.select_related("activated_by", "created_by").order_by("-number")
     rows = Playbook.objects.for_client(client).prefetch_related(models.Prefetch("versions", versions, "shown"))
     return list(rows)

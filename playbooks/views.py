@@ -1,22 +1,23 @@
-"""Reading playbooks: the list, one version, and what changed between two."""
+"""The list of playbooks, one version, what changed between two; new drafts, and how many people it takes to publish."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
-from playbooks import compare
 from playbooks.criteria import LAYERS
+from playbooks.difference_words import difference
 from playbooks.document import Document
-from playbooks.models import PlaybookVersion, Role
+from playbooks.models import Playbook, PlaybookVersion, Role
 from playbooks.queries import document_of, playbooks_with_versions
-from playbooks.services import budgets
+from playbooks.services import budgets, drafts, lifecycle
 from playbooks.yaml_io import dump
 from salesops.access import ClientRequest, require_role
 from salesops.partials import render_page
@@ -26,7 +27,11 @@ from salesops.partials import render_page
 @require_role()
 def playbook_list(request: ClientRequest) -> HttpResponse:
     """Every playbook of the client, each with its versions."""
-    context = {"playbooks": playbooks_with_versions(request.client), "may_edit": _may_edit(request)}
+    context = {
+        "playbooks": playbooks_with_versions(request.client),
+        "may_edit": _may_edit(request),
+        "may_publish": may_publish(request),
+    }
     return render_page(request, "playbooks/list.html", context)
 
 
@@ -45,8 +50,36 @@ def version_page(request: ClientRequest, version_id: int) -> HttpResponse:
         "others": version.playbook.versions.exclude(pk=version.pk).order_by("-number"),
         "edit_url": _edit_url(request, version),
         "limits": _limits_left(version),
+        "may_publish": may_publish(request),
+        "draft": drafts.open_draft(version.playbook),
+        "activations": version.activations.select_related("by").order_by("-at"),
     }
     return render_page(request, "playbooks/version.html", context)
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def new_version(request: ClientRequest, version_id: int) -> HttpResponse:
+    """Copy this version into a draft and open it; a draft that is open already is shown with who made it."""
+    source = _version(request, version_id)
+    draft, made = drafts.draft_to_edit(source.playbook, actor=request.user, source=source)
+    if made:
+        messages.success(request, f"Version {draft.number} is a draft, copied from version {source.number}.")
+    else:
+        who = draft.created_by or "the system"
+        messages.info(request, f"There is a draft already: version {draft.number}, made by {who}. Work on it together.")
+    return HttpResponseRedirect(_edit_url(request, draft) or reverse("playbooks:version", args=[draft.pk]))
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def two_people(request: ClientRequest, playbook_id: int) -> HttpResponse:
+    """Ask for a second person before a version may rule, or stop asking."""
+    playbook = get_object_or_404(Playbook.objects.for_client(request.client), pk=playbook_id)
+    wanted = request.POST.get("wanted") == "yes"
+    lifecycle.ask_for_two(playbook, wanted=wanted, actor=request.user)
+    messages.success(request, "Two people publish from now on." if wanted else "One person may publish from now on.")
+    return HttpResponseRedirect(reverse("playbooks:list"))
 
 
 def _limits_left(version: PlaybookVersion) -> list[budgets.Limit]:
@@ -60,17 +93,12 @@ def _limits_left(version: PlaybookVersion) -> list[budgets.Limit]:
 @require_GET
 @require_role()
 def version_diff(request: ClientRequest, version_id: int) -> HttpResponse:
-    """What this version changes against another one (``against``, else the active one, else the one before it)."""
+    """What this version changes against another one (``against``, else the active one, else what it was made from)."""
     version = _version(request, version_id)
     others = version.playbook.versions.exclude(pk=version.pk).order_by("-number")
     against = _against(request, version, list(others))
-    changed = compare.changes(document_of(against), document_of(version)) if against is not None else []
-    sections: dict[str, list[compare.Change]] = defaultdict(list)
-    for change in changed:
-        sections[change.section or "purpose"].append(change)
-    context = {
-        "version": version, "against": against, "others": others, "sections": dict(sections), "count": len(changed),
-    }  # fmt: skip
+    sections = difference(document_of(against), document_of(version)) if against is not None else []
+    context = {"version": version, "against": against, "others": others, "sections": sections}
     return render_page(request, "playbooks/diff.html", context)
 
 
@@ -87,7 +115,7 @@ def version_yaml(request: ClientRequest, version_id: int) -> HttpResponse:
 
 def _version(request: ClientRequest, version_id: int) -> PlaybookVersion:
     versions = PlaybookVersion.objects.for_client(request.client).select_related(
-        "playbook__client", "created_by", "activated_by"
+        "playbook__client", "created_by", "activated_by", "submitted_by", "approved_by", "based_on"
     )
     return get_object_or_404(versions, pk=version_id)
 
@@ -96,8 +124,9 @@ def _against(request: ClientRequest, version: PlaybookVersion, others: list[Play
     wanted = request.GET.get("against", "")
     named = next((other for other in others if str(other.pk) == wanted), None)
     active = next((other for other in others if other.status == PlaybookVersion.Status.ACTIVE), None)
+    origin = next((other for other in others if other.pk == version.based_on_id), None)
     before = next((other for other in others if other.number < version.number), None)
-    chosen = named or active or before
+    chosen = named or active or origin or before
     if chosen is not None:
         chosen.playbook = version.playbook
     return chosen
@@ -109,6 +138,11 @@ def _scorecards(document: Document) -> list[dict[str, Any]]:
     for row in document.rows["criteria"]:
         cards[row["scorecard"]].append(row)
     return [{"name": name, "rows": rows} for name, rows in cards.items()]
+
+
+def may_publish(request: ClientRequest) -> bool:
+    """Whether this person may copy and publish playbooks."""
+    return bool(Role.ADMIN.value in request.roles or request.user.is_superuser)
 
 
 def _may_edit(request: ClientRequest) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from prospects.contact_ledger import ContactRows
 from prospects.duplicate_ledger import DuplicateRows
 from prospects.rules.priority import PartOf, Priority
+from prospects.rules.scoring import EvidenceItem
 from prospects.services import scores
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
@@ -94,7 +95,7 @@ class FactLedger(Ledger):
 
     def _judgement(self, context: Context, run: Run, proposal: EvidenceProposal) -> bool:
         current = context.evidence.get((proposal.scorecard, proposal.criterion))
-        if current is not None and not _says_more(current, proposal):
+        if current is not None and not says_more(current, proposal):
             return False
         evidence = EvidenceView(
             id=self._numbers.row("evidence"), scorecard=proposal.scorecard, criterion=proposal.criterion,
@@ -172,7 +173,7 @@ def derived_key(agent: str, proposal: SignalProposal, origin: SignalView | Docum
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:40]
 
 
-def _says_more(current: EvidenceView, proposal: EvidenceProposal) -> bool:
+def says_more(current: EvidenceView | EvidenceItem, proposal: EvidenceProposal | EvidenceItem) -> bool:
     """Whether a judgement would supersede the one in force and say something else."""
     if proposal.observed_at < current.observed_at:
         return False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from playbooks.models import Playbook
 from prospects.funnel import read_funnel
 from prospects.funnel_filters import read_filters
-from prospects.services import bulk, converge, duplicate_sweep, funnel_cells, halting, import_uploads, triggers
+from prospects.services import bulk, converge, duplicate_sweep, funnel_cells, halting, import_uploads, triggers, what_if
 
 
 @shared_task(name="prospects.tasks.converge_batch")
@@ -21,9 +22,24 @@ def converge_batch(convergence_id: int, after: int) -> None:
 
 @shared_task(name="prospects.tasks.sweep_convergences")
 def sweep_convergences() -> None:
-    """Find convergences that nobody is working on, and prospects that wait for a stop which is over."""
+    """Find convergences and what-ifs nobody is working on, and prospects that wait for a stop which is over."""
     converge.sweep(at=timezone.now())
+    what_if.sweep(at=timezone.now())
     halting.wake(at=timezone.now())
+
+
+@shared_task(name="prospects.tasks.look_ahead", soft_time_limit=300, time_limit=330)
+def look_ahead(what_if_id: int) -> None:
+    """Work on a what-if for a while, and hand on to the next."""
+    try:
+        more = what_if.work(what_if_id)
+    except (OperationalError, InterfaceError):
+        raise  # the database went away: the sweep takes it up again
+    except Exception as error:
+        what_if.fail(what_if_id, error)
+        raise
+    if more:
+        look_ahead.delay(what_if_id)
 
 
 @shared_task(name="prospects.tasks.sweep_triggers", soft_time_limit=120, time_limit=150)

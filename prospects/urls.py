@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from prospects.views import duplicates, funnel, imports, lists, prospects, sources
+from prospects.views import duplicates, funnel, imports, lists, pipelines, prospects, publishing, sources, suggestions
 
 app_name = "prospects"
 
@@ -32,6 +32,21 @@ urlpatterns = [
     path("prospects/duplicates/<int:pk>/again/", duplicates.ask_pair_again, name="ask_again"),
     path("prospects/duplicates/merged/<int:pk>/undo/", duplicates.undo_merge, name="undo_merge"),
     path("prospects/<int:pk>/", prospects.prospect_page, name="detail"),
+    path("prospects/<int:pk>/wrong/", suggestions.suggest, name="suggest"),
+    path("playbooks/<int:playbook_id>/notes/", suggestions.suggestion_list, name="suggestions"),
+    path("playbooks/notes/<int:pk>/answer/", suggestions.answer_suggestion, name="answer_suggestion"),
+    path("playbooks/versions/<int:version_id>/what-if/", publishing.what_if_page, name="what_if"),
+    path("playbooks/versions/<int:version_id>/what-if/stop/", publishing.stop_what_if, name="what_if_stop"),
+    path("playbooks/versions/<int:version_id>/what-if.csv", publishing.what_if_csv, name="what_if_csv"),
+    path("playbooks/versions/<int:version_id>/publish/", publishing.publish_page, name="publish"),
+    path("prospects/<int:pk>/pipelines/", pipelines.pipelines, name="pipelines"),
+    path("prospects/<int:pk>/move/", pipelines.move_prospect, name="move"),
+    path("prospects/<int:pk>/deals/open/", pipelines.open_deal, name="open_deal"),
+    path("deals/", pipelines.deal_list, name="deals"),
+    path("deals/<int:pk>/move/", pipelines.move_deal, name="move_deal"),
+    path("deals/<int:pk>/change/", pipelines.change_deal, name="change_deal"),
+    path("customers/", pipelines.customer_list, name="customers"),
+    path("customers/<int:pk>/move/", pipelines.move_customer, name="move_customer"),
     path("sources/", sources.sources_page, name="sources"),
     path("sources/<int:pk>/resume/", sources.resume_source, name="resume_source"),
     path("funnel/", funnel.funnel_page, name="funnel"),

@@ -9,7 +9,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from approvals import unsubscribe
 from salesops.health import healthz, readyz
-from salesops.views import agents, jobs, session, stops, trace, work
+from salesops.views import agents, jobs, session, stops, trace, where_used, work
 from salesops.views.sign_in import EmailSignInForm
 
 SIGN_IN = auth.LoginView.as_view(authentication_form=EmailSignInForm, redirect_authenticated_user=True)
@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("agents/runs/<int:pk>/", agents.run_page, name="run"),
     path("agents/<slug:name>/", agents.agent_page, name="agent"),
     path("prospects/<int:pk>/runs/", agents.prospect_runs, name="prospect_runs"),
+    path("playbooks/versions/<int:version_id>/used/", where_used.where_used, name="where_used"),
     path("trace/<str:trace_id>/", trace.trace_page, name="trace"),
     path("stops/", stops.stops_page, name="stops"),
     path("stops/<int:pk>/lift/", stops.lift_stop, name="lift_stop"),

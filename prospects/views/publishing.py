@@ -1,0 +1,181 @@
+"""Before a version rules: who would change, and the page on which it is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from playbooks.difference_words import difference, summary
+from playbooks.models import Activation, PlaybookVersion, Role
+from playbooks.queries import document_of
+from playbooks.services import lifecycle
+from playbooks.validation import problems
+from playbooks.views import may_publish
+from prospects.models import Suggestion, WhatIf, WhatIfChange
+from prospects.services import publishing, what_if
+from prospects.what_if_reading import counted, filtered, read_moves, totals
+from salesops.access import ClientRequest, require_role
+from salesops.errors import NotAllowed
+from salesops.paging import keyset_page
+from salesops.partials import render_page
+from salesops.spreadsheets import csv_response
+
+RANKING = ("-moved", "-id")
+PAGE_SIZE = 50
+Status = PlaybookVersion.Status
+
+
+@require_http_methods(["GET", "POST"])
+@require_role()
+def what_if_page(request: ClientRequest, version_id: int) -> HttpResponse:
+    """Who would change route, tier or verdict under this version, and why; POST looks anew."""
+    version = version_of(request, version_id)
+    if request.method == "POST":
+        require_looker(request)
+        what_if.start(version, client=request.client, actor=request.user)
+        return HttpResponseRedirect(reverse("prospects:what_if", args=[version.pk]))
+    found = _latest(request, version)
+    context: dict[str, Any] = {"version": version, "what_if": found, "may_look": may_look(request)}
+    if found is not None:
+        moves = read_moves(request.GET)
+        rows = filtered(found, moves).select_related("prospect__company", "prospect__contact")
+        context |= {
+            "is_open": found.status in what_if.OPEN,
+            "stale": found.fingerprint != what_if.fingerprint(version),
+            "tables": counted(found.counts),
+            "totals": totals(found.counts),
+            "moves": moves,
+            "page": keyset_page(rows, keys=RANKING, request=request, size=PAGE_SIZE),
+        }
+    return render_page(request, "playbooks/what_if.html", context, partial=("live", "rows"))
+
+
+@require_POST
+@require_role()
+def stop_what_if(request: ClientRequest, version_id: int) -> HttpResponse:
+    """Stop looking; what was found so far stays."""
+    version = version_of(request, version_id)
+    require_looker(request)
+    found = _latest(request, version)
+    if found is not None:
+        what_if.cancel(found)
+    return HttpResponseRedirect(reverse("prospects:what_if", args=[version.pk]))
+
+
+@require_GET
+@require_role()
+def what_if_csv(request: ClientRequest, version_id: int) -> StreamingHttpResponse:
+    """Everybody who would change, as CSV, through the same filter."""
+    version = version_of(request, version_id)
+    found = _latest(request, version)
+    header = (
+        "id", "name", "route", "new_route", "tier", "new_tier", "verdict", "new_verdict", "composite",
+        "new_composite", "why",
+    )  # fmt: skip
+    rows = filtered(found, read_moves(request.GET)).order_by(*RANKING) if found else WhatIfChange.objects.none()
+    rows = rows.select_related("prospect__company", "prospect__contact")
+    return csv_response(f"what-if-v{version.number}", header, _lines(rows.iterator(chunk_size=2000)))
+
+
+def _lines(rows: Iterator[WhatIfChange]) -> Iterator[tuple[Any, ...]]:
+    for row in rows:
+        yield (
+            row.prospect_id, str(row.prospect), row.route, row.new_route, row.tier, row.new_tier, row.verdict,
+            row.new_verdict, row.composite, row.new_composite, " ".join(row.why),
+        )  # fmt: skip
+
+
+@require_http_methods(["GET", "POST"])
+@require_role()
+def publish_page(request: ClientRequest, version_id: int) -> HttpResponse:
+    """Check, say why, and let a version rule: a draft, one in review, or an older one (a rollback)."""
+    version = version_of(request, version_id)
+    if request.method == "POST":
+        return _publish(request, version)
+    ruling = version.playbook.active_version
+    if ruling is not None:
+        ruling.playbook = version.playbook
+    document = document_of(version)
+    changed = difference(document_of(ruling), document) if ruling is not None and ruling.pk != version.pk else []
+    found = _latest(request, version)
+    context = {
+        "version": version,
+        "ruling": ruling,
+        "problems": problems(document) if version.status in (Status.DRAFT, Status.IN_REVIEW) else [],
+        "changes": summary(changed, most=12),
+        "what_if": found,
+        "stale": found is not None and found.fingerprint != what_if.fingerprint(version),
+        "totals": totals(found.counts) if found is not None else {},
+        "open_notes": Suggestion.objects.filter(playbook=version.playbook_id, state=Suggestion.State.OPEN).count(),
+        "may_publish": may_publish(request),
+        "step": _step(request, version),
+        "choices": Activation.AppliesTo.choices,
+    }
+    return render_page(request, "playbooks/publish.html", context)
+
+
+def _step(request: ClientRequest, version: PlaybookVersion) -> str:
+    """What this person may do with it now: publish, roll_back, submit, wait (for somebody else), or nothing."""
+    two = version.playbook.two_person_publish
+    if version.status == Status.RETIRED:
+        return "roll_back"
+    if version.status == Status.DRAFT:
+        return "submit" if two else "publish"
+    if version.status == Status.IN_REVIEW and two and version.submitted_by_id == request.user.pk:
+        return "wait"
+    return "publish" if version.status in (Status.IN_REVIEW, Status.APPROVED) else ""
+
+
+def _publish(request: ClientRequest, version: PlaybookVersion) -> HttpResponse:
+    """Refusals (no note, not ready, a second person needed) go to the one place that turns them into pages."""
+    action, note = request.POST.get("action", ""), request.POST.get("note", "")
+    here = HttpResponseRedirect(reverse("prospects:publish", args=[version.pk]))
+    if action == "send_back":
+        lifecycle.send_back(version, actor=request.user)
+        messages.success(request, f"{version} is a draft again.")
+        return here
+    if action == "submit":
+        lifecycle.submit(version, actor=request.user, note=note)
+        messages.success(request, f"{version} waits for a second person.")
+        return here
+    applies_to = request.POST.get("applies_to") or Activation.AppliesTo.ALL.value
+    if applies_to not in Activation.AppliesTo.values:
+        applies_to = Activation.AppliesTo.ALL.value
+    ruling, job = publishing.publish(
+        version, client=request.client, actor=request.user, note=note, applies_to=applies_to
+    )
+    if job is None:
+        messages.warning(request, f"{ruling} rules. Work is stopped here, so nobody is judged by it yet.")
+        return HttpResponseRedirect(reverse("playbooks:version", args=[ruling.pk]))
+    messages.success(request, f"{ruling} rules. The agents are looking at everybody it rules.")
+    return HttpResponseRedirect(reverse("job", args=[job.pk]))
+
+
+def may_look(request: ClientRequest) -> bool:
+    """Whether this person may set a what-if to work: it looks at everybody."""
+    return may_publish(request) or Role.LEADER.value in request.roles
+
+
+def require_looker(request: ClientRequest) -> None:
+    """Raises NotAllowed for whoever may not set a what-if to work."""
+    if not may_look(request):
+        raise NotAllowed("Leaders and admins may look at everybody under another version. Ask one of them.")
+
+
+def version_of(request: ClientRequest, version_id: int) -> PlaybookVersion:
+    """The client's version with that id, or 404."""
+    rows = PlaybookVersion.objects.for_client(request.client).select_related(
+        "playbook__client", "created_by", "submitted_by", "approved_by"
+    )
+    return get_object_or_404(rows, pk=version_id)
+
+
+def _latest(request: ClientRequest, version: PlaybookVersion) -> WhatIf | None:
+    rows = WhatIf.objects.for_client(request.client).select_related("against", "created_by")
+    return rows.filter(version=version).first()
