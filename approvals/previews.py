@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from approvals.agents.drafting import evidence_words, offers_for
 from approvals.agents.message_hypothesis import draft_from, names_of
 from approvals.rules import quality
 from approvals.runtime_store import load_people, unsent_view
-from playbooks.previews import Question, Worded
+from playbooks.previews import Question, Row, Worded
 from prospects.previews import built, context_of, evidence_item
 from prospects.rules.criteria import judge
 from prospects.rules.facts import Facts
@@ -36,7 +37,7 @@ def worded(question: Question) -> Worded:
     words = evidence_words(view, tools)
     offer = next(iter(offers_for(view, tools)), None)
     values = {**names_of(view, view.contact, tools, offer), **template_values(words)}
-    template = TemplateView(**_columns(TemplateView, question.row, position=0))
+    template = TemplateView(**_columns(TemplateView, question.row))
     lacking = tuple(key for key in template.requires if key not in words)
     drafted = None if lacking else draft_from(view, view.contact, tools, template, values, words, offer)
     if drafted is None:
@@ -59,9 +60,9 @@ def _tools(question: Question) -> Tools:
     return Tools(agent="preview", now=timezone.now(), seed=0, playbook=playbook)
 
 
-def _columns(view: type, row: object, **others: object) -> dict[str, object]:
-    given = {**dict(row), **others}  # type: ignore[call-overload]
-    wanted = {name: given[name] for name in view.__dataclass_fields__ if given.get(name) is not None}  # type: ignore[attr-defined]
+def _columns(view: type[Any], row: Row) -> dict[str, Any]:
+    """The row's values that a view has a place for."""
+    wanted = {field.name: row[field.name] for field in fields(view) if field.name in row}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in wanted.items()}
 
 

@@ -137,10 +137,10 @@ def _plain_data(text: str) -> tuple[object, Mapping[str, int]]:
         node = loader.get_single_node()
         if node is None:
             return None, {}
-        data = loader.construct_document(node)  # type: ignore[no-untyped-call]
+        data = loader.construct_document(node)
         return data, dict(_lines("", node))
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _lines(path: str, node: yaml.Node) -> Iterator[tuple[str, int]]:

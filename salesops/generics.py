@@ -8,10 +8,8 @@ from django import forms
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.forms.models import BaseInlineFormSet
-from django.forms.models import BaseInlineFormSet
 
 if TYPE_CHECKING:
-    AnyInlineFormSet = BaseInlineFormSet[Any, Any, Any]
     AnyInlineFormSet = BaseInlineFormSet[Any, Any, Any]
     AnyModelAdmin = admin.ModelAdmin[Any]
     AnyModelForm = forms.ModelForm[Any]
@@ -19,9 +17,8 @@ if TYPE_CHECKING:
     AnyStackedInline = admin.StackedInline[Any, Any]
     AnyTabularInline = admin.TabularInline[Any, Any]
 else:
-    AnyInlineFormSet = BaseInlineFormSet
-    AnyInlineFormSet = BaseInlineFormSet
-    AnyModelAdmin, AnyModelForm, AnyPaginator = admin.ModelAdmin, forms.ModelForm, Paginator
+    AnyInlineFormSet, AnyPaginator = BaseInlineFormSet, Paginator
+    AnyModelAdmin, AnyModelForm = admin.ModelAdmin, forms.ModelForm
     AnyStackedInline, AnyTabularInline = admin.StackedInline, admin.TabularInline
 
 __all__ = ["AnyInlineFormSet", "AnyModelAdmin", "AnyModelForm", "AnyPaginator", "AnyStackedInline", "AnyTabularInline"]

@@ -171,7 +171,7 @@ def say_what_is_expected(field: forms.Field, slot: Slot) -> None:
     """Give a field the words of its slot for whatever it refuses by itself."""
     wanted = expected(slot)
     if isinstance(field, forms.MultipleChoiceField):
-        wanted = f"one of {', '.join(str(value) for value, _ in field.choices)}"
+        wanted = f"one of {', '.join(str(value) for value, _ in list(field.choices))}"  # type: ignore[arg-type]
     is_name = isinstance(field, forms.SlugField)
     field.error_messages |= {
         "required": f"This is missing; expected {wanted}.",

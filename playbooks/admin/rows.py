@@ -60,7 +60,7 @@ class DraftRows:
 class RowsInBoxes(DraftRows, AnyStackedInline):
     """Rows with many fields: each in a box that opens."""
 
-    classes = ("collapse",)
+    classes: Any = ("collapse",)
     template = "admin/playbooks/rows.html"
     #: Whether a row can be tried on a prospect before it is saved.
     tried = False

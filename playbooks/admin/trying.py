@@ -99,8 +99,9 @@ def _criteria(data: QueryDict, version: PlaybookVersion) -> list[dict[str, Any]]
 def _form(section: str, number: str, data: QueryDict, version: PlaybookVersion) -> forms.RowForm:
     model, base = _FORMS[section]
     columns = forms.columns_of(model)
-    made = django_forms.modelform_factory(model, form=base, fields=columns, formfield_callback=_field)
-    return made(data, prefix=f"{section}-{number}", instance=model(version=version))
+    made: Any = django_forms.modelform_factory(model, form=base, fields=columns, formfield_callback=_field)
+    form: forms.RowForm = made(data, prefix=f"{section}-{number}", instance=model(version=version))
+    return form
 
 
 def _field(column: Any, **kwargs: Any) -> Any:
