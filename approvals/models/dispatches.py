@@ -15,7 +15,7 @@ from prospects.models import Contact, Prospect
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
 from salesops.guards import fact_guards, no_delete, no_truncate
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class Dispatch(StateModel):
@@ -35,10 +35,10 @@ class Dispatch(StateModel):
         SANDBOX = "sandbox", "Sandbox"
         LIVE = "live", "Live"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="dispatch")
     request = models.ForeignKey(ApprovalRequest, on_delete=models.PROTECT, related_name="dispatches")
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="dispatches")
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="dispatches", db_constraint=False)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="dispatches")
     channel = models.CharField(max_length=16, choices=Channel.choices)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="dispatches")
@@ -67,6 +67,7 @@ class Dispatch(StateModel):
         ordering = ["-id"]
         verbose_name_plural = "dispatches"
         constraints = [
+            SameClient("prospect", name="dispatch_of_one_client"),
             models.UniqueConstraint(
                 fields=["request"], condition=~Q(status="cancelled"), name="dispatch_one_live_per_request"
             ),

@@ -12,7 +12,7 @@ from playbooks.models import Channel, Client, PlaybookVersion, User
 from prospects.models import AgentRun, Contact, Prospect
 from salesops.dbtypes import fact_no_field, trace_id_field
 from salesops.guards import fact_guards
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class Message(models.Model):
@@ -23,8 +23,8 @@ class Message(models.Model):
         REVIEW = "REVIEW", "Needs a look"
         BLOCK = "BLOCK", "Blocked"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="messages")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="messages", db_constraint=False)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="messages")
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     channel = models.CharField(max_length=16, choices=Channel.choices)
@@ -63,6 +63,7 @@ class Message(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            SameClient("prospect", name="message_of_one_client"),
             models.CheckConstraint(
                 condition=Q(confidence__gte=0, confidence__lte=1, confidence_low__lte=models.F("confidence_high")),
                 name="message_confidence_in_range",
@@ -81,8 +82,8 @@ class Message(models.Model):
 class Evaluation(models.Model):
     """What one channel (or doing nothing) is worth for one message, and whether it was chosen."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="evaluations")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="evaluations", db_constraint=False)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, null=True, blank=True, related_name="evaluations")
     channel = models.CharField(max_length=16, help_text="A channel, or 'none' for doing nothing.")
     probability = models.FloatField(help_text="Of a positive reply, 0–1.")
@@ -101,9 +102,10 @@ class Evaluation(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            SameClient("prospect", name="evaluation_of_one_client"),
             models.CheckConstraint(
                 condition=Q(probability__gte=0, probability__lte=1), name="evaluation_probability_in_range"
-            )
+            ),
         ]
         triggers = fact_guards()
 
@@ -119,8 +121,10 @@ class Advice(models.Model):
         TIMING = "timing", "When"
         SATURATION = "saturation", "Limits and fatigue"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="advice", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="advice", db_constraint=False, db_index=False
+    )
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     aspect = models.CharField(max_length=12, choices=Aspect.choices)
     channel = models.CharField(max_length=16, blank=True, help_text="Empty: it holds for every channel.")
@@ -139,6 +143,7 @@ class Advice(models.Model):
         ordering = ["-id"]
         verbose_name_plural = "advice"
         constraints = [
+            SameClient("prospect", name="advice_of_one_client"),
             models.CheckConstraint(
                 condition=Q(aspect__in=["history", "timing", "saturation"]), name="advice_aspect_known"
             ),

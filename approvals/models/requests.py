@@ -15,7 +15,7 @@ from prospects.models import Contact, Prospect
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
 from salesops.guards import fact_guards, no_delete
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class ApprovalRequestQuerySet(TenantQuerySet["ApprovalRequest"]):
@@ -35,8 +35,8 @@ class ApprovalRequest(StateModel):
         EXPIRED = "expired", "Expired"
         CANCELLED = "cancelled", "Cancelled"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="requests")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="requests", db_constraint=False)
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, related_name="+", db_index=False)
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="requests")
@@ -69,6 +69,7 @@ class ApprovalRequest(StateModel):
     class Meta:
         ordering = ["-priority", "-id"]
         constraints = [
+            SameClient("prospect", name="request_of_one_client"),
             models.UniqueConstraint(
                 fields=["prospect", "channel"],
                 condition=Q(status__in=["waiting", "deferred"]),

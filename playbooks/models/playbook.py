@@ -44,7 +44,10 @@ class Playbook(models.Model):
 
     class Meta:
         ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["client", "slug"], name="playbook_slug_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "slug"], name="playbook_slug_once"),
+            models.UniqueConstraint(fields=["id", "client"], name="playbook_and_client"),  # what SameClient points at
+        ]
 
     def __str__(self) -> str:
         return self.name

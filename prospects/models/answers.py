@@ -9,7 +9,7 @@ from django.utils import timezone
 from playbooks.models import Client
 from prospects.models.prospect import Prospect
 from salesops.guards import fact_guards
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class ModelAnswer(models.Model):
@@ -24,9 +24,11 @@ class ModelAnswer(models.Model):
         REFUSED = "refused", "Refused"
         MALFORMED = "malformed", "Malformed"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     key = models.CharField(max_length=64)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="model_answers", db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="model_answers", db_constraint=False, db_index=False
+    )
     agent = models.CharField(max_length=40)
     model = models.CharField(max_length=80)
     prompt = models.CharField(max_length=80)
@@ -46,6 +48,7 @@ class ModelAnswer(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            SameClient("prospect", name="model_answer_of_one_client"),
             models.UniqueConstraint(fields=["client", "key"], name="model_answer_once"),
             models.CheckConstraint(condition=Q(cost__gte=0), name="model_answer_cost_not_negative"),
         ]

@@ -15,7 +15,7 @@ from prospects.models.guards import stage_follows_its_log
 from prospects.models.prospect import Prospect
 from salesops.fsm import StateModel
 from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class DealStage(models.TextChoices):
@@ -69,7 +69,7 @@ def worth_is_settled() -> Guard:
 class Moving(StateModel):
     """What deals and customers share: whose they are, and a stage that only the stage service writes."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="+", db_index=False)
     stage_seq = models.PositiveIntegerField(default=0, editable=False)
     stage_since = models.DateTimeField(default=timezone.now, editable=False)
@@ -92,7 +92,7 @@ class Deal(Moving):
 
     pipeline = "deal"
 
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="deals")
+    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="deals", db_constraint=False)
     name = models.CharField(max_length=160, blank=True)
     amount = models.DecimalField(max_digits=12, decimal_places=2, help_text="What it is worth, in its currency.")
     currency = models.CharField(max_length=3)
@@ -105,6 +105,7 @@ class Deal(Moving):
     class Meta:
         ordering = ["-stage_since", "-id"]
         constraints = [
+            SameClient("prospect", name="deal_of_one_client"),
             models.CheckConstraint(condition=Q(stage__in=DealStage.values), name="deal_stage_known"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="deal_amount_not_negative"),
             models.CheckConstraint(condition=~Q(stage="won") | Q(amount__gt=0), name="deal_is_won_for_something"),
@@ -126,7 +127,7 @@ class Deal(Moving):
         return self.name or str(self.prospect)
 
     def get_absolute_url(self) -> str:
-        return reverse("prospects:deal", args=[self.pk])
+        return f"{reverse('prospects:pipelines', args=[self.prospect_id])}#deal-{self.pk}"
 
     @property
     def is_open(self) -> bool:
@@ -159,7 +160,9 @@ class Customer(Moving):
 
     pipeline = "customer"
 
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="customers", db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="customers", db_constraint=False, db_index=False
+    )
     deal = models.OneToOneField(Deal, on_delete=models.PROTECT, related_name="customer")
     stage = FSMField(
         max_length=24, choices=CustomerStage.choices, default=CustomerStage.ONBOARDING, protected=True, editable=False
@@ -170,6 +173,7 @@ class Customer(Moving):
     class Meta:
         ordering = ["-stage_since", "-id"]
         constraints = [
+            SameClient("prospect", name="customer_of_one_client"),
             models.CheckConstraint(condition=Q(stage__in=CustomerStage.values), name="customer_stage_known"),
             models.UniqueConstraint(
                 fields=["prospect"], condition=~Q(stage="churned"), name="customer_once_until_it_leaves"
@@ -197,7 +201,7 @@ class Customer(Moving):
         return str(self.prospect)
 
     def get_absolute_url(self) -> str:
-        return reverse("prospects:customer", args=[self.pk])
+        return f"{reverse('prospects:pipelines', args=[self.prospect_id])}#customer-{self.pk}"
 
     @property
     def is_open(self) -> bool:

@@ -15,14 +15,16 @@ from prospects.models.prospect import Prospect
 from prospects.models.runs import AgentRun
 from salesops.dbtypes import fact_no_field
 from salesops.guards import fact_guards
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class Signal(models.Model):
     """A raw observation with a time and a source. Kind ``profile`` is one row of an imported file, in ``data``."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="signals", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="signals", db_constraint=False, db_index=False
+    )
     kind = models.CharField(max_length=60)
     observed_at = models.DateTimeField()
     value = models.FloatField(null=True, blank=True)
@@ -42,7 +44,10 @@ class Signal(models.Model):
 
     class Meta:
         ordering = ["-observed_at", "-id"]
-        constraints = [models.UniqueConstraint(fields=["prospect", "dedup_key"], name="signal_once")]
+        constraints = [
+            SameClient("prospect", name="signal_of_one_client"),
+            models.UniqueConstraint(fields=["prospect", "dedup_key"], name="signal_once"),
+        ]
         # What arrived lately, for triggers. Numbers rise with the rows, so a few bytes per block range are enough.
         indexes = [BrinIndex(fields=["fact_no"], autosummarize=True, pages_per_range=32, name="signal_newest")]
         triggers = fact_guards()
@@ -54,8 +59,10 @@ class Signal(models.Model):
 class Evidence(models.Model):
     """A judged fragment under one criterion. Later evidence for a criterion supersedes earlier; nothing is edited."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="evidence", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="evidence", db_constraint=False, db_index=False
+    )
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     scorecard = models.CharField(max_length=40, default="icp")
     layer = models.CharField(max_length=16, choices=Layer.choices)
@@ -82,6 +89,7 @@ class Evidence(models.Model):
         ordering = ["-observed_at", "-id"]
         verbose_name_plural = "evidence"
         constraints = [
+            SameClient("prospect", name="evidence_of_one_client"),
             models.CheckConstraint(condition=Q(value__gte=0, value__lte=100), name="evidence_value_in_range"),
             models.CheckConstraint(
                 condition=Q(confidence__gte=0, confidence__lte=1), name="evidence_confidence_in_range"
@@ -100,8 +108,10 @@ class Evidence(models.Model):
 class Score(models.Model):
     """One scorecard of one prospect at one time, with everything it was added up from."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="scores", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="scores", db_constraint=False, db_index=False
+    )
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     scorecard = models.CharField(max_length=40)
     value = models.FloatField()
@@ -117,6 +127,7 @@ class Score(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            SameClient("prospect", name="score_of_one_client"),
             models.CheckConstraint(condition=Q(value__gte=0, value__lte=100), name="score_value_in_range"),
             models.CheckConstraint(condition=Q(coverage__gte=0, coverage__lte=1), name="score_coverage_in_range"),
         ]
@@ -130,8 +141,10 @@ class Score(models.Model):
 class StageTransition(models.Model):
     """One move of a prospect, or of one of its deals or customers: from where, to where, on whose word and evidence."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="transitions", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="transitions", db_constraint=False, db_index=False
+    )
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     pipeline = models.CharField(max_length=16, choices=StageRule.Pipeline.choices, default=StageRule.Pipeline.PROSPECT)
     deal = models.ForeignKey(
@@ -164,6 +177,7 @@ class StageTransition(models.Model):
     class Meta:
         ordering = ["prospect", "pipeline", "-seq"]
         constraints = [
+            SameClient("prospect", name="transition_of_one_client"),
             models.UniqueConstraint(
                 fields=["prospect", "pipeline", "seq", "deal", "customer"],
                 nulls_distinct=False,
@@ -213,8 +227,10 @@ class Diagnostic(models.Model):
         MODEL = "model", "The model gave no usable answer"
         INVARIANT = "invariant", "An invariant does not hold"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="diagnostics", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="diagnostics", db_constraint=False, db_index=False
+    )
     run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="diagnostics")
     agent = models.CharField(max_length=40)
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -227,6 +243,7 @@ class Diagnostic(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [SameClient("prospect", name="diagnostic_of_one_client")]
         indexes = [
             models.Index(fields=["prospect", "-id"], name="diagnostic_latest"),
             models.Index(

@@ -14,7 +14,7 @@ from prospects.models.facts import StageTransition
 from prospects.models.prospect import Prospect
 from prospects.models.runs import AgentRun
 from salesops.guards import Guard, fact_guards, refuse
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 def handoff_follows_a_move() -> Guard:
@@ -60,8 +60,10 @@ class Handoff(models.Model):
     first, with time, channel, subject and outcome), ``next`` action in words.
     """
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="handoffs", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="handoffs", db_constraint=False, db_index=False
+    )
     transition = models.OneToOneField(StageTransition, on_delete=models.PROTECT, related_name="handoff")
     from_team = models.CharField(max_length=16, choices=Team.choices)
     to_team = models.CharField(max_length=16, choices=Team.choices)
@@ -86,6 +88,7 @@ class Handoff(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            SameClient("prospect", name="handoff_of_one_client"),
             models.CheckConstraint(
                 condition=Q(from_team__in=Team.values, to_team__in=Team.values), name="handoff_teams_known"
             ),

@@ -13,7 +13,7 @@ from playbooks.models import Client, Playbook, Route, User
 from prospects.models.prospect import Prospect
 from salesops.dbtypes import trace_id_field
 from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class SavedFilterQuerySet(TenantQuerySet["SavedFilter"]):
@@ -196,8 +196,10 @@ class RouteOverrideQuerySet(TenantQuerySet["RouteOverride"]):
 class RouteOverride(models.Model):
     """A person's route beside the score's, and why. The score and its route stay as they were computed."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="route_overrides", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="route_overrides", db_constraint=False, db_index=False
+    )
     route = models.CharField(max_length=8, choices=Route.choices)
     reason = models.CharField(max_length=300)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -213,6 +215,7 @@ class RouteOverride(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            SameClient("prospect", name="route_override_of_one_client"),
             models.UniqueConstraint(
                 fields=["prospect"], condition=Q(lifted_at__isnull=True), name="route_override_one_in_force"
             ),

@@ -16,7 +16,7 @@ from prospects.models.guards import stage_follows_its_log, starts_as_sourced
 from prospects.models.merge_guards import prospect_follows_its_record
 from salesops.fsm import StateModel
 from salesops.guards import no_delete
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class Stage(models.TextChoices):
@@ -69,8 +69,12 @@ class Prospect(StateModel):
     from StageTransition and Score.
     """
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="prospects", db_index=False)
-    playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="prospects", db_index=False)
+    client = models.ForeignKey(
+        Client, on_delete=models.PROTECT, related_name="prospects", db_constraint=False, db_index=False
+    )
+    playbook = models.ForeignKey(
+        Playbook, on_delete=models.PROTECT, related_name="prospects", db_constraint=False, db_index=False
+    )
     company = models.ForeignKey(
         Company, on_delete=models.PROTECT, null=True, blank=True, related_name="prospects", db_index=False
     )
@@ -129,6 +133,8 @@ class Prospect(StateModel):
     class Meta:
         ordering = ["-priority", "-id"]
         constraints = [
+            SameClient("playbook", name="prospect_of_one_client"),
+            models.UniqueConstraint(fields=["id", "client"], name="prospect_and_client"),  # what SameClient points at
             models.CheckConstraint(
                 condition=Q(company__isnull=False) | Q(contact__isnull=False), name="prospect_is_someone"
             ),
@@ -149,9 +155,17 @@ class Prospect(StateModel):
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="prospect_merged"),
             models.Index(fields=["client", "playbook", "-priority", "-id"], name="prospect_ranked"),
             models.Index(fields=["client", "playbook", "stage", "-priority", "-id"], name="prospect_by_stage"),
-            models.Index(fields=["client", "playbook", "route", "-priority", "-id"], name="prospect_by_route"),
+            models.Index(
+                fields=["client", "playbook", "route", "-priority", "-id"],
+                condition=~Q(route=""),
+                name="prospect_by_route",
+            ),
             models.Index(fields=["client", "playbook", "segment", "-priority", "-id"], name="prospect_by_segment"),
-            models.Index(fields=["client", "playbook", "tier", "-priority", "-id"], name="prospect_by_tier"),
+            models.Index(
+                fields=["client", "playbook", "tier", "-priority", "-id"],
+                condition=~Q(tier=""),
+                name="prospect_by_tier",
+            ),
             models.Index(fields=["client", "playbook", "source", "-priority", "-id"], name="prospect_by_source"),
             models.Index(
                 fields=["client", "playbook", "owner", "-priority", "-id"],

@@ -10,7 +10,7 @@ from playbooks.models import Client, Playbook, PlaybookVersion, User
 from prospects.models.prospect import Prospect
 from salesops.dbtypes import trace_id_field
 from salesops.guards import fact_guards
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class Convergence(models.Model):
@@ -85,13 +85,15 @@ class AgentRun(models.Model):
         FAILED = "failed", "Failed"
         AGAIN = "again", "To be done again"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     convergence = models.ForeignKey(Convergence, on_delete=models.PROTECT, related_name="runs", db_index=False)
     cycle = models.PositiveSmallIntegerField()
     agent = models.CharField(max_length=40)
     implementation = models.CharField(max_length=8)
     implementation_version = models.CharField(max_length=40)
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="runs", db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="runs", db_constraint=False, db_index=False
+    )
     playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
     watermark = models.BigIntegerField(help_text="Newest fact the agent could see.")
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.OK)
@@ -121,10 +123,11 @@ class AgentRun(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            SameClient("prospect", name="agent_run_of_one_client"),
             models.UniqueConstraint(
                 fields=["prospect", "agent", "implementation_version", "playbook_version", "watermark"],
                 name="agent_run_once",
-            )
+            ),
         ]
         indexes = [
             models.Index(fields=["convergence", "agent"], name="agent_run_by_convergence"),

@@ -10,7 +10,7 @@ from playbooks.models import Client, Playbook, PlaybookVersion, User
 from prospects.models.prospect import Prospect
 from salesops.dbtypes import trace_id_field
 from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
-from salesops.tenancy import TenantQuerySet
+from salesops.tenancy import SameClient, TenantQuerySet
 
 
 def answered_once() -> Guard:
@@ -31,13 +31,15 @@ class Suggestion(models.Model):
         TAKEN = "taken", "Taken up"
         DECLINED = "declined", "Declined"
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="suggestions", db_index=False)
     version = models.ForeignKey(
         PlaybookVersion, on_delete=models.PROTECT, null=True, related_name="+", db_index=False,
         help_text="The version that judged the prospect then.",
     )  # fmt: skip
-    prospect = models.ForeignKey(Prospect, on_delete=models.PROTECT, related_name="suggestions", db_index=False)
+    prospect = models.ForeignKey(
+        Prospect, on_delete=models.PROTECT, related_name="suggestions", db_constraint=False, db_index=False
+    )
     rule = models.CharField(max_length=200, help_text="Which rule: a criterion, a threshold, a template …")
     truth = models.TextField(help_text="What is true instead.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
@@ -57,6 +59,7 @@ class Suggestion(models.Model):
             models.Index(fields=["prospect", "-id"], name="suggestion_by_prospect"),
         ]
         constraints = [
+            SameClient("prospect", name="suggestion_of_one_client"),
             models.CheckConstraint(condition=Q(state__in=["open", "taken", "declined"]), name="suggestion_state_known"),
             models.CheckConstraint(condition=~Q(rule="") & ~Q(truth=""), name="suggestion_says_something"),
             models.CheckConstraint(
