@@ -72,7 +72,10 @@ class Message(models.Model):
                 condition=Q(parent__isnull=True) | Q(edited_by__isnull=False), name="message_edit_names_editor"
             ),
         ]
-        indexes = [models.Index(fields=["trace_id", "-id"], name="message_by_trace")]
+        indexes = [
+            models.Index(fields=["trace_id", "-id"], name="message_by_trace"),
+            models.Index(fields=["playbook_version", "-id"], name="message_by_version"),
+        ]
         triggers = [*fact_guards(), content_is_hashed()]
 
     def __str__(self) -> str:

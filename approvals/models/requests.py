@@ -90,6 +90,7 @@ class ApprovalRequest(StateModel):
             ),
             models.Index(fields=["defer_until"], condition=Q(status="deferred"), name="request_deferred"),
             models.Index(fields=["trace_id", "-id"], name="request_by_trace"),
+            models.Index(fields=["playbook_version", "-id"], name="request_by_version"),
         ]
         triggers = [no_delete(), request_matches_its_message(), request_is_frozen()]
 

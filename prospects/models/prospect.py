@@ -173,6 +173,7 @@ class Prospect(StateModel):
                 name="prospect_by_owner",
             ),
             models.Index(fields=["playbook", "created_at"], name="prospect_arrivals"),
+            models.Index(fields=["converged_version", "-id"], name="prospect_by_version"),
             models.Index(fields=["playbook", "work_level", "id"], name="prospect_turn"),
             models.Index(fields=["playbook", "id"], condition=Q(facts_no__gt=F("converged_no")), name="prospect_due"),
             models.Index(
