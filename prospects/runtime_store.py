@@ -21,7 +21,7 @@ from playbooks.models import Client, Playbook, PlaybookVersion
 from playbooks.services import budgets, stops
 from prospects import runtime_loading as loading
 from prospects.fact_ledger import FactLedger
-from prospects.models import Convergence, Prospect, WorkLevel
+from prospects.models import Convergence, Prospect
 from prospects.rules import people
 from prospects.runtime_loading import Place
 from prospects.services import agent_days, handoffs, scores, stages
@@ -297,8 +297,8 @@ def _saved(context: Context) -> tuple[Any, ...]:
         context.id, context.stage, place.stage_seq, place.stage_since, context.composite, context.coverage,
         context.provisional, context.route, context.tier, context.priority, context.verdict, place.reason,
         json.dumps(place.missing), place.next_action, place.due_again_at, place.failures, place.refreshed_at,
-        _work_level(context), max(context.facts_no, context.newest_no), place.converged_no,
-        place.version_id,
+        scores.work_level(context.route, context.tier, context.verdict), max(context.facts_no, context.newest_no),
+        place.converged_no, place.version_id,
     )  # fmt: skip
 
 
@@ -309,15 +309,6 @@ def _again_at(context: Context, failures: int) -> datetime | None:
     if context.failed and failures <= TRIES:
         times.append(timezone.now() + FIRST_WAIT * 4 ** (failures - 1))
     return min(times, default=None)
-
-
-def _work_level(context: Context) -> int:
-    """Whose turn comes first: what looks best, then what nobody has judged, then the rest."""
-    if context.route == "hot" or context.tier == "TIER_1":
-        return WorkLevel.FIRST
-    if context.route == "cold" or context.verdict == "rejected":
-        return WorkLevel.LATER
-    return WorkLevel.NORMAL
 
 
 def _next_action(context: Context, missing: Sequence[str]) -> str:

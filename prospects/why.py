@@ -110,6 +110,7 @@ def criteria_of(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
             weight=row.weight,
             half_life_days=row.half_life_days,
             missing=row.missing,
+            missing_value=row.missing_value,
             position=row.position,
         )
         for row in version.criteria.all()

@@ -42,10 +42,18 @@ class Step:
     words: str
     run: Callable[..., PlaybookVersion]
     statuses: frozenset[str]
+    note: str = ""  # what to ask of whoever does this; "" asks nothing
 
 
 def _new_version(version: PlaybookVersion, *, actor: User | None) -> PlaybookVersion:
-    return drafts.new_version(version.playbook, actor=actor)
+    return drafts.draft_to_edit(version.playbook, actor=actor, source=version)[0]
+
+
+def _activate(version: PlaybookVersion, *, actor: User | None, note: str) -> PlaybookVersion:
+    """With a note, and only from where a version can begin to rule; anywhere else the service says why not."""
+    if version.status in (Status.APPROVED, Status.RETIRED):
+        return lifecycle.publish(version, actor=actor, note=note)
+    return lifecycle.activate(version, actor=actor)
 
 
 STEPS = {
@@ -65,19 +73,20 @@ STEPS = {
         ),
         Step(
             "activate", "Activate", "The version rules from now on; the one that rules today retires. "
-            "Past scores and decisions stay bound to the version they were made under.", lifecycle.activate,
-            frozenset({Status.APPROVED}),
+            "Past scores and decisions stay bound to the version they were made under.", _activate,
+            frozenset({Status.APPROVED}), "What changes, and why?",
         ),
         Step(
             "roll-back", "Roll back to this version", "This older version rules again from now on; the one that rules "
-            "today retires.", lifecycle.activate, frozenset({Status.RETIRED}),
+            "today retires.", _activate, frozenset({Status.RETIRED}), "Why go back?",
         ),
         Step(
             "retire", "Retire", "The version stops ruling. With no active version, no agent runs for this playbook.",
             lifecycle.retire, frozenset({Status.ACTIVE, Status.APPROVED}),
         ),
         Step(
-            "new-version", "New version", "A draft is made as a copy of the version that rules today.", _new_version,
+            "new-version", "New version", "A draft is made as a copy of this version; a draft that is open already is "
+            "opened instead, so that two people meet in one.", _new_version,
             frozenset({Status.ACTIVE, Status.RETIRED, Status.APPROVED}),
         ),
     )
@@ -152,7 +161,7 @@ class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
         return obj is None or obj.editable
 
     def save_model(self, request: HttpRequest, obj: PlaybookVersion, form: Any, change: bool) -> None:
-        drafts.require_editable(obj, actor=admin_user(request))
+        drafts.require_editable(obj, actor=admin_user(request), seen=form.seen_edit)
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -176,7 +185,9 @@ class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
         """What a draft's page offers besides its fields."""
         angles = version.templates.values_list("angle", flat=True).distinct()
         return {
-            "open_problems": [_open(found) for found in problems(document_of(version))] if request.method == "GET" else (),
+            "open_problems": [_open(found) for found in problems(document_of(version))]
+            if request.method == "GET"
+            else (),
             "try_on": request.session.get(trying.TRY_ON, ""),
             "try_people": previews.people(version),
             "attributes": params.ATTRIBUTES,
@@ -248,7 +259,8 @@ class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
                        "title": f"{step.label}: {version}", "back": here}  # fmt: skip
             return TemplateResponse(request, "admin/playbooks/version_step.html", context)
         try:
-            moved = step.run(version, actor=admin_user(request))
+            words = {"note": request.POST.get("note", "")} if step.note else {}
+            moved = step.run(version, actor=admin_user(request), **words)
         except Refusal as refusal:
             messages.error(request, refusal.message)
             return HttpResponseRedirect(here)

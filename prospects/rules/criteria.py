@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from math import isfinite
 from statistics import median
 from typing import Any
 
@@ -158,9 +159,20 @@ def _as_number(value: Any) -> float | None:
     if isinstance(value, tuple):
         ends = [float(end) for end in value if isinstance(end, (int, float)) and not isinstance(end, bool)]
         return sum(ends) / len(ends) if ends else None
+    if isinstance(value, str):
+        return _numeral(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value)
+
+
+def _numeral(text: str) -> float | None:
+    """A column that no field of ours reads arrives as text."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _wanted_range(params: InRange) -> str:

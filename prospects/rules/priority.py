@@ -83,9 +83,16 @@ class PriorityModel:
 
 
 def priority_model(
-    criteria: Iterable[Criterion], tier_thresholds: Sequence[float], tiers_of_steps: Iterable[str]
+    criteria: Iterable[Criterion],
+    tier_thresholds: Sequence[float],
+    tiers_of_steps: Iterable[str],
+    prepared: Mapping[str, Scorecard] | None = None,
 ) -> PriorityModel:
-    """``tier_thresholds`` are shares, as a playbook has them; ``tiers_of_steps`` is the tier of each sequence step."""
+    """``tier_thresholds`` are shares, as a playbook has them; ``tiers_of_steps`` is the tier of each sequence step.
+
+    ``prepared`` are the same criteria's cards and layers, by name, where somebody has them already.
+    """
+    ready = prepared or {}
     by_card: dict[str, list[Criterion]] = {}
     by_layer: dict[str, list[Criterion]] = {}
     for criterion in criteria:
@@ -97,7 +104,10 @@ def priority_model(
         *own, layer = sources
         name = next((card for card in own if card in by_card), layer)
         filed = name if name in own else _ICP
-        cards[part] = (filed, Scorecard(name, by_card[name] if name in own else by_layer.get(layer, [])))
+        cards[part] = (
+            filed,
+            ready.get(name) or Scorecard(name, by_card[name] if name in own else by_layer.get(layer, [])),
+        )
     touches: dict[str, int] = {}
     for tier in tiers_of_steps:
         touches[tier] = touches.get(tier, 0) + 1
@@ -127,18 +137,25 @@ def evidence_by_card(evidence: Iterable[F]) -> dict[str, dict[str, F]]:
     return cards
 
 
-def prioritize(model: PriorityModel, evidence: ByCard, now: datetime) -> Priority | None:
-    """The priority that the evidence in force (scorecard → criterion → row) adds up to; None while nothing is known."""
+def prioritize(
+    model: PriorityModel, evidence: ByCard, now: datetime, known: Mapping[Scorecard, ScoreResult] | None = None
+) -> Priority | None:
+    """The priority that the evidence in force (scorecard → criterion → row) adds up to; None while nothing is known.
+
+    ``known`` are scores of the same evidence at the same time that were added up already, by their card.
+    """
     nothing: Mapping[str, Dated] = {}
     if not any(keys & evidence.get(name, nothing).keys() for name, keys in model.known_by.items()):
         return None
     parts: list[PartOf] = []
     rests_on: set[int] = set()
     for name, (filed, card) in model.cards.items():
-        found = scoring.score(card, evidence.get(filed, nothing), now)
+        found = known.get(card) if known is not None else None
+        if found is None:
+            found = scoring.score(card, evidence.get(filed, nothing), now)
         value = found.value if found.has_evidence else None
         parts.append(PartOf(name, card.name, _SHARES[name], value, found.coverage))
-        rests_on.update(_evidence_of(found))
+        rests_on.update(found.evidence_ids)
     if not rests_on:
         rests_on.update(
             evidence[name][key].id
@@ -152,7 +169,3 @@ def prioritize(model: PriorityModel, evidence: ByCard, now: datetime) -> Priorit
     touches = model.touches.get(tier, 0)
     coverage = sum(part.share * part.coverage for part in parts)
     return Priority(value, coverage, tier, tier if touches else "", touches, tuple(parts), tuple(sorted(rests_on)))
-
-
-def _evidence_of(found: ScoreResult) -> list[int]:
-    return [line.evidence_id for line in found.breakdown if line.evidence_id is not None]

@@ -4,9 +4,9 @@
     coverage = Σ weight of what is known / Σ weight
     fresh    = 0.5 ** (age in days / half-life in days), 1 for a criterion without a half-life
 
-A criterion without evidence is *unknown* (it leaves the sum and lowers coverage) or *zero* (it stays in the sum at 0;
-coverage, the share that has evidence, drops all the same). Values and scores are 0–100, weights any number ≥ 0,
-coverage 0–1. Nothing is rounded here.
+A criterion without evidence is *unknown* (it leaves the sum and lowers coverage), *zero* (it stays in the sum at 0;
+coverage, the share that has evidence, drops all the same) or counts as a stated *value* (it stays in the sum with
+that). Values and scores are 0–100, weights any number ≥ 0, coverage 0–1. Nothing is rounded here.
 
 A flag rules out or says nothing: it never adds to a score, whatever weight it was given, and a flag that is not raised
 is no evidence in favour of anybody. Its judgement is kept only so that a lowered flag supersedes the raised one.
@@ -14,11 +14,12 @@ is no evidence in favour of anybody. Its judgement is kept only so that a lowere
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from playbooks.criteria import LAYERS, Criterion
 from prospects.rules.facts import SECONDS_PER_DAY, FactKey
@@ -38,6 +39,28 @@ class Dated(Protocol):
     def value(self) -> float: ...
     @property
     def observed_at(self) -> datetime: ...
+
+
+class Ruling(Dated, Protocol):
+    """Evidence that may also rule somebody out."""
+
+    @property
+    def strong_negative(self) -> bool: ...
+    @property
+    def rationale(self) -> str: ...
+
+
+N = TypeVar("N", bound=Ruling)
+
+
+class Judged(NamedTuple):
+    """One evidence row, as little of it as scores need."""
+
+    id: int
+    value: float
+    observed_at: datetime
+    strong_negative: bool = False
+    rationale: str = ""
 
 
 @dataclass(slots=True)
@@ -77,18 +100,67 @@ class Line(NamedTuple):
     evidence_id: int | None
 
 
-@dataclass(slots=True)
 class ScoreResult:
-    """A score with the sum behind it. ``value`` is None when no weight is known (nor zero by default)."""
+    """A score with the sum behind it. ``value`` is None when no weight is known (nor counts by default).
 
-    value: float | None
-    coverage: float
-    breakdown: list[Line]
-    has_evidence: bool
+    ``value`` 0–100, ``coverage`` 0–1. The lines behind it are put together when asked for.
+    """
 
-    def breakdown_json(self) -> list[dict[str, object]]:
-        """The breakdown as plain data, for the Score row."""
-        return [line._asdict() for line in self.breakdown]
+    __slots__ = ("_counted", "_rows", "coverage", "has_evidence", "value")
+
+    def __init__(
+        self, value: float | None, coverage: float, has_evidence: bool, rows: Sequence[_Row], counted: float
+    ) -> None:
+        self.value = value
+        self.coverage = coverage
+        self.has_evidence = has_evidence
+        self._rows = rows
+        self._counted = counted
+
+    @property
+    def breakdown(self) -> list[Line]:
+        """Every criterion's part, the unknown ones among them."""
+        lines = []
+        for (c, _, weight, _, default, _), item, fresh in self._rows:
+            named = (c.key, c.label, c.layer, c.category, weight)
+            if item is not None:
+                lines.append(Line(*named, item.value, fresh, self._share(weight, item.value, fresh), item.id))
+            elif default is not None:
+                lines.append(Line(*named, default, None, self._share(weight, default, 1.0), None))
+            else:
+                lines.append(Line(*named, None, None, None, None))
+        return lines
+
+    def _share(self, weight: float, value: float, fresh: float) -> float:
+        return weight * value * fresh / self._counted if self._counted > 0 else 0.0
+
+    @property
+    def evidence_ids(self) -> list[int]:
+        """The evidence that counts, in the order of the criteria."""
+        return [item.id for _, item, _ in self._rows if item is not None]
+
+    def breakdown_json(self) -> list[dict[str, Any]]:
+        """The lines of what counts, as plain data for the Score row. What it does not list was unknown.
+
+        Labels are those of the version, which never changes.
+        """
+        found: list[dict[str, Any]] = json.loads(f"[{self.breakdown_text()}]")
+        return found
+
+    def breakdown_text(self) -> str:
+        """The same as JSON, without the brackets around it: written this way, it is cheap for a hundred thousand."""
+        counted = self._counted
+        lines = []
+        for (_, _, weight, _, default, head), item, fresh in self._rows:
+            if item is not None:
+                part = weight * item.value * fresh / counted if counted > 0 else 0.0
+                lines.append(
+                    f'{head}{item.value!r}, "fresh": {fresh!r}, "contribution": {part!r}, "evidence_id": {item.id}}}'
+                )
+            elif default is not None:
+                part = weight * default / counted if counted > 0 else 0.0
+                lines.append(f'{head}{default!r}, "fresh": null, "contribution": {part!r}, "evidence_id": null}}')
+        return ", ".join(lines)
 
 
 class _Prepared(NamedTuple):
@@ -96,7 +168,20 @@ class _Prepared(NamedTuple):
     key: str
     weight: float
     decay_per_second: float | None
-    zero_when_missing: bool
+    default: float | None  # what counts while nothing is known
+    head: str  # how its line begins, as JSON
+
+
+_Row = tuple[_Prepared, "Dated | None", float]
+
+
+def _head(c: Criterion, weight: float) -> str:
+    key, layer = json.dumps(c.key), json.dumps(c.layer)
+    return f'{{"criterion": {key}, "layer": {layer}, "weight": {weight!r}, "value": '
+
+
+def _weight(c: Criterion) -> float:
+    return 0.0 if c.kind == "flag" else float(c.weight)
 
 
 class Scorecard:
@@ -112,9 +197,10 @@ class Scorecard:
             _Prepared(
                 criterion=c,
                 key=c.key,
-                weight=0.0 if c.kind == "flag" else float(c.weight),
+                weight=_weight(c),
                 decay_per_second=1.0 / (c.half_life_days * SECONDS_PER_DAY) if c.half_life_days else None,
-                zero_when_missing=c.missing == "zero",
+                default=c.when_missing,
+                head=_head(c, _weight(c)),
             )
             for c in self.criteria
         )
@@ -143,39 +229,32 @@ def score(card: Scorecard, by_key: Mapping[str, Dated], now: datetime) -> ScoreR
     """The score of one prospect on one scorecard, from the evidence in force (see :func:`latest`)."""
     points = counted = evidenced = 0.0
     has_evidence = False
-    rows: list[tuple[_Prepared, Dated | None, float]] = []
+    rows: list[_Row] = []
+    expires, find = card.expires, by_key.get
     for prepared in card.prepared:
-        item = by_key.get(prepared.key)
-        if card.expires is not None and item is not None and now - item.observed_at >= card.expires:
+        _, key, weight, decay, default, _ = prepared
+        item = find(key)
+        if item is not None and expires is not None and now - item.observed_at >= expires:
             item = None
         fresh = 1.0
         if item is not None:
-            has_evidence = has_evidence or prepared.weight > 0
-            if prepared.decay_per_second is not None:
+            if weight > 0:
+                has_evidence = True
+            if decay is not None:
                 age = (now - item.observed_at).total_seconds()
                 if age > 0:
-                    fresh = 0.5 ** (age * prepared.decay_per_second)
-            points += prepared.weight * item.value * fresh
-            counted += prepared.weight
-            evidenced += prepared.weight
-        elif prepared.zero_when_missing:
-            counted += prepared.weight
+                    fresh = 0.5 ** (age * decay)
+            points += weight * item.value * fresh
+            counted += weight
+            evidenced += weight
+        elif default is not None:
+            points += weight * default
+            counted += weight
         rows.append((prepared, item, fresh))
-    breakdown = [_line(prepared, item, fresh, counted) for prepared, item, fresh in rows]
-    value = points / counted if counted > 0 else None
+    # A sum of shares may end a rounding error above its largest part.
+    value = min(100.0, points / counted) if counted > 0 else None
     coverage = evidenced / card.total_weight if card.total_weight > 0 else 0.0
-    return ScoreResult(value, coverage, breakdown, has_evidence)
-
-
-def _line(prepared: _Prepared, item: Dated | None, fresh: float, counted: float) -> Line:
-    c, weight = prepared.criterion, prepared.weight
-    if item is None:
-        known = prepared.zero_when_missing
-        return Line(
-            c.key, c.label, c.layer, c.category, weight, 0.0 if known else None, None, 0.0 if known else None, None
-        )
-    contribution = weight * item.value * fresh / counted if counted > 0 else 0.0
-    return Line(c.key, c.label, c.layer, c.category, weight, item.value, fresh, contribution, item.id)
+    return ScoreResult(value, coverage, has_evidence, rows, counted)
 
 
 @dataclass(slots=True)
@@ -188,7 +267,7 @@ class Composite:
     value: float | None
     coverage: float
     route: str
-    strong_negative: EvidenceItem | None
+    strong_negative: Ruling | None
     layers: dict[str, ScoreResult] = field(default_factory=dict)
 
 
@@ -209,7 +288,7 @@ class IcpModel:
         self.cards = {layer: Scorecard(layer, by_layer[layer]) for layer in LAYERS if by_layer[layer]}
 
 
-def composite(model: IcpModel, by_key: Mapping[str, EvidenceItem], now: datetime) -> Composite:
+def composite(model: IcpModel, by_key: Mapping[str, Ruling], now: datetime) -> Composite:
     """The composite: layer scores blended by the weights of the layers that have evidence."""
     layers = {layer: score(card, by_key, now) for layer, card in model.cards.items()}
     points = weights = covered = 0.0
@@ -220,10 +299,17 @@ def composite(model: IcpModel, by_key: Mapping[str, EvidenceItem], now: datetime
             points += weight * result.value
             weights += weight
     total = sum(model.layer_weights.values())
-    value = points / weights if weights > 0 else None
-    negative = next((by_key[c.key] for c in model.criteria if c.key in by_key and by_key[c.key].strong_negative), None)
+    value = min(100.0, points / weights) if weights > 0 else None
+    negative = _negative(model, by_key)
     chosen = route(value, strong_negative=negative is not None, hot=model.hot, warm=model.warm)
     return Composite(value, covered / total if total > 0 else 0.0, chosen, negative, layers)
+
+
+def _negative(model: IcpModel, by_key: Mapping[str, N]) -> N | None:
+    """The strong negative that speaks first in the order of the criteria."""
+    if not any(item.strong_negative for item in by_key.values()):
+        return None
+    return next((by_key[c.key] for c in model.criteria if c.key in by_key and by_key[c.key].strong_negative), None)
 
 
 def route(value: float | None, *, strong_negative: bool, hot: float, warm: float) -> str:

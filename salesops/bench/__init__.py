@@ -15,8 +15,10 @@ BENCHES = {
     "import": "salesops.bench.importing",
     "dedup": "salesops.bench.dedup",
     "convergence": "salesops.bench.convergence",
+    "rescore": "salesops.bench.rescoring",
     "llm": "salesops.bench.models",
     "pages": "salesops.bench.pages",
+    "lists": "salesops.bench.lists",
     "funnel": "salesops.bench.funnel_sweep",
 }
 

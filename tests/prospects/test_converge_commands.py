@@ -71,7 +71,7 @@ def test_a_re_score_that_changes_nothing_writes_nothing() -> None:
     under = scene.demo()
     made = scene.company(under, scene.GOOD)
     scene.run(under)
-    from prospects.services.scores import rescore
+    from prospects.services.rescoring import rescore
 
     before = Score.objects.count()
     report = rescore(client=under.playbook.client, playbook=under.playbook, actor=None, clock=scene.CLOCK)
@@ -103,7 +103,7 @@ def test_scores_can_be_rebuilt_from_the_facts() -> None:
     made.refresh_from_db()
     known = (made.composite, made.coverage, made.route, made.tier, made.priority)
     Prospect.objects.filter(pk=made.pk).update(composite=None, coverage=0, route="", tier="", priority=0)
-    from prospects.services.scores import rescore
+    from prospects.services.rescoring import rescore
 
     rescore(client=under.playbook.client, playbook=under.playbook, actor=None, clock=scene.CLOCK)
     made.refresh_from_db()

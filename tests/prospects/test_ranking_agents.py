@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from prospects.models import AgentRun, Evidence, Score
-from prospects.services.scores import rescore
+from prospects.services.rescoring import rescore
 from tests import factories
 from tests.runtime import scene
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from prospects.management.common import Bar, add_playbook, find_playbook
-from prospects.services import scores
+from prospects.services import rescoring
 from salesops.errors import Refusal
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         found = find_playbook(client, playbook)
         bar = Bar(self.stderr, quiet=as_json)
         try:
-            report = scores.rescore(client=found.client, playbook=found, actor=None, progress=bar.show)
+            report = rescoring.rescore(client=found.client, playbook=found, actor=None, progress=bar.show)
         except Refusal as refusal:
             raise CommandError(refusal.message) from refusal
         bar.end()

@@ -1,0 +1,66 @@
+"""Reads what scores are added up from, for many prospects at once: as little of each row as adding up needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+
+from prospects.models import Merge
+from prospects.rules.scoring import Judged
+from prospects.runtime_loading import COUNTS, MERGE_UNDONE, fetch, load_facts, new_contexts
+
+#: scorecard → criterion key → the evidence in force.
+InForce = dict[str, dict[str, Judged]]
+
+_EVIDENCE = f"""
+SELECT e.prospect_id, e.scorecard, e.criterion, e.id, e.value, e.observed_at, e.strong_negative
+FROM prospects_evidence e WHERE e.prospect_id = ANY(%s) AND {COUNTS}
+"""  # noqa: S608 — constants
+_PARTED = "SELECT DISTINCT prospect_id FROM prospects_signal WHERE prospect_id = ANY(%s) AND kind = %s"
+
+
+def merges_were_undone(client_id: int) -> bool:
+    """Whether anybody here may hold evidence that rests on what can no longer be read."""
+    return Merge.objects.for_client(client_id).filter(undone_at__isnull=False).exists()
+
+
+def evidence_in_force(version_id: int, ids: Sequence[int], *, undone_merges: bool = True) -> dict[int, InForce]:
+    """The evidence that counts under a version, by prospect; prospects without any have an empty entry.
+
+    One query, two where merges of the client were undone (``undone_merges``; see :func:`merges_were_undone`), and the
+    runtime's own way of reading for whoever was parted.
+    """
+    found: dict[int, InForce] = {prospect_id: {} for prospect_id in ids}
+    parted = [row[0] for row in fetch(_PARTED, [list(ids), MERGE_UNDONE])] if undone_merges else []
+    whole = [i for i in ids if i not in set(parted)] if parted else list(ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_EVIDENCE, [whole, version_id, version_id])
+        _newest(cursor.fetchall(), found)
+    if parted:
+        found.update(_of_parted(version_id, parted))
+    return found
+
+
+def _newest(rows: Iterable[tuple[Any, ...]], found: Mapping[int, InForce]) -> None:
+    """Keep the later observation of each criterion, then the later row."""
+    for prospect_id, scorecard, criterion, number, value, observed_at, negative in rows:
+        cards = found[prospect_id]
+        by_key = cards.get(scorecard)
+        if by_key is None:
+            by_key = cards[scorecard] = {}
+        known = by_key.get(criterion)
+        if known is None or (observed_at, number) > (known.observed_at, known.id):
+            by_key[criterion] = Judged(number, value, observed_at, negative)
+
+
+def _of_parted(version_id: int, ids: Sequence[int]) -> dict[int, InForce]:
+    contexts = new_contexts(ids, version_id)
+    load_facts(contexts, version_id)
+    found: dict[int, InForce] = {}
+    for context in contexts.values():
+        cards = found[context.id] = {}
+        for e in context.evidence.values():
+            cards.setdefault(e.scorecard, {})[e.criterion] = Judged(e.id, e.value, e.observed_at, e.strong_negative)
+    return found

@@ -1,0 +1,247 @@
+"""Re-scoring a whole playbook: every prospect's scores from its evidence, chunk by chunk, in one process or several.
+
+Goes by the same pure engine as convergence (``prospects.rules.rescoring``). Moves nobody: stages follow evidence, not
+the passing of time or of versions alone. A score that says what the last one did is not written again.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing import get_context
+from typing import Any
+
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from playbooks.models import Client, Playbook, PlaybookVersion, User
+from playbooks.ruling import rulings
+from prospects.models import Prospect
+from prospects.rules import rescoring, written
+from prospects.rules.rescoring import Rescored
+from prospects.rules.written import Grounds, Written
+from prospects.runtime_loading import fetch
+from prospects.score_loading import evidence_in_force, merges_were_undone
+from prospects.services.scores import COLUMNS, PRIORITIZER, ScoringModel, scoring_model, work_level
+from salesops.runtime.bulk import Blocks, copy_text
+from salesops.runtime.ports import Scope
+from salesops.runtime.words import ImplementationKind
+
+CHUNK = 4000
+_SEQUENCES = {"fact": "fact_no", "score": "prospects_score_id_seq"}
+_LOCK = """
+SELECT id, composite, coverage, provisional, route, tier, priority, verdict, work_level FROM prospects_prospect
+WHERE id = ANY(%s) AND merged_into_id IS NULL ORDER BY id FOR NO KEY UPDATE
+"""
+_LAST = """
+SELECT DISTINCT ON (prospect_id, scorecard) prospect_id, scorecard, value, coverage, provisional,
+    ARRAY(SELECT (line ->> 'evidence_id')::bigint FROM jsonb_array_elements(breakdown -> 'criteria') line
+          WHERE line ->> 'evidence_id' IS NOT NULL),
+    CASE WHEN breakdown ? 'evidence_ids'
+         THEN ARRAY(SELECT one::bigint FROM jsonb_array_elements_text(breakdown -> 'evidence_ids') one) END,
+    breakdown ->> 'tier', breakdown ->> 'sequence'
+FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
+ORDER BY prospect_id, scorecard, id DESC
+"""
+_SAVE = """
+UPDATE prospects_prospect p SET composite = v.composite, coverage = v.coverage, provisional = v.provisional,
+    route = v.route, tier = v.tier, priority = v.priority, work_level = v.work_level
+FROM unnest(%s::bigint[], %s::float8[], %s::float8[], %s::boolean[], %s::varchar[], %s::varchar[], %s::float8[],
+    %s::smallint[]) AS v(id, composite, coverage, provisional, route, tier, priority, work_level) WHERE p.id = v.id
+"""
+
+
+@dataclass(slots=True)
+class ScoreReport:
+    """What a re-score did. ``routes`` counts prospects by where they stand now."""
+
+    prospects: int = 0
+    written: int = 0
+    changed_route: int = 0
+    seconds: float = 0.0
+    routes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: ScoreReport) -> None:
+        """Count another chunk in."""
+        self.prospects += other.prospects
+        self.written += other.written
+        self.changed_route += other.changed_route
+        self.routes = dict(Counter(self.routes) + Counter(other.routes))
+
+
+def rescore(
+    *,
+    client: Client,
+    playbook: Playbook,
+    actor: User | None,
+    clock: datetime | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    batch_size: int = CHUNK,
+    processes: int = 1,
+) -> ScoreReport:
+    """Recompute the scores of every prospect of a playbook, each under the version that rules it.
+
+    One transaction a chunk. More than one process needs a connection of its own for each, so not inside a transaction.
+    Raises ``NoActiveVersion``.
+    """
+    from prospects.runtime_store import open_scope  # the store builds on the score service
+
+    del actor  # re-scoring is mechanical: the rows name no person
+    now, started = clock or timezone.now(), time.perf_counter()
+    newest = open_scope(client, playbook, now=now)
+    report = ScoreReport()
+    held = rulings(playbook.pk, newest.playbook.id)
+    mine = Prospect.objects.for_client(client).filter(playbook=playbook).going_on()
+    total = mine.count() if progress is not None else 0
+    for number, ruling in enumerate(held):
+        scope = newest
+        if ruling.version_id != newest.playbook.id:
+            version = PlaybookVersion.objects.select_related("playbook__client").get(pk=ruling.version_id)
+            scope = open_scope(client, playbook, now=now, version=version)
+        group = mine
+        if ruling.since is not None:
+            group = group.filter(created_at__gte=ruling.since)
+        if number + 1 < len(held):
+            group = group.filter(created_at__lt=held[number + 1].since)
+        work = _Work(scope, scoring_model(scope), merges_were_undone(client.pk))
+        for done in _spread(work, _chunks(group, batch_size), processes):
+            report.add(done)
+            if progress is not None:
+                progress(report.prospects, total)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+@dataclass(slots=True)
+class _Work:
+    """What holds for every chunk under one version."""
+
+    scope: Scope
+    model: ScoringModel
+    undone_merges: bool
+    numbers: Blocks | None = None
+
+
+def _chunks(prospects: Any, size: int) -> Iterator[list[int]]:
+    ids, after = prospects.order_by("pk").values_list("pk", flat=True), 0
+    while batch := list(ids.filter(pk__gt=after)[:size]):
+        after = batch[-1]
+        yield batch
+
+
+_WORK: _Work | None = None  # of this process: a forked one inherits it, so that nothing has to be sent along
+
+
+def _spread(work: _Work, chunks: Iterator[list[int]], processes: int) -> Iterator[ScoreReport]:
+    global _WORK
+    _WORK = work
+    if processes < 2:
+        yield from map(_rescore_chunk, chunks)
+        return
+    every = list(chunks)  # asked before the processes part: a connection cannot be shared with a forked one
+    connections.close_all()
+    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+        yield from pool.map(_rescore_chunk, every)
+
+
+def _rescore_chunk(ids: Sequence[int]) -> ScoreReport:
+    work = _WORK
+    assert work is not None  # noqa: S101 — set before any chunk
+    if work.numbers is None:
+        work.numbers = Blocks(_SEQUENCES)
+    with _without_collecting(), transaction.atomic():
+        standing = {row[0]: row for row in fetch(_LOCK, [list(ids)])}
+        work.numbers.renew()  # whoever held these prospects before took lower ones
+        return _write(work, standing, list(standing))
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """A chunk makes a million small objects and no cycles: looking for some takes most of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _write(work: _Work, standing: dict[int, tuple[Any, ...]], ids: list[int]) -> ScoreReport:
+    scope, model = work.scope, work.model
+    evidence = evidence_in_force(scope.playbook.id, ids, undone_merges=work.undone_merges)
+    last = {row[:2]: row[2:] for row in fetch(_LAST, [ids, scope.playbook.id])}
+    ranking = scope.assignments.get(PRIORITIZER) is not ImplementationKind.OFF
+    report = ScoreReport(prospects=len(ids))
+    rows: list[str] = []
+    saved: list[tuple[Any, ...]] = []
+    routes: Counter[str] = Counter()
+    for found in rescoring.rescore(model, evidence.items(), scope.now):
+        rows += [
+            _row(work, found.prospect_id, said)
+            for said in _said(model, found, ranking=ranking)
+            if not _is_known(said, last.get((found.prospect_id, said.card)), model.provisional)
+        ]
+        before = standing[found.prospect_id]
+        after = _columns(model, found, before, last, ranking=ranking)
+        routes[found.route] += 1
+        report.changed_route += before[4] != found.route
+        if after[1:] != (*before[1:7], before[8]):
+            saved.append(after)
+    if rows:
+        copy_text("prospects_score", COLUMNS, rows)
+    if saved:
+        with connection.cursor() as cursor:
+            cursor.execute(_SAVE, [list(column) for column in zip(*saved, strict=True)])
+    report.written, report.routes = len(rows), dict(routes)
+    return report
+
+
+def _said(model: ScoringModel, found: Rescored, *, ranking: bool) -> Iterator[Written]:
+    whole = written.composed(model.icp, found.composite)
+    if whole is not None:
+        yield whole
+    yield from written.plain(found.cards)
+    if ranking and found.priority is not None:
+        yield written.ranked(found.priority)
+
+
+def _is_known(said: Written, last: tuple[Any, ...] | None, provisional: bool) -> bool:
+    if last is None:
+        return False
+    value, coverage, was_provisional, lines, evidence_ids, tier, sequence = last
+    grounds: Grounds = (lines, evidence_ids, tier, sequence)
+    return said.says_the_same(value, coverage, was_provisional, provisional, grounds)
+
+
+def _row(work: _Work, prospect_id: int, said: Written) -> str:
+    """One line of COPY: JSON holds neither tabs nor line ends, and its backslashes are doubled."""
+    numbers, scope = work.numbers, work.scope
+    assert numbers is not None  # noqa: S101 — opened with the chunk
+    provisional, breakdown = "t" if work.model.provisional else "f", said.text().replace("\\", "\\\\")
+    return (
+        f"{numbers.row('score')}\t{scope.client_id}\t{prospect_id}\t{scope.playbook.id}\t{said.card}\t{said.value!r}\t"
+        f"{said.coverage!r}\t{provisional}\t{breakdown}\t{scope.now.isoformat()}\t\\N\t{numbers.fact()}"
+    )
+
+
+def _columns(
+    model: ScoringModel, found: Rescored, before: tuple[Any, ...], last: dict[Any, Any], *, ranking: bool
+) -> tuple[Any, ...]:
+    """The score columns of the prospect: (id, composite, coverage, provisional, route, tier, priority, level)."""
+    priority, tier = 0.0, ""
+    if ranking and found.priority is not None:
+        priority, tier = found.priority.value, found.priority.tier
+    elif (known := last.get((found.prospect_id, written.PRIORITY))) is not None:
+        priority, tier = known[0], known[5] or ""
+    whole, verdict = found.composite, before[7]
+    return (
+        found.prospect_id, whole.value, whole.coverage, model.provisional, whole.route, tier, priority,
+        work_level(whole.route, tier, verdict),
+    )  # fmt: skip
