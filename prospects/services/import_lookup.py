@@ -274,7 +274,7 @@ def tell_planner() -> None:
     """Let PostgreSQL see what the import has written.
 
     Without statistics it takes a client with a hundred thousand companies for one with a few hundred, and reads all of
-    them for every look-up; its own workers come by once a minute and look closer than this quick sample. A table that is
+    them for every look-up; its own workers come by once a minute and look closer than this sample. A table that is
     being analysed already is left out.
     """
     with transaction.atomic(), connection.cursor() as cursor:
