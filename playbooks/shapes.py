@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, Final
 
@@ -43,6 +43,17 @@ def is_number(value: object) -> bool:
         return False
 
 
+def is_amount(value: object, smallest: str) -> bool:
+    """A number with no more decimals than ``smallest`` has."""
+    if not is_number(value):
+        return False
+    try:
+        exact = Decimal(str(value))
+        return exact == exact.quantize(Decimal(smallest))
+    except InvalidOperation:  # more digits than anybody's money has
+        return False
+
+
 def is_plain(value: object) -> bool:
     """Whether nothing but texts, numbers, yes and no, nothing, lists and names with values is in it."""
     if isinstance(value, Mapping):
@@ -57,8 +68,8 @@ _LOOKS: Final[Mapping[str, Callable[[Any], bool]]] = {
     "word": is_text,
     "whole": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "number": is_number,
-    "money": is_number,
-    "price": is_number,
+    "money": lambda value: is_amount(value, "0.01"),
+    "price": lambda value: is_amount(value, "0.0001"),
     "flag": lambda value: isinstance(value, bool),
     "words": lambda value: isinstance(value, (list, tuple)) and all(map(is_text, value)),
     "params": lambda value: isinstance(value, Mapping) and is_plain(value),

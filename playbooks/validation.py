@@ -14,7 +14,7 @@ from typing import Any
 from playbooks.criteria import CATEGORIES, LAYERS, ParamsError, parse_params
 from playbooks.document import IDENTITY, ROWS, Document, head_slots
 from playbooks.known_agents import assignment_problems, ways
-from playbooks.shapes import expected, shape_problems, unsaid
+from playbooks.shapes import expected, is_number, shape_problems, unsaid
 from playbooks.sources import read_source
 from playbooks.spelling import did_you_mean, one_of
 from playbooks.stages import MOVES, QUALIFIED, QUALIFYING, RESEARCHED, SKIPS
@@ -130,7 +130,7 @@ def head_problems(head: Row, kind: str, criterion_layers: Collection[str]) -> It
 
 def _within(value: Any, low: float, high: float = float("inf")) -> bool:
     """Whether there is a number, and it lies within [low, high]."""
-    return value is not None and low <= value <= high
+    return is_number(value) and low <= value <= high
 
 
 Wrong = Callable[[str, str], Problem]
@@ -371,7 +371,7 @@ def repeated(name: str, rows: Sequence[Row]) -> Iterator[Problem]:
 def _whole_problems(document: Document) -> Iterable[Problem]:
     """What only the rows together show."""
     icp = [row for row in document.rows.get("criteria", []) if row.get("scorecard") == "icp"]
-    if not any((row.get("weight") or 0) > 0 for row in icp):
+    if not any(_within(row.get("weight"), 0) and row["weight"] > 0 for row in icp):
         yield Problem("criteria", None, "", "the icp scorecard needs at least one criterion with weight")
     rules = document.rows.get("stage_rules", [])
     if not any(row.get("pipeline") == "prospect" and row.get("to_stage") == "qualified" for row in rules):
