@@ -1,17 +1,17 @@
 """Every test session runs on real engines: those the environment names, else embedded ones with their own data."""
 
+import gc
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django.test import TransactionTestCase
 
 from playbooks.models import Client, User
 from salesops import engines
+from tests import database
 from tests.schedule import Schedule
 from tests.stack import stack as stack
 from tests.stack import stack_data as stack_data
@@ -63,36 +63,33 @@ def pytest_unconfigure() -> None:
     engines.release(wait=True)
 
 
-@contextmanager
-def _triggers_off() -> Iterator[None]:
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SET session_replication_role = DEFAULT")
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: Any) -> None:
+    """Once its name is known and before anybody looks for it: have the database of this worker."""
+    with django_db_blocker.unblock():
+        database.prepare()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Empty the kept database of what a session that was killed left there."""
     with django_db_blocker.unblock():
+        database.remember()
         if Client.objects.exists() or User.objects.exists():
-            with _triggers_off():
-                call_command("flush", interactive=False, verbosity=0)
+            database.empty()
         connection.close()
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _flush_past_the_guards() -> Iterator[None]:
-    """Let the test runner empty tables that refuse TRUNCATE: only who may switch triggers off can."""
+    """Let the test runner empty tables that refuse it: only who may switch triggers off can."""
     original = TransactionTestCase._fixture_teardown
-
-    def teardown(self: TransactionTestCase) -> None:
-        with _triggers_off():
-            original(self)
-
-    TransactionTestCase._fixture_teardown = teardown
+    TransactionTestCase._fixture_teardown = lambda self: database.empty()
     yield
     TransactionTestCase._fixture_teardown = original
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays anyway: thousands of tests, every model and page."""
+    gc.collect()
+    gc.freeze()
