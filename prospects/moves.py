@@ -13,9 +13,9 @@ from playbooks.models import PlaybookVersion, StageRule
 from prospects import stages
 from prospects.models import Customer, CustomerStage, Deal, DealStage, Prospect, Score, Stage
 from prospects.rules import progress, scoring
-from prospects.rules.compiled import criteria_by_key
+from prospects.rules.compiled import built
 from prospects.rules.qualification import ICP, Gate, Rule, Standing, rule_holds, rule_of
-from prospects.runtime_loading import load_facts, new_contexts, playbook_view
+from prospects.runtime_loading import load_facts, new_contexts
 from prospects.services.ledger import ruling_versions
 from prospects.services.scores import items_of
 from salesops.runtime.context import Context
@@ -82,7 +82,7 @@ def footing_of(prospect: Prospect) -> Footing | None:
 
 def _standing(version: PlaybookVersion, context: Context) -> Standing:
     """Evidence of every scorecard: that of others than the four layers under ``scorecard.criterion``."""
-    criteria = criteria_by_key(playbook_view(version))
+    criteria = built(version.criteria.all())
     cards = items_of(context)
     icp = [criterion for (card, _), criterion in criteria.items() if card == ICP]
     model = scoring.IcpModel(icp, version.layer_weights, hot=version.hot_threshold, warm=version.warm_threshold)

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from prospects.views import duplicates, funnel, imports, lists, pipelines, prospects, publishing, sources, suggestions
+from prospects.views import (
+    buying,
+    duplicates,
+    funnel,
+    imports,
+    lists,
+    pipelines,
+    prospects,
+    publishing,
+    sources,
+    suggestions,
+)
 
 app_name = "prospects"
 
@@ -40,6 +51,7 @@ urlpatterns = [
     path("playbooks/versions/<int:version_id>/what-if.csv", publishing.what_if_csv, name="what_if_csv"),
     path("playbooks/versions/<int:version_id>/publish/", publishing.publish_page, name="publish"),
     path("prospects/<int:pk>/pipelines/", pipelines.pipelines, name="pipelines"),
+    path("prospects/<int:pk>/buying/", buying.buying, name="buying"),
     path("prospects/<int:pk>/move/", pipelines.move_prospect, name="move"),
     path("prospects/<int:pk>/deals/open/", pipelines.open_deal, name="open_deal"),
     path("deals/", pipelines.deal_list, name="deals"),

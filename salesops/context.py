@@ -21,6 +21,7 @@ ENTRIES = (
     ("prospects:list", "Prospects", "prospects", ""),
     ("prospects:funnel", "Funnel", "funnel", ""),
     ("approvals:tasks", "Tasks", "tasks", "tasks"),
+    ("prospects:deals", "Deals", "building", ""),
     ("approvals:inbox", "Inbox", "inbox", ""),
     ("approvals:outbox", "Outbox", "outbox", ""),
     ("agents", "Agents", "agents", ""),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.db import connection, transaction
@@ -27,7 +28,7 @@ from playbooks.models import (
     StageRule,
     User,
 )
-from prospects.models import Company, Contact, Evidence, Prospect, Signal, StageTransition
+from prospects.models import Company, Contact, Customer, Deal, Evidence, Prospect, Signal, StageTransition
 from salesops.dbtypes import new_trace_id
 
 _numbers = itertools.count(1)
@@ -85,6 +86,14 @@ def version(of: Client | None = None, *, active: bool = True, **fields: Any) -> 
             ),
         ]
     )  # fmt: skip
+    StageRule.objects.bulk_create(
+        StageRule(version=made, pipeline=line, from_stage=source, to_stage=target)
+        for line, path in (
+            ("deal", ("discovery", "proposal", "negotiation", "won")),
+            ("customer", ("onboarding", "healthy", "expansion", "healthy")),
+        )
+        for source, target in pairwise(path)
+    )
     StageRule.objects.bulk_create(
         StageRule(version=made, from_stage=source, to_stage=target, **needs)
         for source, target, needs in (
@@ -218,6 +227,33 @@ def qualified(under: PlaybookVersion | None = None, **fields: Any) -> Prospect:
     who = prospect(ruling, **fields)
     rows = three_categories(who, ruling)
     return move(who, ruling, "researched", "qualifying", "qualified", evidence_ids=[row.pk for row in rows])
+
+
+def deal(under: PlaybookVersion | None = None, **fields: Any) -> Deal:
+    """An open deal of a prospect that has just converted."""
+    ruling = under or version()
+    who = move(qualified(ruling), ruling, "contacted", "engaged", "converted")
+    defaults = {"amount": 5000, "currency": "USD", "trace_id": new_trace_id()}
+    return Deal.objects.create(client=who.client, playbook=who.playbook, prospect=who, **{**defaults, **fields})
+
+
+def customer(under: PlaybookVersion | None = None) -> Customer:
+    """Somebody whose deal was just won."""
+    ruling = under or version()
+    won = deal(ruling)
+    with transaction.atomic():
+        for stage in ("proposal", "negotiation", "won"):
+            at = timezone.now()
+            StageTransition.objects.create(
+                client=won.client, prospect=won.prospect, deal=won, pipeline="deal", playbook_version=ruling,
+                seq=won.stage_seq + 1, from_stage=won.stage, to_stage=stage, at=at, seconds=0, trace_id=won.trace_id,
+            )  # fmt: skip
+            won.move_to(stage)
+            won.stage_seq, won.stage_since = won.stage_seq + 1, at
+            won.save()
+    return Customer.objects.create(
+        client=won.client, playbook=won.playbook, prospect=won.prospect, deal=won, trace_id=won.trace_id
+    )
 
 
 def message(to: Prospect, under: PlaybookVersion, **fields: Any) -> Message:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date
 from typing import Any, cast
 
 from approvals.rules import compliance, quality
+from prospects.rules.psychologic import motive_of
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import VerdictProposal
 from salesops.runtime.views import ContactView, MessageView, ProspectView
@@ -41,7 +43,9 @@ def _verdict(
     rules: tuple[compliance.BrandRule, ...],
 ) -> VerdictProposal:
     graded = quality.grade_message(quality_draft(prospect, contact, message, tools))
-    judged = compliance.evaluate(_case(contact, message, tools, rules))
+    case = _case(contact, message, tools, rules)
+    motive = motive_of(prospect.signals, tools.now)
+    judged = compliance.evaluate(replace(case, unsaid=(motive.why,)) if motive is not None and motive.why else case)
     return VerdictProposal(
         message_id=message.id,
         grade=cast(Any, graded.grade),

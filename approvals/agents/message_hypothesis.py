@@ -26,6 +26,9 @@ from approvals.agents.model_messages import messages_by_model
 from approvals.agents.past import angle_lift
 from approvals.rules.content import tidy_words
 from playbooks.templating import Filled, fill
+from prospects.agents.judging import criteria_of, facts_of
+from prospects.rules.psychologic import CARD as FORCES_CARD
+from prospects.rules.psychologic import FORCE_KIND, Force, forces_of, largest_resistor
 from prospects.rules.wording import FactWords, template_values
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
@@ -83,10 +86,20 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
     strength = {
         t.key: _strength(t, prospect, words, tools.now) * angle_lift(prospect, t.channel, t.angle) for t in templates
     }
-    for template in sorted(templates, key=lambda t: (-strength[t.key], t.position, t.key)):
-        draft = draft_from(prospect, contact, tools, template, values, words, offer)
+    resistor = _resistor(prospect, tools)
+    held = resistor.name if resistor is not None else ""
+    for template in sorted(templates, key=lambda t: (t.addresses != held, -strength[t.key], t.position, t.key)):
+        draft = draft_from(prospect, contact, tools, template, values, words, offer, resistor)
         if draft is not None:
             yield draft
+
+
+def _resistor(prospect: ProspectView, tools: Tools) -> Force | None:
+    """What holds them back most, as far as a person or the playbook's phrases have heard."""
+    criteria = [c for (card, _), c in criteria_of(tools).items() if card == FORCES_CARD]
+    if not criteria and all(signal.kind != FORCE_KIND for signal in prospect.signals):
+        return None
+    return largest_resistor(forces_of(criteria, facts_of(prospect, tools)))
 
 
 def _strength(template: TemplateView, prospect: ProspectView, words: Mapping[str, FactWords], now: datetime) -> float:
@@ -132,6 +145,7 @@ def draft_from(
     values: Mapping[str, str],
     words: Mapping[str, FactWords],
     offer: PropositionView | None,
+    resistor: Force | None = None,
 ) -> MessageProposal | None:
     """The template filled for this prospect; None when a placeholder has neither value nor fallback."""
     subject, body = fill(template.subject, values), fill(tidy_words(template.body), values)
@@ -141,7 +155,7 @@ def draft_from(
     rests_on = {i for c in claims for i in c.evidence_ids} | {words[key].evidence_id for key in template.requires}
     wording = Wording(
         template.channel, template.angle, template.key, subject.text, body.text, claims, tuple(sorted(rests_on)),
-        _rationale(template, words),
+        _rationale(template, words, resistor),
     )  # fmt: skip
     return whole_message(prospect, contact, tools, wording)
 
@@ -161,10 +175,12 @@ def _claims(filled: Filled, words: Mapping[str, FactWords], offer: PropositionVi
             yield Claim(sentence=sentence, source=f"value_proposition:{offer.id}", kind="proof")
 
 
-def _rationale(template: TemplateView, words: Mapping[str, FactWords]) -> str:
+def _rationale(template: TemplateView, words: Mapping[str, FactWords], resistor: Force | None) -> str:
     grounds = [f"{words[key].text or key.replace('_', ' ')} ({words[key].month})" for key in template.requires]
     rests = f" It rests on {', '.join(grounds)}." if grounds else ""
-    return f"The {template.angle.replace('-', ' ').replace('_', ' ')} angle.{rests}"[:1000]
+    answers = resistor is not None and template.addresses == resistor.name
+    held = f" It answers their {template.addresses}, which holds them back most." if answers else ""
+    return f"The {template.angle.replace('-', ' ').replace('_', ' ')} angle.{rests}{held}"[:1000]
 
 
 def _ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, cast
 
-from approvals.rules import calls
+from approvals.rules import calls, motives
 from approvals.rules.calls import Window
 from approvals.rules.compliance_tables import COMMON, EVERYWHERE, RULE_VERSION, TABLES, Rule, Verdict, country_code
 from approvals.rules.content import UnsafeHeader, check_address, check_header
@@ -93,6 +93,7 @@ class Case:
     linkedin_today: int = 0
     linkedin_week: int = 0
     brand_rules: tuple[BrandRule, ...] = ()
+    unsaid: tuple[str, ...] = ()  # our guesses at their motive, word for word
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +250,11 @@ def _attested_by_hand(case: Case, _: Params) -> Answer:
     return missing, "no person has attested doing it by hand" if missing else "a person does it by hand"
 
 
+def _no_motive_asserted(case: Case, _: Params) -> Answer:
+    found = motives.asserted(f"{case.subject}\n{case.body}", case.unsaid)
+    return bool(found), f"tells them what moves them: “{found}”" if found else "says nothing of their motives"
+
+
 def _linkedin_limits(case: Case, params: Params) -> Answer:
     over = case.linkedin_today >= params["day"] or case.linkedin_week >= params["week"]
     return over, f"{case.linkedin_today} today, {case.linkedin_week} in 7 days"
@@ -339,6 +345,7 @@ CHECKS: Mapping[str, Callable[[Case, Params], Answer]] = {
     "honest_thread": _honest_thread,
     "postal_address": _postal_address,
     "unsubscribe_offered": _unsubscribe_offered,
+    "no_motive_asserted": _no_motive_asserted,
     "not_suppressed": _not_suppressed,
     "country_allowed": _country_allowed,
     "plain_recipient": _plain_recipient,

@@ -70,6 +70,7 @@ COMMON = (
     _rule("any.linkedin.by-hand", "attested_by_hand", "linkedin", "a manual task, attested by the person (P)"),
     _rule("any.linkedin.limits", "linkedin_limits", "linkedin", "15 a day, 80 in any 7 days (P)", day=15, week=80),
     _rule("any.linkedin.note", "note_length", "linkedin", "note of at most 200 characters (P)", characters=200),
+    _rule("any.motive", "no_motive_asserted", EVERYWHERE, "a guess at somebody's motive is never said outward"),
     _rule("any.sms.not-offered", "never", "sms", "text messages need a consent flow of their own (P)"),
 )
 

@@ -5,6 +5,10 @@
     claimed      → evidenced     what was missing has come
     any          → contradicted  somebody has since said the opposite
     contradicted → claimed …     only what is newer than the contradiction counts again
+    any          → unknown       a person says that it is not known (any more)
+
+Words count by the day they were given: a person's word replaces what agents found up to that day, and no agent
+overrules it with anything older.
 
 What was said more than 90 days ago has expired: a letter of which nothing newer is known is unknown again, and unknown
 counts zero. A claim counts less than evidence, and too little to be accepted as evidence by itself.
@@ -47,6 +51,15 @@ class Letter:
     times: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One thing a letter asks for, as a person fills it in: words, a day, or a yes."""
+
+    name: str
+    label: str
+    kind: str = "words"
+
+
 _STEPS = ("steps", "owner", "date")
 LETTERS: Mapping[str, Letter] = MappingProxyType(
     {
@@ -62,6 +75,33 @@ LETTERS: Mapping[str, Letter] = MappingProxyType(
             Letter("paper_process", _STEPS),
             Letter("champion", ("influence", "stake", "kept_action")),
             Letter("competition", ("rivals", "doing_nothing")),
+        )
+    }
+)
+#: How people are asked for an element.
+ELEMENTS: Mapping[str, Element] = MappingProxyType(
+    {
+        element.name: element
+        for element in (
+            Element("amount", "Range or budget line"),
+            Element("owner", "Who owns it"),
+            Element("cycle", "When it is decided on", "day"),
+            Element("name", "Who decides"),
+            Element("decides_alone", "Can approve alone", "yes"),
+            Element("words", "In the buyer's own words"),
+            Element("cost_of_inaction", "What it costs to do nothing"),
+            Element("trigger", "What forces it from outside"),
+            Element("date", "By which day", "day"),
+            Element("baseline", "Where they are now"),
+            Element("target", "Where they want to be"),
+            Element("confirmed", "The buyer confirmed both numbers", "yes"),
+            Element("list", "What they will judge by, one by one"),
+            Element("steps", "The steps to a signature"),
+            Element("influence", "What influence they have"),
+            Element("stake", "What they have to win or lose"),
+            Element("kept_action", "What they promised us and did"),
+            Element("rivals", "Who else they look at"),
+            Element("doing_nothing", "Doing nothing was talked about", "yes"),
         )
     }
 )
@@ -82,7 +122,11 @@ def letter_of(key: str) -> Letter | None:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What one signal says about a letter: elements it proves, or only that it is so, or that it is not."""
+    """What one signal says about a letter: elements it proves, or only that it is so, or that it is not.
+
+    ``at`` is when it was said, ``given`` when a person told us (None: as it was said). ``retracts``: a person says that
+    it is not known any more.
+    """
 
     signal_id: int
     at: datetime
@@ -91,6 +135,19 @@ class Statement:
     quote: str = ""
     speaker: str = ""
     source: str = ""
+    retracts: bool = False
+    given: datetime | None = None
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person told us."""
+        return self.given is not None
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Sorts by the day the word was given; on one day a person's word comes after an agent's."""
+        told = self.given or self.at
+        return told.date(), self.by_person, told, self.signal_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +163,13 @@ UNKNOWN = Standing(State.UNKNOWN)
 
 
 def standing(letter: Letter, statements: Iterable[Statement], now: datetime) -> Standing:
-    """The state of a letter at ``now``. A contradiction voids whatever was said up to then."""
-    heard = sorted(
-        (s for s in statements if now - EXPIRES < s.at <= now), key=lambda s: (s.at, s.signal_id), reverse=True
-    )
+    """The state of a letter at ``now``. A contradiction, or a person's "not known", voids what was said up to then."""
+    heard = sorted((s for s in statements if now - EXPIRES < s.at <= now), key=lambda s: s.order, reverse=True)
     if not heard:
         return UNKNOWN
-    if heard[0].denies:
-        return Standing(State.CONTRADICTED, (heard[0],))
-    since = _until_denied(heard)
+    if heard[0].denies or heard[0].retracts:
+        return Standing(State.CONTRADICTED if heard[0].denies else State.UNKNOWN, (heard[0],))
+    since = _until_voided(heard)
     proved = {element for s in since for element in s.elements} & set(letter.elements)
     missing = tuple(element for element in letter.elements if element not in proved)
     occasions = {s.at.date() for s in since if s.elements & set(letter.elements)}
@@ -125,8 +180,8 @@ def standing(letter: Letter, statements: Iterable[Statement], now: datetime) -> 
     return Standing(State.CLAIMED, since, missing)
 
 
-def _until_denied(heard: Sequence[Statement]) -> tuple[Statement, ...]:
+def _until_voided(heard: Sequence[Statement]) -> tuple[Statement, ...]:
     for number, statement in enumerate(heard):
-        if statement.denies:
+        if statement.denies or statement.retracts:
             return tuple(heard[:number])
     return tuple(heard)

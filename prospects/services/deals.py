@@ -22,7 +22,7 @@ from prospects.models import Customer, Deal, Prospect, StageTransition
 from prospects.moves import Option, option_to
 from prospects.services import handoffs
 from prospects.services.ledger import COLUMNS, Ground, IllegalMove, Word, log_move, ruling_versions
-from salesops.errors import NotAllowed, Refusal
+from salesops.errors import Refusal
 
 #: Who may move deals, customers and prospects by hand.
 MOVERS = (Role.REVIEWER, Role.LEADER, Role.ADMIN)
@@ -188,9 +188,3 @@ def _worth(amount: Decimal) -> Decimal:
     if not amount.is_finite() or not 0 <= amount <= _MOST:
         raise NotWorth("Give the amount as a number of at least 0.")
     return amount.quantize(Decimal("0.01"))
-
-
-def allow(user_roles: Iterable[str]) -> None:
-    """Raises ``NotAllowed`` for who may only read."""
-    if not {role.value for role in MOVERS} & set(user_roles):
-        raise NotAllowed("Reviewers, leaders and admins move prospects, deals and customers.")

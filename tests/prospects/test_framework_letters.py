@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from prospects.rules.frameworks import (
+    ELEMENTS,
     EXPIRES,
     LETTERS,
     POINTS,
@@ -53,6 +54,32 @@ def test_a_letter_stands_where_the_newest_statements_put_it(
     letter: Letter, statements: list[Statement], state: State
 ) -> None:
     assert standing(letter, statements, NOW).state is state
+
+
+def told(days_ago: float, *elements: str, given_ago: float = 0.0, number: int = 9, **also: bool) -> Statement:
+    """What a person told us ``given_ago`` days ago about something said ``days_ago``."""
+    given = NOW - timedelta(days=given_ago)
+    return Statement(number, NOW - timedelta(days=days_ago), frozenset(elements), given=given, **also)
+
+
+@pytest.mark.parametrize(
+    ("statements", "state"),
+    [
+        ([said(3, denies=True), told(20, *WHOLE)], State.EVIDENCED),  # told today, of what was said before
+        ([told(20, *WHOLE, given_ago=5), said(3, denies=True)], State.CONTRADICTED),  # they said it since
+        ([said(0, denies=True), told(0, *WHOLE)], State.EVIDENCED),  # on one day a person's word counts
+        ([said(3, *WHOLE), told(0, retracts=True)], State.UNKNOWN),
+        ([said(3, *WHOLE), told(0, given_ago=2, retracts=True), said(1, "amount")], State.CLAIMED),
+        ([said(3, *WHOLE), told(0, denies=True)], State.CONTRADICTED),
+        ([told(91, *WHOLE)], State.UNKNOWN),  # old when it was told
+    ],
+)
+def test_no_agent_overrules_a_persons_newer_word(statements: list[Statement], state: State) -> None:
+    assert standing(BUDGET, statements, NOW).state is state
+
+
+def test_every_element_of_every_letter_can_be_asked_of_a_person() -> None:
+    assert {element for letter in LETTERS.values() for element in letter.elements} <= set(ELEMENTS)
 
 
 def test_a_claim_says_what_it_lacks() -> None:

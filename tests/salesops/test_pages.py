@@ -14,7 +14,17 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from approvals.models import ApprovalRequest, Decision, Dispatch, Task
 from playbooks.models import Client, PlaybookVersion
 from playbooks.services import stops
-from prospects.models import AgentRun, BulkAction, Convergence, ImportBatch, SavedFilter, SourceState
+from prospects.models import (
+    AgentRun,
+    BulkAction,
+    Convergence,
+    ImportBatch,
+    SavedFilter,
+    SourceState,
+    Suggestion,
+    WhatIf,
+    WhatIfChange,
+)
 from prospects.services import merges
 from tests import factories
 from tests.prospects.pairs import pair
@@ -74,6 +84,14 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
         merges.keep_apart(apart.pk, actor=person, client=owner)
         merge = merges.merge(joined.pk, actor=person, client=owner)
         deal, customer = factories.deal(version), factories.customer(version)
+        note = Suggestion.objects.create(
+            client=owner, playbook=version.playbook, prospect=waiting.prospect, by=person, rule="Industry", truth="No"
+        )
+        look, _ = WhatIf.objects.get_or_create(
+            client=owner, version=version, status="done",
+            defaults={"playbook": version.playbook, "fingerprint": "-", "clock": factories.SEEN_ON, "up_to_id": 0},
+        )  # fmt: skip
+        WhatIfChange.objects.create(what_if=look, prospect=waiting.prospect, new_route="hot", moved=number, why=["+1"])
         source = SourceState.objects.create(client=owner, source=f"source_{number}", halted_at=factories.SEEN_ON)
         kept = SavedFilter.objects.create(client=owner, owner=person, name=f"Kept {number}", shared=True)
         many = BulkAction.objects.create(
@@ -95,8 +113,19 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
             "playbooks:version": version.pk,
             "playbooks:diff": version.pk,
             "playbooks:yaml": version.pk,
+            "playbooks:new_version": version.pk,
+            "playbooks:two_people": version.playbook_id,
+            "prospects:what_if": version.pk,
+            "prospects:what_if_stop": version.pk,
+            "prospects:what_if_csv": version.pk,
+            "prospects:publish": version.pk,
+            "prospects:suggest": waiting.prospect_id,
+            "prospects:suggestions": version.playbook_id,
+            "prospects:answer_suggestion": note.pk,
+            "where_used": version.pk,
             "prospects:detail": waiting.prospect_id,
             "prospects:pipelines": deal.prospect_id,
+            "prospects:buying": deal.prospect_id,
             "prospects:move": deal.prospect_id,
             "prospects:open_deal": deal.prospect_id,
             "prospects:move_deal": deal.pk,
@@ -228,11 +257,18 @@ def test_pages_carry_no_inline_script_style_or_handler(client: Browser) -> None:
         lambda ids: reverse("job", args=[ids["job"]]),
         lambda ids: reverse("trace", args=[ids["trace"]]),
         lambda ids: reverse("work"),
+        lambda ids: reverse("playbooks:list"),
+        lambda ids: reverse("playbooks:version", args=[ids["playbooks:version"]]),
+        lambda ids: reverse("prospects:what_if", args=[ids["prospects:what_if"]]),
+        lambda ids: reverse("prospects:publish", args=[ids["prospects:publish"]]),
+        lambda ids: reverse("prospects:suggestions", args=[ids["prospects:suggestions"]]),
+        lambda ids: reverse("where_used", args=[ids["where_used"]]),
         lambda ids: reverse("approvals:answer_task", args=[ids["approvals:answer_task"]]),
     ],
     ids=[
         "queue", "dossier", "outbox", "dispatch", "tasks", "audit", "stops", "prospects", "funnel", "prospect",
-        "duplicates", "merges", "sources", "agents", "agent", "run", "runs", "jobs", "job", "trace", "work", "answer",
+        "duplicates", "merges", "sources", "agents", "agent", "run", "runs", "jobs", "job", "trace", "work",
+        "playbooks", "playbook", "what-if", "publish", "notes", "used", "answer",
     ],
 )  # fmt: skip
 def test_a_page_asks_as_many_questions_of_many_rows_as_of_few(

@@ -1,0 +1,148 @@
+"""Why somebody might move, and what holds them: a stated motive, a hypothesis about the real one, four forces. Pure.
+
+The forces of a switch, each 0 to 3 with a quote: *push* (what is wrong with today), *pull* (what draws them to the
+new), *anxiety* (what they fear about changing), *habit* (what they are used to). Push and pull move, anxiety and habit
+resist. A message answers the larger resistor. A hypothesis is a working guess of ours: it needs two things they did and
+one thing that would prove it wrong, and it is never said to anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from playbooks.criteria import Criterion
+from prospects.rules.criteria import judge
+from prospects.rules.facts import Facts, SignalLike
+from prospects.rules.frameworks import EXPIRES
+
+CARD = "switch"
+FORCES = ("push", "pull", "anxiety", "habit")
+RESISTORS = ("anxiety", "habit")
+STRONGEST = 3
+FORCE_KIND, MOTIVE_KIND = "switch_force", "motive"
+#: What somebody may really want, and what each means.
+HYPOTHESES: Mapping[str, str] = MappingProxyType(
+    {
+        "blame": "Not to be the one at fault",
+        "status": "To stand well with others",
+        "effort": "To be spared work",
+        "certainty": "To know what will happen",
+        "autonomy": "To decide for themselves",
+    }
+)
+SUPPORTS = 2
+#: What somebody says, or what a file or a person of ours says of them, is nothing they did.
+_NOT_BEHAVIOR = frozenset(
+    {"profile", "answer", "reply", "call_note", "meeting_note", "judgement", "outreach_sent", FORCE_KIND, MOTIVE_KIND}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """One force, 0 to 3. ``quote`` is empty where nothing was heard, and then the strength is 0."""
+
+    name: str
+    strength: int = 0
+    quote: str = ""
+    at: datetime | None = None
+    speaker: str = ""
+    source: str = ""
+    signal_id: int | None = None
+
+    @property
+    def resists(self) -> bool:
+        """Whether it holds them back."""
+        return self.name in RESISTORS
+
+
+def forces_of(criteria: Iterable[Criterion], facts: Facts) -> dict[str, Force]:
+    """The four forces as they stand: the newer of a person's word and what the playbook's phrases heard.
+
+    A force without a quote is none. What is older than 90 days has expired.
+    """
+    heard = {c.key: _heard(c, facts) for c in criteria if c.scorecard == CARD and c.key in FORCES}
+    told: dict[str, Force] = {}
+    for signal in facts.by_kind.get(FORCE_KIND, ()):  # newest first
+        force = _told(signal)
+        if force is not None and facts.now - EXPIRES < signal.observed_at:
+            told.setdefault(force.name, force)
+    found = {}
+    for name in FORCES:
+        both = [force for force in (told.get(name), heard.get(name)) if force is not None and force.at is not None]
+        found[name] = max(both, key=lambda force: (force.at.date() if force.at else None, force is told.get(name)),
+                          default=Force(name))  # fmt: skip
+    return found
+
+
+def _told(signal: SignalLike) -> Force | None:
+    name, strength = signal.data.get("force"), signal.data.get("strength")
+    if name not in FORCES or isinstance(strength, bool) or not isinstance(strength, int):
+        return None
+    strength = min(STRONGEST, max(0, strength)) if signal.text.strip() else 0
+    speaker = str(signal.data.get("speaker") or "")
+    return Force(str(name), strength, signal.text, signal.observed_at, speaker, signal.source, signal.id)
+
+
+def _heard(criterion: Criterion, facts: Facts) -> Force | None:
+    judged = judge(criterion, facts)
+    at = judged.observed_at
+    if judged.value is None or at is None or not judged.quote.strip() or facts.now - at >= EXPIRES:
+        return None
+    strength = round(judged.value * STRONGEST / 100)
+    signal_id = judged.signal_ids[0] if judged.signal_ids else None
+    return Force(criterion.key, strength, judged.quote, at, "", judged.source, signal_id)
+
+
+def largest_resistor(forces: Mapping[str, Force]) -> Force | None:
+    """What holds them back most; of two alike what they fear. None where nothing was heard."""
+    held = [forces[name] for name in RESISTORS if name in forces and forces[name].strength > 0]
+    return max(held, key=lambda force: force.strength, default=None)
+
+
+def is_behavior(kind: str) -> bool:
+    """Whether a signal of this kind is something they did."""
+    return kind not in _NOT_BEHAVIOR
+
+
+def hypothesis_problems(hypothesis: str, supports: Mapping[int, str], disconfirmer: str) -> list[str]:
+    """Why a hypothesis may not be kept; empty when it may. ``supports`` is signal id → kind."""
+    problems = []
+    if hypothesis not in HYPOTHESES:
+        problems.append(f"Choose one of {', '.join(HYPOTHESES)}.")
+    if sum(is_behavior(kind) for kind in supports.values()) < SUPPORTS:
+        problems.append(f"Name at least {SUPPORTS} things they did that speak for it.")
+    if not disconfirmer.strip():
+        problems.append("Say what would prove it wrong.")
+    return problems
+
+
+@dataclass(frozen=True, slots=True)
+class Motive:
+    """What they say they want, in their words, and our guess at what they want besides."""
+
+    signal_id: int
+    at: datetime
+    stated: str = ""
+    speaker: str = ""
+    hypothesis: str = ""
+    why: str = ""
+    disconfirmer: str = ""
+    supports: tuple[int, ...] = ()
+
+
+def motive_of(signals: Collection[SignalLike], now: datetime) -> Motive | None:
+    """The newest motive on record that has not expired."""
+    mine = [s for s in signals if s.kind == MOTIVE_KIND and now - EXPIRES < s.observed_at <= now]
+    if not mine:
+        return None
+    newest = max(mine, key=lambda s: (s.observed_at, s.id))
+    data: Mapping[str, Any] = newest.data
+    return Motive(
+        newest.id, newest.observed_at, newest.text, str(data.get("speaker") or ""), str(data.get("hypothesis") or ""),
+        str(data.get("why") or ""), str(data.get("disconfirmer") or ""),
+        tuple(int(i) for i in data.get("supports") or ()),
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""What is known of a prospect's buying, and the forms in which a person says more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from prospects.buying import buying_of
+from prospects.models import Prospect
+from prospects.rules.frameworks import LETTERS
+from prospects.rules.psychologic import FORCES, HYPOTHESES
+from prospects.services import buying as service
+from salesops.access import ClientRequest, require_role
+from salesops.errors import NotAllowed, Refusal
+from salesops.partials import render_page
+
+_ANSWERS = ((service.SAID, "They say so"), (service.DENIED, "They deny it"), (service.NOT_KNOWN, "Not known any more"))
+
+
+class Said(forms.Form):
+    """Words, who said them and when: what every answer needs."""
+
+    quote = forms.CharField(max_length=2000, required=False)
+    speaker = forms.CharField(max_length=120, required=False)
+    said_on = forms.DateField()
+
+
+class LetterForm(Said):
+    """What is known of one letter; its elements are named ``e-…``."""
+
+    letter = forms.ChoiceField(choices=[(name, name) for name in LETTERS])
+    answer = forms.ChoiceField(choices=_ANSWERS)
+
+
+class ForceForm(Said):
+    """How strongly one force moves or holds them."""
+
+    force = forms.ChoiceField(choices=[(name, name) for name in FORCES])
+    strength = forms.IntegerField(min_value=0, max_value=3)
+
+
+class MotiveForm(Said):
+    """What they say they want, and our guess behind it."""
+
+    hypothesis = forms.ChoiceField(choices=[("", ""), *HYPOTHESES.items()], required=False)
+    why = forms.CharField(max_length=2000, required=False)
+    disconfirmer = forms.CharField(max_length=2000, required=False)
+    supports = forms.TypedMultipleChoiceField(coerce=int, required=False)
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        given = [value for value in data.getlist("supports") if value.isdecimal() and len(value) < 19]
+        self.fields["supports"].choices = [(value, value) for value in given]  # type: ignore[attr-defined]
+
+
+_FORMS: dict[str, type[Said]] = {"letter": LetterForm, "force": ForceForm, "motive": MotiveForm}
+
+
+@require_http_methods(["GET", "POST"])
+@require_role()
+def buying(request: ClientRequest, pk: int) -> HttpResponse:
+    """Letters, forces and motives of one prospect; a person says more by the forms beside them."""
+    rows = Prospect.objects.for_client(request.client).select_related("company", "contact", "playbook")
+    prospect = get_object_or_404(rows, pk=pk)
+    may_tell = bool({role.value for role in service.TELLERS} & request.roles)
+    if request.method == "POST":
+        if not may_tell:
+            raise NotAllowed("Reviewers, leaders and admins say what is known.")
+        _told(request, prospect)
+        return redirect("prospects:buying", pk=pk)
+    context = {
+        "prospect": prospect, "buying": buying_of(prospect), "may_tell": may_tell, "answers": _ANSWERS,
+        "hypotheses": HYPOTHESES, "today": timezone.localdate(), "strengths": range(4),
+    }  # fmt: skip
+    return render_page(request, "prospects/buying.html", context, partial="buying")
+
+
+def _told(request: ClientRequest, prospect: Prospect) -> None:
+    kind = _FORMS.get(request.POST.get("what", ""))
+    form = kind(request.POST) if kind is not None else None
+    if form is None or not form.is_valid():
+        field, errors = next(iter(form.errors.items())) if form is not None else ("what", ["choose what to say"])
+        messages.error(request, f"{field.replace('_', ' ').capitalize()}: {errors[0]}")
+        return
+    try:
+        _keep(request, prospect, form, form.cleaned_data)
+    except Refusal as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, "Noted. The next look of the agents counts it in.")
+
+
+def _keep(request: ClientRequest, prospect: Prospect, form: forms.Form, given: dict[str, Any]) -> None:
+    who: dict[str, Any] = {"client": request.client, "actor": request.user, "at": timezone.now()}
+    if isinstance(form, LetterForm):
+        asked = LETTERS[given["letter"]].elements
+        elements = {name: request.POST.get(f"e-{name}", "")[:500] for name in asked}
+        answer = service.LetterAnswer(
+            given["letter"], given["answer"], given["said_on"], elements, given["quote"], given["speaker"]
+        )
+        service.answer_letter(prospect.pk, answer, **who)
+        return
+    said = {"speaker": given["speaker"], "said_on": given["said_on"]}
+    if isinstance(form, ForceForm):
+        service.tell_force(prospect.pk, given["force"], given["strength"], quote=given["quote"], **said, **who)
+        return
+    rest = {name: given[name] for name in ("hypothesis", "why", "disconfirmer", "supports")}
+    service.tell_motive(prospect.pk, stated=given["quote"], **rest, **said, **who)
