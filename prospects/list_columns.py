@@ -38,7 +38,7 @@ class Column:
     css: str = ""
 
 
-def _sub(first: object, second: object) -> SafeString:
+def _sub(first: str, second: object) -> SafeString:
     return format_html('{}<span class="pl-sub">{}</span>', first, second) if second else conditional_escape(first)
 
 

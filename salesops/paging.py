@@ -53,8 +53,8 @@ def keyset_page(queryset: QuerySet[RowT], *, keys: Sequence[str], request: HttpR
     has_previous = bool(items) and (more if backwards else values is not None)
     return Page(
         items=items,
-        next=_encode(items[-1], keys) if has_next else None,
-        previous=_encode(items[0], keys) if has_previous else None,
+        next=cursor_at(items[-1], keys) if has_next else None,
+        previous=cursor_at(items[0], keys) if has_previous else None,
     )
 
 
@@ -74,7 +74,8 @@ def _beyond(keys: Sequence[str], values: Sequence[Any]) -> Q:
     return Q(**{f"{first}__{verb}": values[0]}) & condition
 
 
-def _encode(row: models.Model, keys: Sequence[str]) -> str:
+def cursor_at(row: models.Model, keys: Sequence[str]) -> str:
+    """The cursor of the rows that come after (or before) this one."""
     values = [_plain(getattr(row, key.lstrip("-"))) for key in keys]
     return urlsafe_base64_encode(json.dumps([list(keys), values]).encode())
 

@@ -22,6 +22,7 @@ from playbooks.models import Client, Membership, Playbook, Role, Route, User
 from playbooks.services import stops
 from prospects.models import BulkAction, BulkItem, Prospect
 from prospects.queries import ProspectFilters, ranked_prospects
+from prospects.runtime_store import NoActiveVersion
 from prospects.services import bulk_verbs, converge
 from prospects.services.route_overrides import OVERRIDERS, UnknownRoute, checked_reason
 from salesops.errors import NotAllowed, Refusal
@@ -123,7 +124,7 @@ def _check(wish: Wish, client: Client, playbook: Playbook, actor: User) -> None:
         raise NotAllowed("Only somebody who works for this client can own its prospects.")
     if wish.kind == KIND.RERUN:
         if playbook.active_version is None:
-            raise converge.NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
+            raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
         brake = stops.in_force(client.pk, playbook.pk).everything
         if brake is not None:
             raise converge.Stopped(f"Stopped: {brake.reason}")
@@ -137,7 +138,7 @@ def _note_who(action: BulkAction, prospects: QuerySet[Prospect]) -> int:
             f"INSERT INTO prospects_bulkitem (action_id, prospect_id) SELECT %s, who.id FROM ({sql}) who (id)",  # noqa: S608
             [action.pk, *params],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def work(action_id: int) -> bool:
@@ -171,7 +172,7 @@ def _finish(action: BulkAction, *, back: bool) -> None:
     )
     if action.kind == KIND.RERUN:
         # Whoever stopped the playbook meanwhile has the last word: these prospects stay due until it goes on.
-        with suppress(converge.NoActiveVersion, converge.Stopped):
+        with suppress(NoActiveVersion, converge.Stopped):
             converge.start(client=action.client, playbook=action.playbook, actor=actor)
 
 

@@ -104,7 +104,7 @@ def _owner(filters: ProspectFilters, chosen: Chosen) -> str:
     """Who works here goes by name; anybody else is nobody."""
     if not filters.owner or chosen.playbook is None:
         return ""
-    here = Membership.objects.filter(client=chosen.playbook.client_id, user=filters.owner)
+    here = Membership.objects.filter(client=chosen.playbook.client_id, user=int(filters.owner))
     found = here.select_related("user").first()
     return str(found.user) if found else "nobody here"
 

@@ -30,7 +30,7 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
     """Each page at ``SMALL`` and at ``size`` prospects: median, p95 and queries, and large over small."""
     sizes = (SMALL, size or LARGE)
     populations = [_furnished(n, say) for n in sizes]
-    browsers = [_signed_in(population) for population in populations]
+    browsers = [signed_in(population) for population in populations]
     for (name, small_url), (_, large_url) in zip(*map(_pages, populations), strict=True):
         small, large = time_pages(list(zip(browsers, (small_url, large_url), strict=True)))
         for n, timing in zip(sizes, (small, large), strict=True):
@@ -58,7 +58,8 @@ def _furnished(size: int, say: Say) -> Population:
     return population
 
 
-def _signed_in(population: Population) -> Browser:
+def signed_in(population: Population) -> Browser:
+    """Somebody of this client, at their browser."""
     browser = Browser(SERVER_NAME=_known_host())
     browser.force_login(population.user, backend="django.contrib.auth.backends.ModelBackend")
     return browser

@@ -53,22 +53,9 @@ class Population:
 
 def make_population(size: int) -> Population:
     """A new client with ``size`` prospects spread over the last half year, about one in seven waiting for approval."""
-    population = _make_client(size)
-    arguments: dict[str, Any] = {
-        "client": population.client.pk,
-        "playbook": population.playbook.pk,
-        "version": population.version.pk,
-        "size": size,
-        "now": timezone.now(),
-        "days": DAYS,
-        "trades": list(TRADES),
-        "nouns": list(NOUNS),
-        "industries": list(INDUSTRIES),
-        "cities": list(CITIES),
-        "first": list(FIRST),
-        "last": list(LAST),
-        "titles": list(TITLES),
-        "tag": f"{population.client.pk}",
+    population = make_client(size)
+    arguments = {
+        **_account_words(population),
         "bounds": _bounds(),
         "subject": SUBJECT,
         "body": BODY,
@@ -77,8 +64,8 @@ def make_population(size: int) -> Population:
         "expires": timezone.now() + timedelta(hours=72),
     }
     with connection.cursor() as cursor:
-        cursor.execute("SELECT setseed(0.42)")
-        for statement in (_COMPANIES, _CONTACTS, _PROSPECTS, _LIFE_TABLE):
+        make_accounts(population)
+        for statement in (_PROSPECTS, _LIFE_TABLE):
             cursor.execute(statement, arguments)
         for statement in (_SIGNALS, _EVIDENCE, _SCORES, _PROJECTION):
             cursor.execute("ANALYZE")  # tables that were empty a moment ago would be planned as if they still were
@@ -94,6 +81,35 @@ def make_population(size: int) -> Population:
     return population
 
 
+def make_accounts(population: Population) -> None:
+    """A company for each prospect to come, and a person in each; always the same ones."""
+    words = _account_words(population)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setseed(0.42)")
+        cursor.execute(_COMPANIES, words)
+        cursor.execute("ANALYZE prospects_company")
+        cursor.execute(_CONTACTS, words)
+
+
+def _account_words(population: Population) -> dict[str, Any]:
+    return {
+        "client": population.client.pk,
+        "playbook": population.playbook.pk,
+        "version": population.version.pk,
+        "size": population.size,
+        "now": timezone.now(),
+        "days": DAYS,
+        "trades": list(TRADES),
+        "nouns": list(NOUNS),
+        "industries": list(INDUSTRIES),
+        "cities": list(CITIES),
+        "first": list(FIRST),
+        "last": list(LAST),
+        "titles": list(TITLES),
+        "tag": f"{population.client.pk}",
+    }
+
+
 def kept_population(size: int) -> Population | None:
     """The whole population of that size which an earlier run left in this database, if there is one."""
     written_last = ApprovalRequest.objects.filter(client__slug__startswith=f"bench-{size}-").order_by("-pk")
@@ -104,7 +120,8 @@ def kept_population(size: int) -> Population | None:
     return Population(last.client, last.playbook_version.playbook, last.playbook_version, user, size)
 
 
-def _make_client(size: int) -> Population:
+def make_client(size: int) -> Population:
+    """A client with a playbook that rules and somebody who may see everything, and nobody to work on yet."""
     slug = f"bench-{size}-{Client.objects.count()}"
     client = Client.objects.create(
         slug=slug, name=f"Bench {size:,}", sender_name="Robin Fields", sender_email="robin@bench.example",
