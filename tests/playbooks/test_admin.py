@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from playbooks.models import (
+    Activation,
     AgentPermission,
     AuditEntry,
     Client,
@@ -140,11 +141,42 @@ def test_every_step_asks_first_and_then_goes_through_its_service(
         assert url in browser.get(change_url(draft)).content.decode()
         assert b"<form" in browser.get(url).content
         assert PlaybookVersion.objects.get(pk=draft.pk).status != status
-        assert browser.post(url).status_code == 302
+        assert browser.post(url, {"note": "Tried on ten."}).status_code == 302
         assert PlaybookVersion.objects.get(pk=draft.pk).status == status
+    assert Activation.objects.get().note == "Tried on ten."
     browser.post(reverse("admin:playbooks_playbookversion_step", args=[draft.pk, "new-version"]))
     assert draft.playbook.versions.count() == 2
     assert set(AuditEntry.objects.exclude(event="playbook.drafted").values_list("actor", flat=True)) == {boss.pk}
+
+
+def test_no_version_begins_to_rule_without_a_note(browser: Browser, draft: PlaybookVersion) -> None:
+    for step in (lifecycle.submit, lifecycle.approve):
+        step(draft, actor=None)
+    url = reverse("admin:playbooks_playbookversion_step", args=[draft.pk, "activate"])
+    assert "Say in a sentence what changes" in browser.post(url, follow=True).content.decode()
+    assert PlaybookVersion.objects.get(pk=draft.pk).status == "approved"
+
+
+def test_whoever_saves_second_is_told_who_changed_what_and_loses_nothing(
+    browser: Browser, draft: PlaybookVersion, boss: User
+) -> None:
+    mine = posted(browser, change_url(draft)) | {"seen_edit": "0"}
+    theirs = Browser()
+    other = factories.user(draft.playbook.client, "admin", name="Ola Brandt", is_staff=True)
+    theirs.force_login(other, backend="django.contrib.auth.backends.ModelBackend")
+    first = posted(theirs, change_url(draft)) | {"hot_threshold": "75"}
+    assert theirs.post(change_url(draft), first).status_code == 302
+    answer = browser.post(change_url(draft), mine | {"warm_threshold": "33"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Ola Brandt changed hot threshold" in page
+    assert 'value="33"' in page
+    saved = PlaybookVersion.objects.get(pk=draft.pk)
+    assert (saved.hot_threshold, saved.warm_threshold, saved.edit_no) == (75, 40, 1)
+    again = mine | {"warm_threshold": "33", "hot_threshold": "75", "seen_edit": "1"}
+    assert browser.post(change_url(draft), again).status_code == 302
+    saved = PlaybookVersion.objects.get(pk=draft.pk)
+    assert (saved.hot_threshold, saved.warm_threshold, saved.edit_no) == (75, 33, 2)
 
 
 def test_a_refused_step_says_why(browser: Browser, draft: PlaybookVersion) -> None:
@@ -306,7 +338,7 @@ def test_a_new_playbook_starts_with_a_draft_that_has_its_stage_rules(browser: Br
     answer = browser.post(reverse("admin:playbooks_playbook_add"), data)
     version = PlaybookVersion.objects.get(playbook__slug="second")
     assert answer["Location"] == change_url(version)
-    assert version.stage_rules.count() == 9
+    assert version.stage_rules.count() == 9 + 3 + 4
     with pytest.raises(lifecycle.NotReady):
         lifecycle.submit(version, actor=None)
 

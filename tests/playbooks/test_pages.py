@@ -74,7 +74,8 @@ def test_the_pages_show_the_list_a_version_and_its_differences(browser: Browser,
     assert "Two founders at Larkmoor Data" in page
     page = browser.get(reverse("playbooks:diff", args=[draft.pk])).content.decode()
     assert "Moved to the growth stage" in page
-    assert "Removed" in page
+    assert "− criterion Moved to the growth stage" in page
+    assert "Hot from 70 → 75" in page
 
 
 def test_the_yaml_of_a_version_loads_again(browser: Browser, active: PlaybookVersion) -> None:
