@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from approvals import verify_scores
 from approvals.models import Message
 from approvals.services.gate import is_intact
 from playbooks import audit
@@ -112,6 +113,12 @@ def requests() -> Iterator[Fault]:
     yield from _rows("approvals_approvalrequest", _REQUESTS)
 
 
+def scores() -> Iterator[Fault]:
+    """Scores and evidence that decided requests rest on and that are not what they were then."""
+    for table, row, reason in verify_scores.wrong():
+        yield Fault(table, row, reason)
+
+
 Check = Callable[[], Iterator[Fault]]
 HISTORY: tuple[tuple[str, Check], ...] = (
     ("audit chains", audit_chains),
@@ -120,7 +127,7 @@ HISTORY: tuple[tuple[str, Check], ...] = (
     ("decisions", decisions),
     ("dispatches", dispatches),
 )
-DECISIONS: tuple[tuple[str, Check], ...] = HISTORY[1:]
+DECISIONS: tuple[tuple[str, Check], ...] = (*HISTORY[1:], ("scores", scores))
 
 
 def first_fault(checks: tuple[tuple[str, Check], ...]) -> Fault | None:

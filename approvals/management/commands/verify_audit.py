@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from approvals import verify
 
@@ -13,8 +15,16 @@ class Command(BaseCommand):
     help = "Recompute every audit chain and check words, decisions and dispatches against it. Exit 1 names the row."
     checks = verify.HISTORY
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
+
+    def handle(self, *_args: Any, as_json: bool = False, **_options: Any) -> None:
         fault = verify.first_fault(self.checks)
+        names = [name for name, _ in self.checks]
+        if as_json:
+            found = None if fault is None else asdict(fault)
+            self.stdout.write(json.dumps({"intact": fault is None, "checked": names, "fault": found}, indent=2))
         if fault is not None:
             raise CommandError(str(fault), returncode=1)
-        self.stdout.write(f"Intact: {', '.join(name for name, _ in self.checks)}.")
+        if not as_json:
+            self.stdout.write(f"Intact: {', '.join(names)}.")

@@ -1,4 +1,4 @@
-"""`manage.py verify_decisions`: does everything that went out rest on exactly what a person approved?"""
+"""`manage.py verify_decisions`: does everything that went out rest on what a person approved, scores and all?"""
 
 from __future__ import annotations
 
@@ -7,5 +7,8 @@ from approvals.management.commands.verify_audit import Command as VerifyAudit
 
 
 class Command(VerifyAudit):
-    help = "Check messages, requests, decisions and dispatches against the audit log. Exit 1 names the first bad row."
+    help = (
+        "Check messages, requests, decisions and dispatches against the audit log, and add the scores that decisions"
+        " rest on up again from their evidence. Exit 1 names the first bad row."
+    )
     checks = verify.DECISIONS
