@@ -16,6 +16,7 @@ BENCHES = {
     "dedup": "salesops.bench.dedup",
     "convergence": "salesops.bench.convergence",
     "rescore": "salesops.bench.rescoring",
+    "whatif": "salesops.bench.what_if",
     "llm": "salesops.bench.models",
     "pages": "salesops.bench.pages",
     "lists": "salesops.bench.lists",

@@ -79,7 +79,7 @@ def _converge(playbook: Playbook, count: int) -> Done:
     before = _rows(WRITTEN)
     convergence = _open(playbook)
     start = perf_counter()
-    workers = [_start_worker(convergence) for _ in range(WORKERS)]
+    workers = [start_worker(convergence) for _ in range(WORKERS)]
     answers = [json.loads(worker.communicate()[0]) for worker in workers]
     seconds = perf_counter() - start
     convergence.refresh_from_db()
@@ -112,7 +112,8 @@ def work(convergence_id: int) -> int:
     return outcome.prospects
 
 
-def _start_worker(convergence: Convergence) -> subprocess.Popen[str]:
+def start_worker(convergence: Convergence) -> subprocess.Popen[str]:
+    """A process that works on it until nothing is left, and says how much it did."""
     command = [sys.executable, "-c", _WORKER % convergence.pk]
     return subprocess.Popen(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True)  # noqa: S603 — our own words
 
