@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from prospects.models import (
     AgentRun,
+    BulkAction,
     Company,
     Contact,
     Convergence,
@@ -15,6 +16,7 @@ from prospects.models import (
     MarketScan,
     ModelAnswer,
     Prospect,
+    RouteOverride,
     Score,
     Signal,
     SourceAnswer,
@@ -47,6 +49,21 @@ class ProspectAdmin(FactAdmin):
     list_filter = ("stage", "verdict", "route", "tier")
     list_select_related = ("client", "company", "contact")
     search_fields = ("=company__domain", "=contact__email_key")
+
+
+@admin.register(RouteOverride)
+class RouteOverrideAdmin(FactAdmin):
+    list_display = ("id", "prospect_id", "route", "reason", "created_by", "created_at", "lifted_by", "lifted_at")
+    list_filter = ("route",)
+    list_select_related = ("created_by", "lifted_by")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(BulkAction)
+class BulkActionAdmin(FactAdmin):
+    list_display = ("id", "kind", "status", "total", "changed", "reason", "created_by", "created_at")
+    list_filter = ("kind", "status")
+    list_select_related = ("created_by",)
 
 
 @admin.register(Signal)
