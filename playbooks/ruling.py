@@ -33,8 +33,8 @@ def rulings_of(playbook_ids: Iterable[int]) -> dict[int, list[Ruling]]:
     newest = dict(active.values_list("playbook_id", "pk"))
     logs: dict[int, list[tuple[int, datetime, str]]] = {}
     log = Activation.objects.filter(version__playbook__in=newest).order_by("-at", "-id")
-    for playbook_id, *row in log.values_list("version__playbook_id", "version_id", "at", "applies_to"):
-        logs.setdefault(playbook_id, []).append((row[0], row[1], row[2]))
+    for playbook_id, version_id, at, whom in log.values_list("version__playbook_id", "version_id", "at", "applies_to"):
+        logs.setdefault(playbook_id, []).append((version_id, at, whom))
     return {playbook_id: _held(pk, logs.get(playbook_id, [])) for playbook_id, pk in newest.items()}
 
 

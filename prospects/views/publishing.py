@@ -47,7 +47,7 @@ def what_if_page(request: ClientRequest, version_id: int) -> HttpResponse:
         rows = filtered(found, moves).select_related("prospect__company", "prospect__contact")
         context |= {
             "is_open": found.status in what_if.OPEN,
-            "stale": found.fingerprint != what_if.fingerprint(version),
+            "stale": _is_stale(found, version),
             "tables": counted(found.counts),
             "totals": totals(found.counts),
             "moves": moves,
@@ -110,7 +110,7 @@ def publish_page(request: ClientRequest, version_id: int) -> HttpResponse:
         "problems": problems(document) if version.status in (Status.DRAFT, Status.IN_REVIEW) else [],
         "changes": summary(changed, most=12),
         "what_if": found,
-        "stale": found is not None and found.fingerprint != what_if.fingerprint(version),
+        "stale": found is not None and _is_stale(found, version),
         "totals": totals(found.counts) if found is not None else {},
         "open_notes": Suggestion.objects.filter(playbook=version.playbook_id, state=Suggestion.State.OPEN).count(),
         "may_publish": may_publish(request),
@@ -174,6 +174,13 @@ def version_of(request: ClientRequest, version_id: int) -> PlaybookVersion:
         "playbook__client", "created_by", "submitted_by", "approved_by"
     )
     return get_object_or_404(rows, pk=version_id)
+
+
+def _is_stale(found: WhatIf, version: PlaybookVersion) -> bool:
+    """Whether the draft says something else by now. Only drafts change; while it is being looked at, nobody asks."""
+    if not version.editable or found.status in what_if.OPEN:
+        return False
+    return found.fingerprint != what_if.fingerprint(version)
 
 
 def _latest(request: ClientRequest, version: PlaybookVersion) -> WhatIf | None:
