@@ -48,7 +48,9 @@ def explain(prospect: Prospect, *, at: datetime | None = None) -> dict[str, Any]
     Plain data: times as ISO 8601 text, ids as numbers. A fixed number of queries whatever the history.
     """
     until = at or timezone.now()
-    transitions = StageTransition.objects.filter(prospect=prospect, at__lte=until).order_by("pipeline", "seq")
+    transitions = StageTransition.objects.filter(prospect=prospect, at__lte=until).order_by(
+        "pipeline", "deal_id", "customer_id", "seq"
+    )
     moves = [_transition(row) for row in transitions.select_related("actor", "playbook_version")]
     stage = next((m["to"] for m in reversed(moves) if m["pipeline"] == "prospect"), "sourced")
     document: dict[str, Any] = {

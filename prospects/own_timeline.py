@@ -8,8 +8,20 @@ from django.db.models import Q
 from django.urls import reverse
 
 from playbooks.models import Stop
-from prospects.models import AgentRun, Diagnostic, Handoff, Prospect, Signal, Stage, StageTransition
+from prospects.models import (
+    AgentRun,
+    CustomerStage,
+    DealStage,
+    Diagnostic,
+    Handoff,
+    Prospect,
+    Signal,
+    Stage,
+    StageTransition,
+)
 from prospects.timeline import TimelineEvent
+
+_STAGES = {**dict(CustomerStage.choices), **dict(DealStage.choices), **dict(Stage.choices)}
 
 
 def own_events(prospect: Prospect, limit: int) -> Iterable[TimelineEvent]:
@@ -35,19 +47,23 @@ def _signals(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:
 
 
 def _moves(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:
-    rows = (
-        StageTransition.objects.filter(prospect=prospect, pipeline="prospect")
-        .select_related("actor")
-        .order_by("-seq")[:limit]
-    )
-    for row in rows:
-        title = f"{_stage(row.from_stage)} → {_stage(row.to_stage)}"
+    """Moves of the prospect, its deals and its customers."""
+    rows = StageTransition.objects.filter(prospect=prospect).select_related("actor", "deal").order_by("-at", "-pk")
+    for row in rows[:limit]:
+        title = f"{_moved(row)}{_stage(row.from_stage)} → {_stage(row.to_stage)}"
+        title += f", past {' and '.join(_stage(stage).lower() for stage in row.skipped)}" if row.skipped else ""
         who = str(row.actor) if row.actor else row.agent.replace("_", " ")
         yield TimelineEvent(row.at, "stage", title, detail=row.reason, who=who, order=row.seq, trace_id=row.trace_id)
 
 
+def _moved(row: StageTransition) -> str:
+    if row.deal is not None:
+        return f"Deal {row.deal.name}: ".replace(" :", ":")
+    return "Customer: " if row.customer_id is not None else ""
+
+
 def _stage(value: str) -> str:
-    return str(Stage(value).label) if value in Stage.values else value
+    return str(_STAGES.get(value, value))
 
 
 def _runs(prospect: Prospect, limit: int) -> Iterator[TimelineEvent]:

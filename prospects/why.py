@@ -17,6 +17,7 @@ from prospects import stages
 from prospects.models import Prospect, Score
 from prospects.rules import scoring
 from prospects.rules.qualification import Gate, Rule, Standing, rule_holds
+from prospects.rules.quality_gates import GATES, passing
 from prospects.runtime_loading import ICP, load_facts, new_contexts
 from prospects.services.scores import items_of
 from salesops.runtime.context import Context
@@ -65,6 +66,7 @@ class Why:
     missing: list[str] = field(default_factory=list)
     other_evidence: list[EvidenceLine] = field(default_factory=list)
     scores: list[tuple[str, float | None, float]] = field(default_factory=list)
+    quality: list[ShownGate] = field(default_factory=list)
     computed_at: datetime | None = None
 
     @property
@@ -92,8 +94,21 @@ def why_of(prospect: Prospect) -> Why:
         missing=[gate.words for gate in gates if not gate.passed],
         other_evidence=[line for line in lines if line.evidence.scorecard != ICP],
         scores=[(name, view.value, view.coverage) for name, view in sorted(context.scores.items()) if name != ICP],
+        quality=_quality(version, criteria, context),
         computed_at=score.computed_at if score else None,
     )
+
+
+def _quality(version: PlaybookVersion, criteria: dict[tuple[str, str], Criterion], context: Context) -> list[ShownGate]:
+    """The playbook's gates on data, where it has their scorecards, by the scores as they were computed."""
+    there = {card for card, _ in criteria}
+    shown = []
+    for gate in GATES:
+        if gate.scorecard in there:
+            view = context.scores.get(gate.scorecard)
+            found = passing(view.value if view is not None else None, getattr(version, gate.threshold))
+            shown.append(ShownGate(gate.label, found.passed, found.words, found.words))
+    return shown
 
 
 def criteria_of(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
@@ -121,7 +136,7 @@ def _gates(
     version: PlaybookVersion, criteria: dict[tuple[str, str], Criterion], context: Context, at: datetime
 ) -> list[Gate]:
     row = StageRule.objects.filter(
-        version=version, pipeline=StageRule.Pipeline.PROSPECT, to_stage=stages.QUALIFIED
+        version=version, pipeline=StageRule.Pipeline.PROSPECT, from_stage=stages.QUALIFYING, to_stage=stages.QUALIFIED
     ).first()
     if row is None:
         return []

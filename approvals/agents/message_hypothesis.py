@@ -1,5 +1,7 @@
 """Several angles per prospect, each filled from a template with nothing but evidence and the account's own facts.
 
+Where something holds somebody back, and templates answer it, only those are drafted.
+
 The first round drafts the best templates of different angles. When none of them reached the queue, one more round
 tries another template; after that a person has to look.
 """
@@ -87,8 +89,9 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
         t.key: _strength(t, prospect, words, tools.now) * angle_lift(prospect, t.channel, t.angle) for t in templates
     }
     resistor = _resistor(prospect, tools)
-    held = resistor.name if resistor is not None else ""
-    for template in sorted(templates, key=lambda t: (t.addresses != held, -strength[t.key], t.position, t.key)):
+    if resistor is not None:
+        templates = [t for t in templates if t.addresses == resistor.name] or templates
+    for template in sorted(templates, key=lambda t: (-strength[t.key], t.position, t.key)):
         draft = draft_from(prospect, contact, tools, template, values, words, offer, resistor)
         if draft is not None:
             yield draft

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from django.db import models, transaction
@@ -16,6 +17,7 @@ from playbooks.models import AuditEntry, Client, Playbook, PlaybookVersion, Stag
 from playbooks.queries import document_of
 from playbooks.services.authority import require_admin
 from playbooks.services.lifecycle import lock_playbook
+from playbooks.stages import BY_REASON, CUSTOMER_MOVES, ONWARDS
 from playbooks.validation import problems
 from salesops.errors import Refusal
 
@@ -30,6 +32,15 @@ FIRST_RULES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("qualified", "contacted", {"min_categories": 3, "team": "lead_gen"}),
     ("contacted", "engaged", {"team": "conversion"}),
     ("engaged", "converted", {"needs_person": True, "team": "conversion"}),
+    *(
+        (start, end, {"pipeline": "deal", "needs_person": True, "team": "conversion"})
+        for start, end in pairwise(ONWARDS["deal"])
+    ),
+    *(
+        (start, end, {"pipeline": "customer", "needs_person": True, "team": "lifecycle"})
+        for start, end in CUSTOMER_MOVES
+        if end not in BY_REASON["customer"]
+    ),
 )
 
 

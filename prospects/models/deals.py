@@ -206,7 +206,7 @@ class Customer(Moving):
     @property
     def is_open(self) -> bool:
         """Still with us."""
-        return self.stage != CustomerStage.CHURNED
+        return bool(self.stage != CustomerStage.CHURNED)
 
     @transition(field=stage, source=stages.sources_of(stages.HEALTHY, "customer"), target=CustomerStage.HEALTHY)
     def thrive(self) -> None:

@@ -75,7 +75,7 @@ def open_another(
     """One more deal for a prospect that has converted. Raises ``IllegalMove`` for any other, and ``NotWorth``."""
     with transaction.atomic():
         row = Prospect.objects.for_client(client).select_for_update(no_key=True).get(pk=prospect_id)
-        version = PlaybookVersion.objects.filter(pk=ruling_versions([row]).get(row.pk)).first()
+        version = PlaybookVersion.objects.filter(pk__in=ruling_versions([row]).values()).first()
         if row.stage != stages.CONVERTED or version is None:
             raise IllegalMove("A deal is opened for somebody who has converted, under a playbook that rules.")
         worth = _worth(amount if amount is not None else version.deal_value)

@@ -48,7 +48,7 @@ NEXT = {
     stages.QUALIFIED: "Draft a message and choose the channel.",
     stages.CONTACTED: "Wait for an answer, and follow up as the sequence says.",
     stages.ENGAGED: "Agree on a time to talk.",
-    stages.CONVERTED: "Welcome them and plan the first weeks.",
+    stages.CONVERTED: "Work the deal: what they need, who decides and when.",
     stages.DISCOVERY: "Find out what they need, who decides and when.",
     stages.PROPOSAL: "Make the offer and agree on the steps to a decision.",
     stages.NEGOTIATION: "Agree on terms and on a day to sign.",
@@ -93,12 +93,17 @@ def register_touches(reader: Touches) -> None:
 
 
 def teams_of(rules: Iterable[RuleOfTeam], pipeline: str = "prospect") -> dict[str, str]:
-    """Stage → the team responsible there. Stages from which no rule leads on belong to whoever had them."""
+    """Stage → the team responsible there. Stages from which no rule leads on belong to whoever had them.
+
+    Who works the deal has the prospect once it converts; lifecycle has it from the start where there are no deals.
+    """
+    rules = list(rules)
     line = stages.ONWARDS[pipeline]
     onwards = dict(pairwise(line))
     lifecycle = Team.LIFECYCLE.value
+    working = (rule.team for rule in rules if (rule.pipeline, rule.from_stage) == ("deal", stages.DISCOVERY))
     teams: dict[str, str] = {
-        "prospect": {stages.CONVERTED: lifecycle},
+        "prospect": {stages.CONVERTED: next(working, lifecycle)},
         "deal": {stages.WON: lifecycle},
         "customer": dict.fromkeys(stages.CUSTOMER_STAGES, lifecycle),
     }[pipeline]

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from approvals.models import Message
 from approvals.rules.compliance import evaluate
 from approvals.rules.motives import asserted
+from tests import factories
 from tests.approvals.test_compliance_gate import CASE
+from tests.runtime import scene
 
 TELLING = (
     "You are probably afraid of a change.",
@@ -49,3 +52,22 @@ def test_the_guess_on_record_is_not_said_word_for_word() -> None:
     assert asserted("The last project went well.", [guess]) == ""
     blocked = evaluate(replace(CASE, body=f"The last project failed on her watch.\n{CASE.body}", unsaid=(guess,)))
     assert blocked.verdict == "BLOCK"
+
+
+ANSWERING = {r"(?m)^  - key: hiring-direct$": "  - key: hiring-direct\n    addresses: habit"}
+
+
+@pytest.mark.django_db
+def test_a_message_answers_what_holds_them_back() -> None:
+    under = scene.demo(edit=ANSWERING)
+    free, held = (scene.company(under, {**scene.GOOD, "domain": f"{name}.example"}) for name in ("free", "held"))
+    factories.signal(
+        held, kind="switch_force", text="We know our sheets.", data={"force": "habit", "strength": 2},
+        observed_at=scene.CHANGED,
+    )  # fmt: skip
+    scene.seen(held)
+    scene.run(under)
+    drafted = Message.objects.filter(prospect=held)
+    assert set(drafted.values_list("template_key", flat=True)) == {"hiring-direct"}
+    assert "It answers their habit" in drafted.get().rationale
+    assert Message.objects.filter(prospect=free).values("template_key").distinct().count() > 1

@@ -123,8 +123,12 @@ def test_who_is_responsible_is_read_off_the_rules() -> None:
     assert teams["qualified"] == "lead_gen"
     assert teams["stalled"] == "qualification"
     assert teams["engaged"] == "conversion"
-    assert teams["converted"] == "lifecycle"
+    assert teams["converted"] == "conversion"  # who works the deal
     assert "closed" not in teams
+    prospects_only = under.stage_rules.filter(pipeline="prospect")
+    assert handoffs.teams_of(prospects_only)["converted"] == "lifecycle"
+    assert handoffs.teams_of(under.stage_rules.all(), "deal")["won"] == "lifecycle"
+    assert set(handoffs.teams_of(under.stage_rules.all(), "customer").values()) == {"lifecycle"}
 
 
 def test_explain_tells_handoffs_and_costs() -> None:

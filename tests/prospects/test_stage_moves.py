@@ -14,6 +14,7 @@ from playbooks.models import AuditEntry
 from prospects.models import StageTransition
 from prospects.services import stages
 from tests import factories
+from tests.runtime import scene
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +91,32 @@ def test_only_the_stage_service_fires_transitions() -> None:
             assert "move_to" not in calls, module
             if "prospects" in module.parts:
                 assert not calls & (verbs - {"accept", "qualify"}), module
+
+
+SKIP = r"\1\n  - {from: researched, to: qualified, route: hot, min_categories: 3, min_score: 50}"
+
+
+def test_hot_prospects_pass_over_a_stage_where_the_playbook_says_so() -> None:
+    under = scene.demo(
+        edit={r"(  - \{from: stalled, to: qualifying\})": SKIP, "hot: 70": "hot: 55", "warm: 40": "warm: 20"}
+    )
+    good = scene.company(under, scene.GOOD)
+    scene.run(under)
+    good.refresh_from_db()
+    assert good.route == "hot"
+    moves = list(good.transitions.order_by("seq").values_list("from_stage", "to_stage", "skipped"))
+    assert moves == [("sourced", "researched", []), ("researched", "qualified", ["qualifying"])]
+    last = good.transitions.latest("seq")
+    assert "Passed over qualifying: hot" in last.reason
+    assert last.evidence_ids
+
+
+def test_others_take_every_stage() -> None:
+    under = scene.demo(edit={r"(  - \{from: stalled, to: qualifying\})": SKIP, "hot: 70": "hot: 99"})
+    good = scene.company(under, scene.GOOD)
+    scene.run(under)
+    good.refresh_from_db()
+    assert good.route != "hot"
+    assert list(good.transitions.order_by("seq").values_list("to_stage", flat=True)) == [
+        "researched", "qualifying", "qualified",
+    ]  # fmt: skip
