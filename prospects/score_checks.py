@@ -75,7 +75,7 @@ def wrong_scores(prospects: Sequence[int], models: Models) -> Iterator[tuple[int
 
     A constant number of queries for each version, however many prospects.
     """
-    rows = [ScoreRow(*row[:6], json.loads(row[6]), *row[7:]) for row in fetch(_SCORES, [list(prospects)])]
+    rows = [ScoreRow(*(*row[:6], json.loads(row[6]), *row[7:])) for row in fetch(_SCORES, [list(prospects)])]
     evidence = _evidence({i for row in rows for i in _named(row)})
     parted = {row[0] for row in fetch(_PARTED, [list(prospects), MERGE_UNDONE])}
     left_out = _left_out([row for row in rows if row.prospect_id not in parted], models)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
+from psycopg import Cursor
 
 from prospects.models import Merge
 from prospects.rules.scoring import Judged
@@ -35,8 +36,9 @@ def evidence_in_force(version_id: int, ids: Sequence[int], *, undone_merges: boo
     found: dict[int, InForce] = {prospect_id: {} for prospect_id in ids}
     parted = [row[0] for row in fetch(_PARTED, [list(ids), MERGE_UNDONE])] if undone_merges else []
     whole = [i for i in ids if i not in set(parted)] if parted else list(ids)
-    with connection.cursor() as cursor:
-        cursor.execute(_EVIDENCE, [whole, version_id, version_id])
+    connection.ensure_connection()
+    with Cursor(connection.connection) as cursor:  # Django's own cannot read numbers and times as they are
+        cursor.execute(_EVIDENCE, [whole, version_id, version_id], binary=True)
         _newest(cursor.fetchall(), found)
     if parted:
         found.update(_of_parted(version_id, parted))

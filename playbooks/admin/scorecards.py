@@ -17,7 +17,10 @@ from playbooks.services.scorecards import add_stock_scorecard
 from salesops.admin_site import TenantAdmin, admin_user
 from salesops.errors import Refusal
 
-_Base = TenantAdmin if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    _Base = TenantAdmin
+else:
+    _Base = object
 
 
 class StockScorecards(_Base):

@@ -13,7 +13,9 @@ from typing import Any
 
 from playbooks.sources import CANDIDATE, EMAIL_CHECK
 from prospects.agents.by_hand import signals_by_hand
+from prospects.agents.judging import criteria_of
 from prospects.rules.people import PERSON
+from prospects.rules.quality_gates import ENRICH, Asked
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import NoteProposal, Proposal, SignalProposal
 from salesops.runtime.toolbox import Document
@@ -40,11 +42,28 @@ def kinds_of(playbook: PlaybookView) -> frozenset[str]:
 
 def run(batch: Batch, tools: Tools) -> Answers:
     """What the sources say about each company, word for word, and what could not be had."""
-    found = tools.look_up(batch, kinds_of(tools.playbook))
-    return {
-        prospect_id: [*islice(_signals(one.documents), MOST), *not_had(NAME, one.problems)]
-        for prospect_id, one in found.items()
+    worth, answers = _worth_asking(batch, tools)
+    found = tools.look_up(worth, kinds_of(tools.playbook)) if worth else {}
+    for prospect_id, one in found.items():
+        answers[prospect_id] = [*islice(_signals(one.documents), MOST), *not_had(NAME, one.problems)]
+    return answers
+
+
+def _worth_asking(batch: Batch, tools: Tools) -> tuple[Batch, dict[int, list[Proposal]]]:
+    """Those whose discovery composite reaches the playbook's threshold, and a note about each of the others.
+
+    Everybody, where the playbook has no such scorecard.
+    """
+    gate = tools.memo("enrich_gate", lambda: Asked(ENRICH, criteria_of(tools), tools.playbook.enrich_threshold))
+    if not gate.holds:
+        return batch, {}
+    standing = {prospect.id: gate.of(prospect.signals, tools.now) for prospect in batch}
+    notes: dict[int, list[Proposal]] = {
+        i: [NoteProposal(kind=Refused.SOURCE, message=f"No source was asked: the discovery composite is {one.words}.")]
+        for i, one in standing.items()
+        if not one.passed
     }
+    return [prospect for prospect in batch if standing[prospect.id].passed], notes
 
 
 def _signals(documents: Sequence[Document]) -> Iterator[Proposal]:

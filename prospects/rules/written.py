@@ -7,16 +7,15 @@ parts, tier and sequence.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prospects.rules.priority import CARD as PRIORITY
+from prospects.rules import priority as priorities
 from prospects.rules.priority import Priority
 from prospects.rules.scoring import Composite, IcpModel, ScoreResult
 
-ICP = "icp"
+ICP, PRIORITY = "icp", priorities.CARD
 _CLOSE = 1e-9
 #: What a score rests on and what follows from it: evidence ids in order, tier, sequence.
 Grounds = tuple[list[int | None], Any, Any, Any]
@@ -36,13 +35,12 @@ class Written:
         self, value: float | None, coverage: float, provisional: bool, now_provisional: bool, grounds: Grounds
     ) -> bool:
         """Whether an earlier score said this from the same evidence."""
-        return (
-            value is not None
-            and abs(value - self.value) < _CLOSE
-            and abs(coverage - self.coverage) < _CLOSE
-            and provisional == now_provisional
-            and grounds == self.grounds
-        )
+        same = value is not None and self.is_close(value, coverage)
+        return same and provisional == now_provisional and grounds == self.grounds
+
+    def is_close(self, value: float, coverage: float) -> bool:
+        """Whether these are the same numbers, apart from rounding."""
+        return abs(value - self.value) < _CLOSE and abs(coverage - self.coverage) < _CLOSE
 
 
 def composed(icp: IcpModel, composite: Composite) -> Written | None:
@@ -88,8 +86,23 @@ def card(name: str, value: float, result: ScoreResult) -> Written:
 
 def ranked(found: Priority) -> Written:
     """The priority, with the tier and the sequence it picks."""
-    grounds = ([], list(found.evidence_ids), found.tier, found.sequence)
-    return Written(PRIORITY, found.value, found.coverage, grounds, lambda: json.dumps(found.breakdown()))
+    grounds: Grounds = ([], list(found.evidence_ids), found.tier, found.sequence)
+    return Written(PRIORITY, found.value, found.coverage, grounds, lambda: _ranking(found))
+
+
+def _ranking(found: Priority) -> str:
+    """The priority's breakdown as JSON."""
+    parts = ", ".join(
+        f'{{"part": "{part.name}", "source": "{part.source}", "weight": {100 * part.share!r},'
+        f' "value": {_number(part.value)}, "coverage": {part.coverage!r},'
+        f' "contribution": {part.share * (part.value or 0.0)!r}}}'
+        for part in found.parts
+    )
+    ids = ", ".join(map(str, found.evidence_ids))
+    return (
+        f'{{"tier": "{found.tier}", "sequence": "{found.sequence}", "touches": {found.touches},'
+        f' "evidence_ids": [{ids}], "criteria": [], "parts": [{parts}]}}'
+    )
 
 
 def grounds_of(breakdown: Mapping[str, Any]) -> Grounds:

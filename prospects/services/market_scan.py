@@ -30,7 +30,10 @@ from prospects.importing.columns import KEEP, ColumnMap, prospect_targets
 from prospects.importing.records import Record, RowReader, as_json
 from prospects.importing.rows import Refused, Row
 from prospects.models import Convergence, MarketScan, SourceAnswer
-from prospects.runtime_loading import assignments, configs_of, permissions
+from prospects.rules import quality_gates
+from prospects.rules.compiled import criteria_by_key
+from prospects.rules.facts import PROFILE
+from prospects.runtime_loading import assignments, configs_of, permissions, playbook_view
 from prospects.services import agent_days
 from prospects.services.import_decide import Decider, Memory, Terms
 from prospects.services.import_lookup import id_stream, look_up, recall_facts, tell_planner
@@ -42,6 +45,7 @@ from prospects.sources.tool import PlaybookSources
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 from salesops.runtime.ports import Run
+from salesops.runtime.views import SignalView
 from salesops.runtime.words import ImplementationKind, Resource
 
 log = structlog.get_logger(__name__)
@@ -249,6 +253,8 @@ class _Writer:
         self._row = row
         self._configs = configs
         self._memory = Memory()
+        view = playbook_view(row.version)
+        self._kept = quality_gates.Asked(quality_gates.KEEP, criteria_by_key(view), view.keep_threshold)
         self._ids = (id_stream(COMPANY_IDS), id_stream(CONTACT_IDS), id_stream(PROSPECT_IDS))
         self._analyze_at = CHUNK // 2
         self._readers: dict[tuple[str, ...], RowReader] = {}
@@ -266,6 +272,9 @@ class _Writer:
             if isinstance(record, Refused):
                 counts["rejected"] += 1
                 self._skip(source, candidate.ref, record.reason)
+            elif words := self._falls_short(record):
+                counts["rejected"] += 1
+                self._skip(source, candidate.ref, words)
             elif record.row not in places:
                 places[record.row] = candidate.ref
                 records.append(record)
@@ -279,6 +288,14 @@ class _Writer:
         if created >= self._analyze_at:
             tell_planner()
             self._analyze_at = GROWTH * created
+
+    def _falls_short(self, record: Record) -> str:
+        """Why a company is not kept; empty when it is, and where the playbook has no discovery fit."""
+        if not self._kept.holds:
+            return ""
+        profile = SignalView(0, PROFILE, record.observed_at or self._row.at, None, "", record.facts, "", "", "", 0)
+        found = self._kept.of([profile], self._row.at)
+        return "" if found.passed else f"discovery fit is {found.words}"
 
     def _skip(self, source: str, ref: str, reason: str) -> None:
         log.info("candidate_skipped", source=source, reason=reason, trace_id=self._row.trace_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,14 +40,18 @@ SELECT id, composite, coverage, provisional, route, tier, priority, verdict, wor
 WHERE id = ANY(%s) AND merged_into_id IS NULL ORDER BY id FOR NO KEY UPDATE
 """
 _LAST = """
-SELECT DISTINCT ON (prospect_id, scorecard) prospect_id, scorecard, value, coverage, provisional,
-    ARRAY(SELECT (line ->> 'evidence_id')::bigint FROM jsonb_array_elements(breakdown -> 'criteria') line
+SELECT DISTINCT ON (prospect_id, scorecard) prospect_id, scorecard, id, value, coverage, provisional
+FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
+ORDER BY prospect_id, scorecard, id DESC
+"""
+# Looked at only where the numbers are the same: taking JSON apart is dear.
+_GROUNDS = """
+SELECT id, ARRAY(SELECT (line ->> 'evidence_id')::bigint FROM jsonb_array_elements(breakdown -> 'criteria') line
           WHERE line ->> 'evidence_id' IS NOT NULL),
     CASE WHEN breakdown ? 'evidence_ids'
          THEN ARRAY(SELECT one::bigint FROM jsonb_array_elements_text(breakdown -> 'evidence_ids') one) END,
     breakdown ->> 'tier', breakdown ->> 'sequence'
-FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
-ORDER BY prospect_id, scorecard, id DESC
+FROM prospects_score WHERE id = ANY(%s)
 """
 _SAVE = """
 UPDATE prospects_prospect p SET composite = v.composite, coverage = v.coverage, provisional = v.provisional,
@@ -178,20 +182,17 @@ def _write(work: _Work, standing: dict[int, tuple[Any, ...]], ids: list[int]) ->
     evidence = evidence_in_force(scope.playbook.id, ids, undone_merges=work.undone_merges)
     last = {row[:2]: row[2:] for row in fetch(_LAST, [ids, scope.playbook.id])}
     ranking = scope.assignments.get(PRIORITIZER) is not ImplementationKind.OFF
-    report = ScoreReport(prospects=len(ids))
-    rows: list[str] = []
+    found = rescoring.rescore(model, evidence.items(), scope.now)
+    said = [(one.prospect_id, score) for one in found for score in _said(model, one, ranking=ranking)]
+    rows = [_row(work, *one) for one in _news(said, last, provisional=model.provisional)]
+    report = ScoreReport(prospects=len(ids), written=len(rows))
     saved: list[tuple[Any, ...]] = []
     routes: Counter[str] = Counter()
-    for found in rescoring.rescore(model, evidence.items(), scope.now):
-        rows += [
-            _row(work, found.prospect_id, said)
-            for said in _said(model, found, ranking=ranking)
-            if not _is_known(said, last.get((found.prospect_id, said.card)), model.provisional)
-        ]
-        before = standing[found.prospect_id]
-        after = _columns(model, found, before, last, ranking=ranking)
-        routes[found.route] += 1
-        report.changed_route += before[4] != found.route
+    for one in found:
+        before = standing[one.prospect_id]
+        after = _columns(model, one, before, ranking=ranking)
+        routes[one.route] += 1
+        report.changed_route += before[4] != one.route
         if after[1:] != (*before[1:7], before[8]):
             saved.append(after)
     if rows:
@@ -199,7 +200,7 @@ def _write(work: _Work, standing: dict[int, tuple[Any, ...]], ids: list[int]) ->
     if saved:
         with connection.cursor() as cursor:
             cursor.execute(_SAVE, [list(column) for column in zip(*saved, strict=True)])
-    report.written, report.routes = len(rows), dict(routes)
+    report.routes = dict(routes)
     return report
 
 
@@ -212,12 +213,23 @@ def _said(model: ScoringModel, found: Rescored, *, ranking: bool) -> Iterator[Wr
         yield written.ranked(found.priority)
 
 
-def _is_known(said: Written, last: tuple[Any, ...] | None, provisional: bool) -> bool:
-    if last is None:
-        return False
-    value, coverage, was_provisional, lines, evidence_ids, tier, sequence = last
-    grounds: Grounds = (lines, evidence_ids, tier, sequence)
-    return said.says_the_same(value, coverage, was_provisional, provisional, grounds)
+def _news(
+    said: Sequence[tuple[int, Written]], last: Mapping[tuple[int, str], tuple[Any, ...]], *, provisional: bool
+) -> Iterator[tuple[int, Written]]:
+    """What says something else than the last score, or says it from other evidence."""
+    alike: list[tuple[int, Written, int]] = []
+    for prospect_id, score in said:
+        known = last.get((prospect_id, score.card))
+        if known is None or known[3] != provisional or not score.is_close(known[1], known[2]):
+            yield prospect_id, score
+        else:
+            alike.append((prospect_id, score, known[0]))
+    grounds: dict[int, Grounds] = (
+        {row[0]: row[1:] for row in fetch(_GROUNDS, [[i for *_, i in alike]])} if alike else {}
+    )
+    for prospect_id, score, score_id in alike:
+        if grounds[score_id] != score.grounds:
+            yield prospect_id, score
 
 
 def _row(work: _Work, prospect_id: int, said: Written) -> str:
@@ -231,16 +243,15 @@ def _row(work: _Work, prospect_id: int, said: Written) -> str:
     )
 
 
-def _columns(
-    model: ScoringModel, found: Rescored, before: tuple[Any, ...], last: dict[Any, Any], *, ranking: bool
-) -> tuple[Any, ...]:
-    """The score columns of the prospect: (id, composite, coverage, provisional, route, tier, priority, level)."""
-    priority, tier = 0.0, ""
+def _columns(model: ScoringModel, found: Rescored, before: tuple[Any, ...], *, ranking: bool) -> tuple[Any, ...]:
+    """The score columns of the prospect: (id, composite, coverage, provisional, route, tier, priority, level).
+
+    A priority stays what it was where nobody ranks or nothing is known.
+    """
+    tier, priority, verdict = before[5:8]
     if ranking and found.priority is not None:
         priority, tier = found.priority.value, found.priority.tier
-    elif (known := last.get((found.prospect_id, written.PRIORITY))) is not None:
-        priority, tier = known[0], known[5] or ""
-    whole, verdict = found.composite, before[7]
+    whole = found.composite
     return (
         found.prospect_id, whole.value, whole.coverage, model.provisional, whole.route, tier, priority,
         work_level(whole.route, tier, verdict),

@@ -64,9 +64,13 @@ def scoring_model(scope: Scope) -> ScoringModel:
     return model
 
 
+#: What people say of a request that says whether the prospect was rightly qualified.
+_QUALIFIES = ("approve", "approve_edits", "reject")
+
+
 def _decisions(client_id: int) -> int:
-    """How many decisions people have recorded for this client, counted no further than it matters."""
-    made = AuditEntry.objects.for_client(client_id).filter(event=AuditEvent.DECISION_MADE)
+    """How many qualification decisions people have recorded for this client, counted no further than it matters."""
+    made = AuditEntry.objects.for_client(client_id).filter(event=AuditEvent.DECISION_MADE, detail__kind__in=_QUALIFIES)
     return len(made.values_list("pk", flat=True)[:DECISIONS_TO_TRUST])
 
 
