@@ -19,12 +19,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         add_playbook(parser)
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
+        parser.add_argument("--processes", type=int, default=1, help="how many work at it at once")
 
-    def handle(self, *_: Any, client: str, playbook: str, as_json: bool, **__: Any) -> None:
+    def handle(self, *_: Any, client: str, playbook: str, as_json: bool, processes: int, **__: Any) -> None:
         found = find_playbook(client, playbook)
         bar = Bar(self.stderr, quiet=as_json)
         try:
-            report = rescoring.rescore(client=found.client, playbook=found, actor=None, progress=bar.show)
+            report = rescoring.rescore(
+                client=found.client, playbook=found, actor=None, progress=bar.show, processes=processes
+            )
         except Refusal as refusal:
             raise CommandError(refusal.message) from refusal
         bar.end()
