@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from playbooks.document import IDENTITY, REQUIRED, ROWS, SECTIONS, Document, Slot, arrange
+from playbooks.params import params_of
 from playbooks.shapes import expected, is_number, is_plain, is_text
 from playbooks.spelling import did_you_mean, one_of
 from playbooks.validation import problems
@@ -172,13 +173,31 @@ def dump(document: Document) -> str:
     for section, slots in SECTIONS.items():
         values = {slot.name: _plain(document.head[slot.at]) for slot in slots}
         data.update(values if not section else {section: values})
-    for name, shape in ROWS.items():
-        rows = document.rows.get(name, [])
-        data[name] = [
-            {slot.name: _plain(row[slot.at]) for slot in shape.slots if slot.default is REQUIRED or _differs(slot, row)}
-            for row in rows
-        ]
+    for name in ROWS:
+        data[name] = [_row(name, row) for row in document.rows.get(name, [])]
     return yaml.dump(data, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _row(name: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    out = {}
+    for slot in ROWS[name].slots:
+        if slot.default is REQUIRED or _differs(slot, row):
+            value = _plain(row[slot.at])
+            out[slot.name] = _in_order(name, row["kind"], value) if slot.kind == "params" else value
+    return out
+
+
+def _in_order(section: str, kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters in the order they are explained in, what is inside them by name: the database keeps no order."""
+    rank = {param.name: number for number, param in enumerate(params_of(section, kind))}
+    by_rank = sorted(given.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0]))
+    return {name: _sorted(value) for name, value in by_rank}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(value[name]) for name in sorted(value, key=lambda name: (name != "values", name))}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
 def _differs(slot: Slot, row: Mapping[str, Any]) -> bool:

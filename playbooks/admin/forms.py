@@ -19,6 +19,7 @@ from playbooks.criteria import CATEGORIES, LAYERS, ParamsError, parse_params
 from playbooks.describe import describe
 from playbooks.document import ROWS, Slot, head_slots
 from playbooks.models import AgentAssignment, Criterion, MessageTemplate, SequenceStep, Source, StageRule, Trigger
+from playbooks.services import drafts
 from playbooks.sources import DELIVERS, PLACEHOLDERS, read_source
 from playbooks.stages import MOVES
 from playbooks.templating import NAMES
@@ -79,7 +80,22 @@ class SlotForm(AnyModelForm):
 
 
 class VersionForm(SlotForm):
-    """The version's own row."""
+    """The version's own row. The page says which edit of the draft it showed; see ``clean``."""
+
+    @property
+    def seen_edit(self) -> int | None:
+        """The number of edits of the draft when its page was opened; None where the page did not say."""
+        given = str(self.data.get("seen_edit", ""))
+        return int(given) if given.isdecimal() and len(given) < 10 else None
+
+    def clean(self) -> dict[str, Any] | None:
+        """Whoever saves second is told what the first one changed, keeps what they typed, and may then save again."""
+        cleaned = super().clean()
+        seen = self.seen_edit
+        if self.instance.pk and seen is not None and seen != self.instance.edit_no:
+            told = drafts.edits_since(self.instance, seen)
+            self.add_error(None, [*told, "Nothing of yours is lost: it stands below. Save again to put it in place."])
+        return cleaned
 
     def _post_clean(self) -> None:
         seen = posted_rows(self)
@@ -98,6 +114,14 @@ class RowForm(SlotForm):
             self.fields["position"].label = "Place"
             if self.instance.pk is None:
                 self.initial["position"] = None
+        for name in self.fields:
+            self._name(name)
+
+    def _name(self, name: str) -> None:
+        """Rows that stand one a line have their names above the column only; a reader of screens needs them here."""
+        field = self.fields[name]
+        if not isinstance(field, (ParamsField, ChoiceListField)):
+            field.widget.attrs.setdefault("aria-label", str(field.label or name.replace("_", " ").capitalize()))
 
     def slots(self) -> list[Slot]:
         return list(ROWS[self._meta.model.section].slots)
@@ -118,9 +142,6 @@ class RowForm(SlotForm):
     def validate_unique(self) -> None:
         """All rows of the version are on the page: the form set compares them without asking the database."""
 
-    def validate_constraints(self) -> None:
-        """The playbook's rules say it beside the field, and PostgreSQL has the last word."""
-
     def _post_clean(self) -> None:
         self.instance.seen = posted_rows(self)
         super()._post_clean()
@@ -129,11 +150,22 @@ class RowForm(SlotForm):
 class RowFormSet(AnyInlineFormSet):
     """The rows of one kind. A row that says what another one says already is refused at its field."""
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].widget.attrs["aria-label"] = "Delete"
+
+    @property
+    def section(self) -> str:
+        """The list of the document that these rows are."""
+        model: Any = self.model
+        return str(model.section)
+
     def validate_unique(self) -> None:
-        shape = ROWS[self.model.section]
+        shape = ROWS[self.section]
         kept = [form for form in self.forms if self._counts(form)]
         rows = [{column: form.cleaned_data.get(column) for column in shape.identity} for form in kept]
-        for problem in repeated(self.model.section, rows):
+        for problem in repeated(self.section, rows):
             self._refuse(kept[problem.index or 0], problem.field, problem.words)
         before = {self._stored(form): form for form in self.initial_forms}
         for form, row in zip(kept, rows, strict=True):
@@ -148,7 +180,7 @@ class RowFormSet(AnyInlineFormSet):
         return bool(form.is_valid() and not is_blank and form not in self.deleted_forms)
 
     def _stored(self, form: Any) -> tuple[Any, ...]:
-        return tuple(form.initial.get(column) for column in ROWS[self.model.section].identity)
+        return tuple(form.initial.get(column) for column in ROWS[self.section].identity)
 
     def _refuse(self, form: Any, column: str, words: str) -> None:
         at = column if column in form.fields else None
@@ -256,6 +288,7 @@ class AgentForm(RowForm):
             field = forms.ChoiceField(choices=[("", "---------"), *named])
             field.error_messages["invalid_choice"] = "There is no agent %(value)s; expected one of those listed."
             self.fields["agent"] = field
+            self._name("agent")
 
 
 def _agent_words(name: str, ways: known_agents.Ways) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -37,6 +37,11 @@ class VersionRow(models.Model):
         super().clean()
         row: dict[str, Any] = {slot.at: getattr(self, slot.at) for slot in ROWS[self.section].slots}
         refuse_problems(row_problems(self.section, row, self.seen if self.seen is not None else self._seen()))
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Asked of PostgreSQL row by row, except on a page that holds all rows: there the rules above say the same."""
+        if self.seen is None:
+            super().validate_constraints(exclude=exclude)
 
     def _seen(self) -> Seen:
         version = getattr(self, "version", None)

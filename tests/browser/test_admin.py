@@ -61,6 +61,38 @@ def test_a_draft_is_corrected_submitted_and_approved(boss: Page, draft: Playbook
     assert events == ["playbook.drafted", "playbook.edited", "playbook.submitted", "playbook.approved"]
 
 
+def test_a_row_follows_what_is_typed_before_anything_is_saved(boss: Page, draft: PlaybookVersion, desk: Desk) -> None:
+    boss.goto(reverse("admin:playbooks_playbookversion_change", args=[draft.pk]))
+    total = boss.locator("[data-weights-total]")
+    expect(total).to_have_text("They sum to 100.")
+    boss.get_by_label("Firmographic weight").fill("30")
+    expect(total).to_have_text("They sum to 95 and need 100.")
+    boss.get_by_label("Firmographic weight").fill("35")
+    first = boss.locator("#criteria-0")
+    first.locator("summary").click()
+    first.get_by_label("Weight", exact=False).first.fill("21")
+    expect(boss.locator("[data-criteria-totals] tbody tr td").first).to_have_text("81")
+    first.get_by_label("Kind", exact=True).select_option("measure")
+    expect(first.get_by_label("Fact")).to_have_value("industry")  # what both kinds ask is kept
+    first.get_by_label("Fact").fill("employees")
+    for row, (number, points) in enumerate((("3", "100"), ("40", "20"), ("90", "0")), 1):
+        first.get_by_label(f"Number, row {row}").fill(number)  # the next row comes by itself
+        first.get_by_label(f"Points, 0–100, row {row}").fill(points)
+    boss.get_by_label("Try criteria and templates on").fill(str(desk.requests[0].prospect_id))
+    first.get_by_role("button", name="What would it say?").click()
+    expect(first.locator(".tried")).to_contain_text("of 100")
+    down = first.get_by_role("button", name="Move down")
+    down.focus()
+    down.press("Enter")
+    boss.get_by_role("button", name="Save and continue editing").click()
+    expect(boss.locator(".messagelist .success")).to_be_visible()
+    saved = draft.criteria.get(key="industry")
+    assert saved.params == {"attribute": "employees", "breakpoints": [[3, 100], [40, 20], [90, 0]]}
+    assert (saved.weight, list(draft.criteria.order_by("position").values_list("key", flat=True))[:2]) == (
+        21, ["size", "industry"],
+    )  # fmt: skip
+
+
 def test_pages_of_playbooks_and_the_admin_have_no_serious_fault(boss: Page, draft: PlaybookVersion, desk: Desk) -> None:
     second = drafts.new_version(draft.playbook, actor=None)
     second.criteria.filter(key="size").update(weight=25)
@@ -69,6 +101,8 @@ def test_pages_of_playbooks_and_the_admin_have_no_serious_fault(boss: Page, draf
         reverse("playbooks:diff", args=[second.pk]),
         reverse("admin:index"),
         reverse("admin:playbooks_playbookversion_changelist"),
+        reverse("admin:playbooks_playbookversion_import"),
+        reverse("admin:playbooks_playbookversion_change", args=[draft.pk]),
         reverse("admin:playbooks_playbookversion_change", args=[desk.version.pk]),
         reverse("admin:playbooks_playbookversion_step", args=[draft.pk, "submit"]),
         reverse("admin:playbooks_agentpermission_changelist"),

@@ -39,7 +39,7 @@ def test_a_new_client_comes_from_yaml_alone_and_converges_to_verdicts(settings, 
         tmp_path / "counted.csv", "Prospect|Kind|At|Value", "harbour.example|waiting_list_counted|2026-05-04|80"
     )
     said("import_signals", str(counted), *NAMED)
-    result = json.loads(said("converge", *NAMED, "--sync", "--json", "--clock", "2026-06-01T09:00:00Z"))
+    result = json.loads(said("converge", *NAMED, "--sync", "--json"))
     assert result["status"] == "done"
     verdicts = dict(Prospect.objects.values_list("company__domain", "verdict"))
     assert verdicts == {

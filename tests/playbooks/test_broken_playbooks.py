@@ -143,7 +143,7 @@ def small_playbook() -> dict[str, Any]:
                                  "breakpoints": [[2, 100], [24, 60], [120, 10]]}},
     ]  # fmt: skip
     data["templates"] = [{**data["templates"][0], "requires": ["size"], "body": "Hi {{ first_name | there }}"}]
-    data["stage_rules"] = data["stage_rules"][:3]
+    data["stage_rules"] = [row for row in data["stage_rules"] if row.get("pipeline", "prospect") == "prospect"][:3]
     data["sequences"], data["channels"] = data["sequences"][:1], data["channels"][:1]
     data["triggers"] = [row for row in data["triggers"] if row["kind"] == "schedule"]
     data["agents"] = [{"agent": "prioritization"}]
@@ -261,14 +261,30 @@ def errors_at(answer: TemplateResponse, path: Path) -> list[str]:
     return [str(words) for words in form.errors.get(column, [])]
 
 
+def one_a_section(cases: Sequence[Broken]) -> list[list[Broken]]:
+    """As few pages as it takes: on each, one broken value in the version's own fields and one in every kind of row."""
+    pages: list[dict[str, Broken]] = []
+    for broken in cases:
+        section = column_of(broken.path)[0]
+        page = next((page for page in pages if section not in page), None)
+        if page is None:
+            pages.append(page := {})
+        page[section] = broken
+    return [list(page.values()) for page in pages]
+
+
 @pytest.mark.django_db
 def test_the_admin_says_each_of_them_beside_its_field(draft: PlaybookVersion, boss: User) -> None:
     data = posted(signed_in(boss), change_url(draft))
-    for broken in BROKEN:
-        answer = sent(draft, boss, data | as_typed(broken))
-        assert isinstance(answer, TemplateResponse), f"{broken} was saved"
-        said = errors_at(answer, broken.named)
-        assert any(broken.words.casefold() in words.casefold() for words in said), (str(broken), said)
+    for at_once in one_a_section(BROKEN):
+        typed: dict[str, Any] = {}
+        for broken in at_once:
+            typed |= as_typed(broken)
+        answer = sent(draft, boss, data | typed)
+        assert isinstance(answer, TemplateResponse), f"{typed} was saved"
+        for broken in at_once:
+            said = errors_at(answer, broken.named)
+            assert any(broken.words.casefold() in words.casefold() for words in said), (str(broken), said)
     assert dump(RIGHT) == dump(parse(dump(RIGHT)))
     assert PlaybookVersion.objects.get(pk=draft.pk).root_intent == RIGHT.head["root_intent"]
 

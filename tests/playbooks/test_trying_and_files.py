@@ -56,8 +56,8 @@ def test_a_criterion_says_what_it_would_make_of_a_prospect(
     html = tried(browser, draft, "criteria-0", "birch.example")
     assert "<strong>60</strong> of 100" in html
     assert "Industry is Healthcare, close to what is wanted." in html
-    # industry 60 of weight 20 and size 100 of weight 20 make 80; 30 of the points are the industry's
-    assert "30.0 of 80.0 points of icp" in html
+    # (20 · 60 + 20 · 100) / (20 + 20 + 30): no hiring counts as zero, no replies leave the sum
+    assert "17.1 of 45.7 points of icp" in html
     assert "profile, 4 May 2026, companies.csv" in html
 
 
@@ -67,7 +67,7 @@ def test_it_is_tried_as_it_stands_on_the_page_and_nothing_is_saved(
     typed = {"criteria-0-params-values": "Healthcare", "criteria-1-weight": "0"}
     html = tried(browser, draft, "criteria-0", str(somebody.pk), **typed)
     assert "<strong>100</strong> of 100" in html
-    assert "100.0 of 100.0 points of icp" in html
+    assert "40.0 of 40.0 points of icp" in html  # 20 · 100 / (20 + 30)
     assert not AuditEntry.objects.filter(event="playbook.edited").exists()
     assert draft.criteria.get(key="size").weight == 20
 
