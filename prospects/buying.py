@@ -27,6 +27,14 @@ TONES: Mapping[str, str] = {
 _BEHAVIORS = 30  # things they did that a hypothesis may rest on, the newest
 
 
+#: Something they did: in words, and the signal that says so.
+Deed = tuple[str, SignalView]
+
+
+def _deed(signal: SignalView) -> Deed:
+    return signal.kind.replace("_", " ").capitalize(), signal
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One letter as a page shows it, under every framework of the playbook that has it."""
@@ -65,8 +73,8 @@ class Buying:
     forces: list[Force] = field(default_factory=list)
     resistor: Force | None = None
     motive: Motive | None = None
-    grounds: list[SignalView] = field(default_factory=list)
-    behaviors: list[SignalView] = field(default_factory=list)
+    grounds: list[Deed] = field(default_factory=list)
+    behaviors: list[Deed] = field(default_factory=list)
 
     @property
     def motive_expires(self) -> datetime | None:
@@ -99,8 +107,8 @@ def buying_of(prospect: Prospect) -> Buying:
         forces=list(forces.values()),
         resistor=psychologic.largest_resistor(forces),
         motive=motive,
-        grounds=[by_id[i] for i in motive.supports if i in by_id] if motive is not None else [],
-        behaviors=[signal for signal in newest if psychologic.is_behavior(signal.kind)][:_BEHAVIORS],
+        grounds=[_deed(by_id[i]) for i in motive.supports if i in by_id] if motive is not None else [],
+        behaviors=[_deed(signal) for signal in newest if psychologic.is_behavior(signal.kind)][:_BEHAVIORS],
     )
 
 

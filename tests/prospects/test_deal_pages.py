@@ -128,3 +128,16 @@ def test_pages_ask_as_many_questions_of_many_as_of_few(client: Browser, name: st
             assert browser.get(url).status_code == 200
         counts.append(len(asked))
     assert counts[0] == counts[1] <= 26
+
+
+def test_the_prospects_page_brings_both_in_and_links_to_them_without_scripts(client: Browser) -> None:
+    deal = factories.deal(name="First roof")
+    browser = signed_in(client, deal.client)
+    page = browser.get(deal.prospect.get_absolute_url()).content.decode()
+    for name, words in (("pipelines", "First roof"), ("buying", "Nothing heard.")):
+        url = reverse(f"prospects:{name}", args=[deal.prospect_id])
+        assert f'hx-get="{url}"' in page
+        assert f'href="{url}"' in page
+        part = browser.get(url, headers={"HX-Request": "true", "HX-Target": name}).content.decode()
+        assert part.lstrip().startswith(f'<div id="{name}"')
+        assert words in part
