@@ -43,6 +43,16 @@ class Card:
     log: list[Step] = field(default_factory=list)
 
     @property
+    def onwards(self) -> list[Option]:
+        """The moves that a stage rule allows."""
+        return [option for option in self.options if not option.asks_reason]
+
+    @property
+    def exits(self) -> list[Option]:
+        """The ways aside and out, for which a reason is given."""
+        return [option for option in self.options if option.asks_reason]
+
+    @property
     def key(self) -> str:
         """Names the card on its page."""
         return f"{self.pipeline}-{self.row.pk}"
