@@ -76,7 +76,8 @@ def _moves(before: Stand, after: Stand, labels: Mapping[str, str]) -> list[str]:
     names = {*before.points, *after.points}
     gained = {name: after.points.get(name, 0.0) - before.points.get(name, 0.0) for name in names}
     largest = sorted(gained, key=lambda name: (-abs(gained[name]), name))[:SHOWN]
-    return [f"{labels.get(name, name)} {gained[name]:+.1f}" for name in largest if abs(gained[name]) >= _NOTICED]
+    noticed = [name for name in largest if abs(gained[name]) >= _NOTICED]
+    return [f"{labels.get(name, name)} {gained[name]:+.1f}".replace(" -", " −") for name in noticed]
 
 
 def _threshold(after: Stand, bounds: tuple[Bounds, Bounds]) -> list[str]:

@@ -62,6 +62,6 @@ def test_tier_and_verdict_are_told_with_the_numbers_and_what_is_lacking() -> Non
 def test_unknown_is_said_as_unknown() -> None:
     after = stand(route="", tier="", composite=None, priority=0.0)
     assert reasons(stand(points={"a": 60.0}), after, {"a": "Industry"}, SAME) == [
-        "Composite 60.0 → unknown: Industry -60.0.",
+        "Composite 60.0 → unknown: Industry −60.0.",
         "Tier 2 → no tier: priority 62 → 0.",
     ]
