@@ -40,6 +40,7 @@ SOURCE_PARAMS: Mapping[str, str] = {
     "website": "optional: pages (how many), links (words in the addresses worth reading), max_characters",
     "jobs": "optional: max_postings",
     "feed": "optional: max_items, max_age_days, match (name: only what names the company)",
+    "model": "ask (which companies, with {industry}, {country} or {intent}); optional: max_items",
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from playbooks import sources, triggers
 from playbooks.criteria import CATEGORIES, KINDS, LAYERS, MISSING
+from playbooks.twins import LIKELIER_ONE, MERGE
 
 CHANNELS: Final = ("email", "call", "linkedin", "sms")
 TEAMS: Final = ("lead_gen", "qualification", "conversion", "lifecycle")
@@ -97,6 +98,8 @@ SECTIONS: Final[Mapping[str, tuple[Slot, ...]]] = {
         Slot("keep", "number", 0.7, "keep_threshold"),
         Slot("enrich", "number", 0.75, "enrich_threshold"),
         Slot("crm", "number", 0.7, "crm_threshold"),
+        Slot("merge", "number", MERGE, "merge_threshold"),
+        Slot("ask_about_twins", "number", LIKELIER_ONE, "twin_threshold"),
     ),
     "budgets": (
         Slot("calls_per_day", "whole"),

@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from playbooks.criteria import ParamsError
 
-Kind = Literal["file", "json", "website", "jobs", "feed"]
+Kind = Literal["file", "json", "website", "jobs", "feed", "model"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
 #: What may stand in braces: the company's own facts. ``website`` is ``https://`` and its domain, ``label`` the domain's
 #: first part (``acme`` of acme.com), ``email`` the address that a verification service is asked about.
@@ -157,12 +157,24 @@ class FeedParams(Params):
     match: Literal["", "name"] = ""
 
 
+class ModelParams(Params):
+    """A language model that knows companies: ``ask`` says which ones, and names ``max_items`` at most an answer."""
+
+    ask: Annotated[str, Field(min_length=10, max_length=1000)]
+    max_items: Annotated[int, Field(ge=1, le=100)] = 20
+
+    @property
+    def templates(self) -> Iterable[str]:
+        return (getattr(self, "ask", ""),)  # nothing was set where the parameters are wrong
+
+
 PARAMS: Final[Mapping[str, type[Params]]] = {
     "file": FileParams,
     "json": JsonParams,
     "website": WebsiteParams,
     "jobs": JobsParams,
     "feed": FeedParams,
+    "model": ModelParams,
 }
 #: What a kind of source delivers when its row does not say.
 DELIVERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -171,7 +183,10 @@ DELIVERS: Final[Mapping[str, tuple[str, ...]]] = {
     "website": ("page",),
     "jobs": ("job_posting",),
     "feed": ("news",),
+    "model": (CANDIDATE,),
 }
+#: What a language model remembers of a company is a hint: never believed more than this.
+MOST_BELIEVED: Final = 0.5
 _DEFAULT_URL: Final[Mapping[str, str]] = {"website": "{website}/"}
 
 
@@ -256,17 +271,29 @@ class SourceConfig:
         if self.kind == "file":
             if not self.url or self.url.startswith(("/", "\\")) or ".." in self.url or ":" in self.url:
                 raise ValueError("a file's name in the folder of sources is expected")
+        elif self.kind == "model":
+            self._asks_a_model()
         elif not re.match(r"^(https?://|\{website\})", self.url):
             raise ValueError("an address that starts with https:// or http:// is expected")
         unknown = {word for text in self.params.templates for word in placeholders(text)} - PLACEHOLDERS
         if unknown:
             raise ValueError(f"nothing fills {{{sorted(unknown)[0]}}} in the body")
-        if CANDIDATE in self.delivers and self.kind not in ("file", "json"):
-            raise ValueError("only files and JSON interfaces can deliver candidates")
+        if CANDIDATE in self.delivers and self.kind not in ("file", "json", "model"):
+            raise ValueError("only files, JSON interfaces and language models can deliver candidates")
         asked = placeholders(self.url).union(*map(placeholders, self.params.templates))
         if CANDIDATE in self.delivers and not asked <= SEED_PLACEHOLDERS:
             raise ValueError("a market scan can fill only {industry}, {country} and {intent}")
         return self
+
+    def _asks_a_model(self) -> None:
+        if self.url or self.auth_env:
+            raise ValueError("a language model has no address and no key of its own: the environment names it")
+        if self.delivers != (CANDIDATE,):
+            raise ValueError(f"a language model delivers {CANDIDATE} and nothing else")
+        if self.cost:
+            raise ValueError("a language model's cost is counted by its tokens; leave the cost at 0")
+        if self.confidence > MOST_BELIEVED:
+            raise ValueError(f"a language model's word is a hint; believe it {MOST_BELIEVED:g} at most")
 
     @model_validator(mode="after")
     def _checks_addresses(self) -> SourceConfig:

@@ -20,6 +20,7 @@ from playbooks.spelling import did_you_mean, one_of
 from playbooks.stages import MOVES, QUALIFIED, QUALIFYING, RESEARCHED, SKIPS
 from playbooks.templating import template_problems
 from playbooks.triggers import trigger_problems
+from playbooks.twins import LIKELIER_ONE, MOST_CONTRADICTED
 
 Row = Mapping[str, Any]
 WEIGHT_COLUMNS = tuple(f"weight_{layer}" for layer in LAYERS)
@@ -173,9 +174,20 @@ def _thresholds(head: Row, wrong: Wrong) -> Iterator[Problem]:
         value = head.get(column)
         if not _within(value, 0, 1):
             yield wrong(column, f"expected a share from 0 to 1, got {value}")
+    yield from _twins(head, wrong)
     least = head.get("min_categories")
     if not _within(least, 1, len(CATEGORIES)):
         yield wrong("min_categories", f"expected 1 to {len(CATEGORIES)}, got {least}")
+
+
+def _twins(head: Row, wrong: Wrong) -> Iterator[Problem]:
+    merge, ask = head.get("merge_threshold"), head.get("twin_threshold")
+    if not _within(merge, MOST_CONTRADICTED, 1) or merge == MOST_CONTRADICTED:
+        words = f"expected more than {MOST_CONTRADICTED:g}, up to 1 (two records that contradict each other"
+        yield wrong("merge_threshold", f"{words} are always left to a person); got {merge}")
+    elif not _within(ask, LIKELIER_ONE, float(merge or 1)):
+        words = f"expected {LIKELIER_ONE:g} (as likely one as two) to {merge:g}, from where on records are merged"
+        yield wrong("twin_threshold", f"{words}; got {ask}")
 
 
 def _limits(head: Row, wrong: Wrong) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import connection
 
-from prospects.rules.dedup import AUTOMATIC
 from prospects.twins import SAID, WORKED
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Run, Scope
@@ -40,7 +39,7 @@ class DuplicateRows:
         """Hold the pair; False when it is on record with this very score, or a person has spoken."""
         one, other = sorted((proposal.kept, proposal.merged))
         # Only rules whose precision is measured may be sure; a model's word goes to a person.
-        sure = proposal.score >= AUTOMATIC and run.implementation == ImplementationKind.RULES
+        sure = proposal.score >= self._scope.playbook.merge_threshold and run.implementation == ImplementationKind.RULES
         if sure:
             context.gone = context.gone or self._is_itself(context, proposal)
         status, score = context.extras.get(SAID, {}).get((proposal.kind, one, other), ("", None))

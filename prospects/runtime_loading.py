@@ -65,8 +65,10 @@ LEFT JOIN prospects_contact k ON k.id = coalesce(k0.merged_into_id, k0.id)
 WHERE p.id = ANY(%s) ORDER BY p.id
 """.replace("{contact}", CONTACT_COLUMNS)
 _RUNS = """
-SELECT prospect_id, agent, implementation_version, max(watermark) FROM prospects_agentrun
-WHERE prospect_id = ANY(%s) AND playbook_version_id = %s AND status = 'ok' GROUP BY 1, 2, 3
+SELECT prospect_id, agent, split_part(implementation_version, '!', 1), max(watermark) FILTER (WHERE status = 'ok'),
+       array_agg(watermark) FILTER (WHERE status = 'again')
+FROM prospects_agentrun
+WHERE prospect_id = ANY(%s) AND playbook_version_id = %s AND status IN ('ok', 'again') GROUP BY 1, 2, 3
 """
 _SIGNALS = """
 SELECT s.prospect_id, s.id, s.kind, s.observed_at, s.value, s.text, s.data, s.source, s.source_ref, s.dedup_key,
@@ -140,8 +142,12 @@ def new_contexts(ids: Sequence[int], version_id: int) -> dict[int, Context]:
     contexts = {row[0]: _context(row) for row in fetch(_PROSPECTS, [list(ids)])}
     for owner, member in fetch(_MEMBERS, [list(ids)]):
         contexts[owner].extras[MEMBERS] = (*members_of(contexts[owner]), member)
-    for prospect_id, agent, version, watermark in fetch(_RUNS, [list(ids), version_id]):
-        contexts[prospect_id].runs[(agent, version)] = watermark
+    for prospect_id, agent, version, watermark, again in fetch(_RUNS, [list(ids), version_id]):
+        context = contexts[prospect_id]
+        if watermark is not None:
+            context.runs[(agent, version)] = watermark
+        if again:
+            context.tries[(agent, version)] = sum(seen > (watermark or 0) for seen in again)
     return contexts
 
 
@@ -346,6 +352,8 @@ def playbook_view(version: PlaybookVersion) -> PlaybookView:
         keep_threshold=version.keep_threshold,
         enrich_threshold=version.enrich_threshold,
         crm_threshold=version.crm_threshold,
+        merge_threshold=version.merge_threshold,
+        twin_threshold=version.twin_threshold,
         sequences=tuple(
             StepView(tier=s.tier, day=s.day, slot=s.slot, purpose=s.purpose) for s in version.sequence_steps.all()
         ),

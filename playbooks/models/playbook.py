@@ -14,6 +14,7 @@ from django_fsm import FSMField, transition
 from playbooks.document import head_slots
 from playbooks.models.checks import refuse_problems
 from playbooks.models.clients import Client, User
+from playbooks.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
 from playbooks.validation import head_problems
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
@@ -163,6 +164,13 @@ class PlaybookVersion(StateModel):
         default=0.75, help_text="Sources are asked about companies from this discovery composite on."
     )
     crm_threshold = models.FloatField(default=0.7, help_text="Ready for a CRM from this data quality on.")
+    merge_threshold = models.FloatField(
+        default=MERGE, help_text="Two records this likely to be one are merged without asking."
+    )
+    twin_threshold = models.FloatField(
+        default=LIKELIER_ONE,
+        help_text="Two records this likely to be one are shown to a person; below nobody hears of it.",
+    )
 
     calls_per_day = models.PositiveIntegerField(default=40)
     emails_per_day = models.PositiveIntegerField(default=200)
@@ -234,6 +242,16 @@ class PlaybookVersion(StateModel):
                 ),
                 name="playbook_quality_gates_are_shares",
                 violation_error_message="The thresholds keep, enrich and CRM lie between 0 and 1.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    twin_threshold__gte=LIKELIER_ONE,
+                    twin_threshold__lte=F("merge_threshold"),
+                    merge_threshold__gt=MOST_CONTRADICTED,
+                    merge_threshold__lte=1,
+                ),
+                name="playbook_merges_are_sure",
+                violation_error_message="A merge without asking needs more than 0.95, a question at least 0.5.",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["draft", "in_review", "approved", "active", "retired"]),

@@ -24,6 +24,7 @@ class Source(VersionRow):
         WEBSITE = "website", "The company's own website"
         JOBS = "jobs", "A public job board"
         FEED = "feed", "A news feed"
+        MODEL = "model", "A language model that knows companies"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="sources")
     key = models.SlugField(max_length=40)

@@ -1,7 +1,7 @@
 """One identity per company and person: says which records may be one, how sure that is, and why.
 
-It only proposes. From one threshold on the runtime merges without asking, from another a person is asked
-(``prospects.rules.dedup``); both can be undone. Whom it compares was found by stored keys, not by looking at everybody.
+It only proposes. From one threshold of the playbook on the runtime merges without asking, from another a person is
+asked; both can be undone. Whom it compares was found by stored keys, not by looking at everybody.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ MOST = 10
 
 def run(batch: Batch, tools: Tools) -> Answers:
     """One proposal per likely twin of the prospect's company and of its people, the surest first."""
-    del tools
-    return {prospect.id: list(_proposals(prospect)) for prospect in batch}
+    least = tools.playbook.twin_threshold
+    return {prospect.id: list(_proposals(prospect, least)) for prospect in batch}
 
 
-def _proposals(prospect: ProspectView) -> Iterator[MergeProposal]:
+def _proposals(prospect: ProspectView, least: float) -> Iterator[MergeProposal]:
     best: dict[tuple[str, int, int], tuple[Match, Any, Any]] = {}
     for twins in prospect.extras.get("twins", ()):
         for own, other, match in _matches(twins.own, twins.others):
             pair = (twins.kind, match.one, match.other)
+            if match.score < least:
+                continue
             if pair not in best or match.score > best[pair][0].score:
                 best[pair] = (match, own, other)
     ranked = sorted(best.items(), key=lambda item: (-item[1][0].score, item[0]))

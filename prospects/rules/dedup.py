@@ -1,9 +1,9 @@
 """Which records are about one company or one person, how sure that is, and why.
 
 Every comparison ends in a score (0–1) with its reasons: what agreed, what differed and what each was worth in bits (see
-``likeness``). Two thresholds turn scores into acts: from ``AUTOMATIC`` on two records are merged without asking, from
-``REVIEW`` on a person is asked, below nobody hears of it. A contradiction (another date of birth, another first name,
-another domain) leaves the last word to a person, however much else agrees.
+``likeness``). Two thresholds of the playbook turn scores into acts: from one on two records are merged without asking,
+from the other on a person is asked, below nobody hears of it. A contradiction (another date of birth, another first
+name, another domain) leaves the last word to a person, however much else agrees.
 """
 
 from __future__ import annotations
@@ -16,21 +16,13 @@ from typing import TypeVar
 
 from rapidfuzz import fuzz
 
+from playbooks.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
 from prospects.importing.identity import fold, name_key
 from prospects.rules.blocking import MAX_BLOCK, company_keys, person_keys
 from prospects.rules.identities import CompanyFacts, PersonFacts
 from prospects.rules.likeness import SAME, Field, Reason, digits, digits_alike, probability, weigh, words_alike
 
-#: One wrong merge in a hundred is the most we take without asking; it can be undone, but it costs trust.
-AUTOMATIC = 0.99
-#: Likelier one than two: worth a person's ten seconds.
-REVIEW = 0.5
-#: The most a pair with a contradiction can score: below AUTOMATIC, whatever else agrees.
-CONTRADICTED = 0.95
-
 __all__ = [
-    "AUTOMATIC",
-    "REVIEW",
     "CompanyFacts",
     "Match",
     "PersonFacts",
@@ -53,8 +45,8 @@ class Match:
 
     @property
     def is_certain(self) -> bool:
-        """Whether they may be merged without asking."""
-        return self.score >= AUTOMATIC
+        """Whether they are merged without asking where the playbook says nothing else."""
+        return self.score >= MERGE
 
 
 # --- companies -----------------------------------------------------------------------------------------------------
@@ -76,7 +68,7 @@ _MOST_NAME_BITS = 12.0
 
 
 def match_companies(a: CompanyFacts, b: CompanyFacts) -> Match | None:
-    """Whether two companies are one; None below ``REVIEW``. The order of the two makes no difference."""
+    """Whether two companies are one; None when likelier two. The order of the two makes no difference."""
     a, b = _in_order(a, b)
     name, contradicts = _names(a, b)
     reasons = [name, *_known(_domains(a, b), _external(a, b))]
@@ -210,7 +202,7 @@ _UNIQUE = frozenset({_NATIONAL.what, _LINKEDIN.what})
 
 
 def match_people(a: PersonFacts, b: PersonFacts) -> Match | None:
-    """Whether two people are one; None below ``REVIEW``. The order of the two makes no difference."""
+    """Whether two people are one; None when likelier two. The order of the two makes no difference."""
     a, b = _in_order(a, b)
     reasons = _known(
         weigh(_EMAIL, None if not (a.email_key and b.email_key) else float(a.email_key == b.email_key)),
@@ -298,8 +290,8 @@ def _total(reasons: Iterable[Reason | None]) -> float:
 def _match(one: int, other: int, prior: float, reasons: list[Reason], *, contradicted: bool) -> Match | None:
     score = probability(prior, reasons)
     if contradicted:
-        score = min(score, CONTRADICTED)
-    if score < REVIEW:
+        score = min(score, MOST_CONTRADICTED)
+    if score < LIKELIER_ONE:
         return None
     ordered = sorted(reasons, key=lambda reason: (-abs(reason.weight), reason.what))
     return Match(one, other, round(score, 4), tuple(ordered))

@@ -110,6 +110,11 @@ def fill_url(template: str, filled: Mapping[str, str]) -> str:
     return _BRACES.sub(lambda m: filled[m[1]] if m[1] in _AS_THEY_ARE else quote(filled[m[1]][:200], safe=""), template)
 
 
+def fill_text(template: str, filled: Mapping[str, str]) -> str:
+    """Words with their braces filled."""
+    return _BRACES.sub(lambda m: filled.get(m[1], m[0])[:500], template)
+
+
 def fill_body(value: Any, filled: Mapping[str, str]) -> Any:
     """A body with its braces filled."""
     if isinstance(value, str):

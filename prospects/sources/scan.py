@@ -17,7 +17,7 @@ from django.utils import timezone
 from playbooks.services import budgets
 from playbooks.sources import SourceConfig
 from prospects.sources import cache
-from prospects.sources.adapters import file, json_api
+from prospects.sources.adapters import file, json_api, model
 from prospects.sources.cache import Fetched, Held, Stored
 from prospects.sources.line import Line
 from prospects.sources.lookup import Asking, Desk, Status
@@ -132,6 +132,8 @@ def _page(asking: Asking, config: SourceConfig, filled: Mapping[str, str], state
 def _fetch(
     asking: Asking, config: SourceConfig, filled: Mapping[str, str], state: str, key: str, problems: list[str]
 ) -> Stored:
+    if config.kind == "model":
+        return _named(asking.desk, config, filled, key, problems)
     desk, price, at = asking.desk, config.cost.quantize(_SMALLEST, ROUND_CEILING), timezone.now()
     money = budgets.Bucket.MONEY
     if not budgets.reserve(desk.version, money, price, client=desk.client, at=at):
@@ -146,13 +148,33 @@ def _fetch(
     finally:
         if not line.answered and price > 0:
             budgets.release(desk.version, money, price, client=desk.client, at=at)
-    words = f"{skipped} of {len(records) + skipped} records name no company and were skipped" if skipped else ""
+    words = _skipped(skipped, records)
     if words:
         problems.append(f"{config.key}: {words}")
+    return _kept(desk, config, filled, key, records, following, words, config.cost * line.answered)
+
+
+def _named(desk: Desk, config: SourceConfig, filled: Mapping[str, str], key: str, problems: list[str]) -> Stored:
+    """What a language model names. It reserves its tokens and money itself."""
+    records, skipped, cost = model.name_companies(config, filled, version=desk.version, client=desk.client)
+    words = _skipped(skipped, records)
+    if words:
+        problems.append(f"{config.key}: {words}")
+    return _kept(desk, config, filled, key, records, "", words, cost)
+
+
+def _skipped(skipped: int, records: Sequence[object]) -> str:
+    return f"{skipped} of {len(records) + skipped} records name no company and were skipped" if skipped else ""
+
+
+def _kept(
+    desk: Desk, config: SourceConfig, filled: Mapping[str, str], key: str, records: list[dict[str, Any]],
+    following: str, words: str, cost: Decimal,
+) -> Stored:  # fmt: skip
     subject = ", ".join(filled.values()) or "all"
     fetched = Fetched(
-        config.key, config.type, key, f"scan of {subject}", Status.OK if records else Status.EMPTY,
-        content_hash(records), records, following, words, config.cost * line.answered,
+        config.key, config.type, key, f"scan of {subject}"[:300], Status.OK if records else Status.EMPTY,
+        content_hash(records), records, following, words, cost,
     )  # fmt: skip
     ids = cache.store(desk.client, [fetched], at=desk.now, trace_id=desk.trace_id)
     return Stored(ids[(config.key, key)], fetched.status, desk.now, records, following)

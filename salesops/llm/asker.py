@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -57,6 +57,13 @@ class _Ask:
     flight: Future[Any] | None = None
 
 
+class Problem(NamedTuple):
+    """Why a question has no answer; ``passing``: the very same question may be answered another time."""
+
+    words: str
+    passing: bool
+
+
 class Asker:
     """One agent's language model: see :class:`salesops.runtime.toolbox.LanguageModel`.
 
@@ -83,7 +90,7 @@ class Asker:
         """Replies in the order of the questions, asked side by side. A stored answer is used again, not paid again."""
         asks: dict[str, _Ask] = {}
         keys: list[str] = []
-        problems: dict[str, str] = {}
+        problems: dict[str, Problem] = {}
         for question in questions:
             key = self._register(question, asks, problems)
             keys.append(key)
@@ -94,15 +101,15 @@ class Asker:
         for key, answer in kept.items():
             for prospect in asks[key].prospects:
                 self._use(prospect).answers.append(answer.id)
-        return [_reply(q, kept.get(key), problems.get(key, "")) for q, key in zip(questions, keys, strict=True)]
+        return [_reply(q, kept.get(key), problems.get(key)) for q, key in zip(questions, keys, strict=True)]
 
-    def _register(self, question: Question[Any], asks: dict[str, _Ask], problems: dict[str, str]) -> str:
+    def _register(self, question: Question[Any], asks: dict[str, _Ask], problems: dict[str, Problem]) -> str:
         """The question's key; a new one is taken down in ``asks``, or in ``problems`` when nobody can be asked."""
         prompt = load(question.prompt)
         wanted = self._wanted or prompt.role
         choice = self._config.choose(wanted)
         if choice is None:
-            problems[wanted] = f"No model can be asked: {self._config.why_not(wanted)}."
+            problems[wanted] = Problem(f"No model can be asked: {self._config.why_not(wanted)}.", passing=False)
             return wanted
         call = _call(prompt, question, choice, self._config.timeout)
         key = _key(prompt, call)
@@ -112,8 +119,9 @@ class Asker:
             money = choice.price.of(tokens_in, prompt.max_tokens, self._rate)
             worst = Amount(tokens_in + prompt.max_tokens, money)
             ask = asks[key] = _Ask(key, prompt, call, question.answer, worst)
-        if question.prospect.id not in ask.prospects:
-            ask.prospects.append(question.prospect.id)
+        about = question.prospect.id if question.prospect is not None else 0
+        if about not in ask.prospects:
+            ask.prospects.append(about)
         return key
 
     def _use(self, prospect_id: int) -> Usage:
@@ -136,7 +144,7 @@ class Asker:
 class _Work:
     """One round of questions that nobody has answered yet."""
 
-    def __init__(self, asker: Asker, asks: Iterable[_Ask], kept: dict[str, Kept], problems: dict[str, str]) -> None:
+    def __init__(self, asker: Asker, asks: Iterable[_Ask], kept: dict[str, Kept], problems: dict[str, Problem]) -> None:
         self.asker = asker
         self.config = asker._config
         self.waiting = deque(asks)
@@ -172,9 +180,10 @@ class _Work:
             self._send(ask)
 
     def _hopeless(self, ask: _Ask) -> bool:
-        braked = self.asker.pace(ask.call.model).brake()
+        pace = self.asker.pace(ask.call.model)
+        braked = pace.brake()
         if braked or time.monotonic() >= self.ends_at:
-            self._give_up(ask, braked or _LATE)
+            self._give_up(ask, braked or _LATE, passing=not (braked and pace.lasting))
             return True
         return False
 
@@ -198,7 +207,7 @@ class _Work:
             self.waiting.extendleft(reversed(needy))  # something will be given back when those have landed
         else:
             for ask in needy:
-                self._give_up(ask, BUDGET)
+                self._give_up(ask, BUDGET, passing=True)
         return ready
 
     def _send(self, ask: _Ask) -> None:
@@ -233,7 +242,7 @@ class _Work:
             ask = self.flying.pop(key)
             if done is None:
                 self._charge(ask, None)
-                self._give_up(ask, "The question was broken off.")
+                self._give_up(ask, "The question was broken off.", passing=True)
             elif done.result is Result.DONE:
                 answers.append(self._answer(ask, done))
             else:
@@ -269,7 +278,7 @@ class _Work:
             self._charge(ask, None)
         ask.delay = self._delay(ask, done)
         if ask.delay < 0 or time.monotonic() + ask.delay >= self.ends_at:
-            self._give_up(ask, done.words)
+            self._give_up(ask, done.words, passing=done.result in (Result.WAIT, Result.AGAIN))
         else:
             self.waiting.append(ask)
 
@@ -286,8 +295,8 @@ class _Work:
             return wait if ask.tries < self.config.attempts and wait <= self.config.longest_wait else -1.0
         return -1.0
 
-    def _give_up(self, ask: _Ask, words: str) -> None:
-        self.problems[ask.key] = words
+    def _give_up(self, ask: _Ask, words: str, *, passing: bool) -> None:
+        self.problems[ask.key] = Problem(words, passing)
         if ask.reserved_at is not None:
             self._note_settled(ask.reserved_at, ask.worst, Amount())
             ask.reserved_at = None
@@ -341,10 +350,11 @@ def _key(prompt: Prompt, call: Call) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _reply(question: Question[A], kept: Kept | None, problem: str) -> Reply[A]:
+def _reply(question: Question[A], kept: Kept | None, problem: Problem | None) -> Reply[A]:
     """The stored answer read again by today's type: it is no more trusted for being stored."""
     if kept is None:
-        return Reply(None, problem or "There was no answer.")
+        found = problem or Problem("There was no answer.", passing=True)
+        return Reply(None, found.words, found.passing)
     if kept.outcome is not Outcome.ANSWERED:
         return Reply(None, kept.words)
     wrong = _wrong_form(question.answer, kept.text)

@@ -28,6 +28,7 @@ class Pace:
     failures: int = 0
     braked_until: float = 0.0
     braked_by: str = ""
+    lasting: bool = False  # what put the brake on: something that only a person can mend
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _slots: Slots | None = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -45,10 +46,12 @@ class Pace:
                 self._told_to_wait(done.wait or 0.0)
             elif done.result is Result.BRAKE:
                 self.braked_until, self.braked_by = time.monotonic() + 5 * self.brake_seconds, done.words
+                self.lasting = True
             else:
                 self.failures += 1
                 if self.failures >= self.brake_after:
                     self.braked_until, self.braked_by = time.monotonic() + self.brake_seconds, done.words
+                    self.lasting = False
 
     def _told_to_wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -56,6 +59,7 @@ class Pace:
             self.opens_at = max(self.opens_at, until)
         else:
             self.braked_until = max(self.braked_until, until)
+            self.lasting = False
             self.braked_by = f"The model's service asked us to wait {seconds:.0f} seconds."
 
     async def send(self, call: Call, delay: float) -> Attempt:

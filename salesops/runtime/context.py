@@ -64,6 +64,7 @@ class Context:
     extras: dict[str, Any] = field(default_factory=dict)
     marks: dict[Key, dict[str, int]] = field(default_factory=dict)
     runs: dict[tuple[str, str], int] = field(default_factory=dict)
+    tries: dict[tuple[str, str], int] = field(default_factory=dict)  # runs since then that left work undone
     away: dict[str, datetime | None] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)  # of those away, the ones that broke
     barred: set[str] = field(default_factory=set)  # of those away, the ones whose team may not read here

@@ -22,9 +22,12 @@ A = TypeVar("A", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[A]):
-    """One thing to ask a model about one prospect. ``values`` fill the prompt file; all of them are untrusted data."""
+    """One thing to ask a model about one prospect, or about none (what it costs is then nobody's, under 0).
 
-    prospect: ProspectView
+    ``values`` fill the prompt file; all of them are untrusted data.
+    """
+
+    prospect: ProspectView | None
     prompt: str
     values: Mapping[str, Any]
     answer: type[A]
@@ -32,10 +35,11 @@ class Question(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[A]):
-    """What came back: an answer, or the problem in words. Money in the playbook's currency."""
+    """What came back: an answer, or the problem in words; ``passing``: asked another time it may be answered."""
 
     answer: A | None
     problem: str = ""
+    passing: bool = False
 
 
 @dataclass(slots=True)

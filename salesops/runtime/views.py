@@ -403,3 +403,5 @@ class PlaybookView:
     keep_threshold: float = 0.7
     enrich_threshold: float = 0.75
     crm_threshold: float = 0.7
+    merge_threshold: float = 0.99
+    twin_threshold: float = 0.5

@@ -23,7 +23,8 @@ About {{ who }}:
 {{ texts }}
 """
 SHIPPED = (
-    "prospects/evidence", "prospects/signal_extraction", "approvals/message_hypothesis", "approvals/channel_decision",
+    "prospects/evidence", "prospects/signal_extraction", "prospects/market_scan", "approvals/message_hypothesis",
+    "approvals/channel_decision",
 )  # fmt: skip
 
 

@@ -94,6 +94,10 @@ def test_a_trigger_is_written_in_its_own_fields(browser: Browser, draft: Playboo
 WRONG = (
     ({"weight_firmographic": "34"}, "they sum to 99"),
     ({"hot_threshold": "10"}, "hot above warm"),
+    ({"merge_threshold": "0.95"}, "always left to a person"),
+    ({"merge_threshold": "1.01"}, "always left to a person"),
+    ({"twin_threshold": "0.3"}, "as likely one as two"),
+    ({"merge_threshold": "0.97", "twin_threshold": "0.98"}, "from where on records are merged"),
     ({"icp_industries": "", "icp_employees_min": "", "icp_employees_max": ""}, "an empty customer profile"),
     ({"emails_per_day": "0"}, "a daily limit above 0"),
     ({"countries": "America"}, "two-letter country codes"),

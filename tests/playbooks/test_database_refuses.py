@@ -19,6 +19,12 @@ def test_layer_weights_that_sum_to_99() -> None:
     refuses(VERSION + "weight_investment = 24 WHERE id = %s", [draft.pk], because="sum_to_100")
 
 
+def test_a_merge_without_asking_of_what_contradicts_itself_or_a_question_about_strangers() -> None:
+    draft = factories.version(active=False)
+    for change in ("merge_threshold = 0.95", "merge_threshold = 1.1", "twin_threshold = 0.4", "twin_threshold = 0.995"):
+        refuses(VERSION + f"{change} WHERE id = %s", [draft.pk], because="merges_are_sure")
+
+
 def test_a_hot_threshold_below_the_warm_one() -> None:
     draft = factories.version(active=False)
     refuses(VERSION + "hot_threshold = 30 WHERE id = %s", [draft.pk], because="hot_above_warm")

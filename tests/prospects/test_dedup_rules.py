@@ -8,12 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from playbooks.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
 from prospects.importing.legal_forms import LEADING_FORMS, TRAILING_FORMS
 from prospects.rules.blocking import MAX_BLOCK, company_keys, person_keys
 from prospects.rules.dedup import (
-    AUTOMATIC,
-    CONTRADICTED,
-    REVIEW,
     candidate_pairs,
     duplicate_companies,
     duplicate_people,
@@ -49,11 +47,11 @@ def test_the_keys_bring_every_pair_together_and_few_others() -> None:
 @pytest.mark.parametrize(
     ("other", "least", "most"),
     [
-        (CompanyFacts(2, "ACME Robotics", "", "DE", "Berlin"), AUTOMATIC, 1.0),
-        (CompanyFacts(2, "Acme Robotic", "", "DE", "Berlin"), REVIEW, 1.0),
-        (CompanyFacts(2, "Acme Robotics", "", "DE"), REVIEW, AUTOMATIC),
-        (CompanyFacts(2, "Acme Robotics", "acme.test", "DE", "Berlin"), REVIEW, CONTRADICTED),
-        (CompanyFacts(2, "Anything", "acme.example"), REVIEW, CONTRADICTED),
+        (CompanyFacts(2, "ACME Robotics", "", "DE", "Berlin"), MERGE, 1.0),
+        (CompanyFacts(2, "Acme Robotic", "", "DE", "Berlin"), LIKELIER_ONE, 1.0),
+        (CompanyFacts(2, "Acme Robotics", "", "DE"), LIKELIER_ONE, MERGE),
+        (CompanyFacts(2, "Acme Robotics", "acme.test", "DE", "Berlin"), LIKELIER_ONE, MOST_CONTRADICTED),
+        (CompanyFacts(2, "Anything", "acme.example"), LIKELIER_ONE, MOST_CONTRADICTED),
     ],
 )
 def test_companies_that_may_be_one(other: CompanyFacts, least: float, most: float) -> None:
@@ -135,7 +133,7 @@ def test_twins_and_namesakes_are_left_to_a_person() -> None:
     father = match_people(anna, PersonFacts(3, "Anna", "Berg", birth_date="1951-07-30", **home))
     for match in (twin, father):
         assert match is not None
-        assert match.score <= CONTRADICTED
+        assert match.score <= MOST_CONTRADICTED
 
 
 def test_every_match_says_what_agreed_and_what_differed_heaviest_first() -> None:
@@ -193,7 +191,7 @@ def test_people_match_the_same_way_round(a: PersonFacts, b: PersonFacts) -> None
     b = dataclasses.replace(b, id=a.id + 1)
     found = match_people(a, b)
     assert found == match_people(b, a)
-    assert found is None or (REVIEW <= found.score <= 1 and found.one < found.other)
+    assert found is None or (LIKELIER_ONE <= found.score <= 1 and found.one < found.other)
 
 
 @given(PEOPLE, COMPANIES)

@@ -77,6 +77,21 @@ def test_what_is_not_sure_becomes_a_question_once() -> None:
     assert Duplicate.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("thresholds", "merged", "asked"),
+    [({}, 1, 0), ({"merge": 1.0}, 0, 1), ({"merge": 1.0, "ask_about_twins": 1.0}, 0, 0)],
+)
+def test_the_playbook_says_from_where_on_twins_are_merged_and_asked_about(
+    thresholds: dict[str, float], merged: int, asked: int
+) -> None:
+    words = "".join(f"\n  {name}: {value}" for name, value in thresholds.items())
+    under = demo(edit={r"(?m)^thresholds:$": f"thresholds:{words}"})
+    known_twice(under)
+    run(under)
+    assert Merge.objects.count() == merged
+    assert Duplicate.objects.filter(kind="company", status="open", automatic=False).count() == asked
+
+
 def test_who_was_kept_apart_is_not_asked_about_again() -> None:
     under = demo()
     one, other = known_twice(under)

@@ -18,13 +18,34 @@ API = {"key": "api", "kind": "json", "url": "https://api.example/{domain}", "par
 
 def test_every_kind_reads_with_as_little_as_it_needs() -> None:
     least = {"file": {"url": "list.csv"}, "json": API, "jobs": {"url": "https://b.example/{label}"},
-             "feed": {"url": "https://f.example/rss"}, "website": {}}  # fmt: skip
+             "feed": {"url": "https://f.example/rss"}, "website": {},
+             "model": {"params": {"ask": "Makers of solar roofs"}, "confidence": 0.4}}  # fmt: skip
     assert set(least) == set(KINDS) == set(PARAMS) == set(DELIVERS)
     for kind, raw in least.items():
         made = read_source({**raw, "key": "x", "kind": kind})
         assert isinstance(made, SourceConfig)
         assert made.delivers == DELIVERS[kind]
         assert (made.cost, made.enabled, made.params.cache_days) == (Decimal(0), True, 30)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"url": "https://api.example"}, "no address and no key"),
+        ({"auth_env": "SOURCE_KEY"}, "no address and no key"),
+        ({"delivers": ["candidate", "profile"]}, "delivers candidate and nothing else"),
+        ({"cost": "0.1"}, "counted by its tokens"),
+        ({"confidence": 0.51}, "a hint"),
+        ({"params": {"ask": "Makers of {domain}"}}, "can fill only"),
+        ({"params": {}}, "required"),
+    ],
+)
+def test_a_language_model_is_asked_for_companies_only_and_believed_little(
+    change: dict[str, object], words: str
+) -> None:
+    row = {"key": "m", "kind": "model", "params": {"ask": "Makers of {industry}"}, "confidence": 0.4}
+    with pytest.raises(ParamsError, match=words):
+        read_source({**row, **change})
 
 
 @pytest.mark.parametrize(
