@@ -15,9 +15,10 @@ from django.utils import timezone
 from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch, Message, RequestView, Task
 from approvals.rules.content import split_footer
 from approvals.services import seen as seen_state
+from approvals.services.call_off import called_off_by
 from approvals.services.seen import Asked, Rules, Seen
 from playbooks.halts import Brake
-from playbooks.models import Channel, Client, PlaybookVersion, Route, User
+from playbooks.models import Channel, Client, PlaybookVersion, Route, Stop, User
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect, RouteOverride, Signal
 
@@ -131,6 +132,7 @@ class Dossier:
     limits: list[Limit]
     changed_since: list[str]
     stops: tuple[Brake, ...]
+    called_off: Stop | None  # what ended the request, when that stop holds no more
     sandbox: bool
     seen: Seen
     route_by_hand: RouteOverride | None = None
@@ -225,13 +227,14 @@ def next_request(client: Client, after: ApprovalRequest) -> int | None:
 
 
 def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> Dossier:
-    """One request with everything about it. Raises Http404 for another client's. Eleven queries at most."""
+    """One request with everything about it. Raises Http404 for another client's. Thirteen queries at most."""
     rules = rules or seen_state.rules_now(client)
     rows = ApprovalRequest.objects.for_client(client).select_related(*ACCOUNT).only(*DOSSIER_COLUMNS)
     request = get_object_or_404(rows, pk=request_id)
     now = seen_state.present(request, rules)
     message = now.message
     words, footer = split_footer(message.body)
+    ended = called_off_by(request)
     return Dossier(
         request=request,
         message=message,
@@ -245,6 +248,7 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
         changed_since=_changed_since(request),
         stops=now.stops,
         route_by_hand=request.prospect.route_overrides.in_force().first(),
+        called_off=ended if ended is not None and ended.pk not in {brake.id for brake in now.stops} else None,
         sandbox=client.sandbox,
         seen=now.seen,
     )

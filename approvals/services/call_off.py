@@ -15,7 +15,7 @@ from approvals.services import nudge
 from approvals.services.request import OPEN
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Stop
+from playbooks.models import AuditEntry, Stop
 from playbooks.services.stops import Ended
 
 HELD = (Dispatch.Status.UNDO_HOLD, Dispatch.Status.QUEUED, Dispatch.Status.POSTPONED)
@@ -44,6 +44,18 @@ class Outreach:
         put_off = Dispatch.objects.filter(status=Dispatch.Status.POSTPONED, reason__startswith=PAUSED)
         if put_off.filter(_sends(stop)).update(not_before=timezone.now()):
             nudge.outbox()
+
+
+def called_off_by(request: ApprovalRequest) -> Stop | None:
+    """The stop that ended this request, whether it still holds or not; None when none did. Two queries at most."""
+    if request.status != ApprovalRequest.Status.CANCELLED:
+        return None
+    ended = AuditEntry.objects.for_client(request.client_id).filter(
+        subject_type=request._meta.label_lower, subject_id=request.pk, event=AuditEvent.REQUEST_CANCELLED
+    )
+    entry = ended.order_by("-seq").first()
+    stop_id = entry.detail.get("stop") if entry is not None else None
+    return Stop.objects.filter(pk=stop_id).select_related("created_by", "lifted_by").first() if stop_id else None
 
 
 def _requests(stop: Stop) -> list[ApprovalRequest]:

@@ -150,3 +150,21 @@ def test_what_a_cancel_called_off_is_said_at_once(browser: Browser, asked: Appro
     assert "Called off: 1 waiting request." in answer.content.decode()
     asked.refresh_from_db()
     assert asked.status == "cancelled"
+
+
+@pytest.mark.parametrize("level", ["client", "request"])
+def test_a_request_that_was_called_off_names_its_stop_even_when_that_was_lifted(
+    browser: Browser, asked: ApprovalRequest, owner: Client, person: User, level: str
+) -> None:
+    target = asked.pk if level == "request" else None
+    stop = stops.stop(client=owner, actor=person, level=level, target_id=target, kind="cancel", reason="Wrong list")
+    held = read(browser, "approvals:detail", asked.pk)
+    assert held.count("Wrong list") >= 1
+    assert "Called off by a stop" not in held  # the stop itself is named while it holds
+    stops.lift(stop.pk, client=owner, actor=person, reason="A new list")
+    page = read(browser, "approvals:detail", asked.pk)
+    assert "Called off by a stop" in page
+    assert "Wrong list" in page
+    assert "A new list" in page
+    other = factories.request(asked.playbook_version, words=None)
+    assert "Called off by a stop" not in read(browser, "approvals:detail", other.pk)
