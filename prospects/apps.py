@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db import InterfaceError, OperationalError
 
 
 class ProspectsConfig(AppConfig):
@@ -14,8 +15,11 @@ class ProspectsConfig(AppConfig):
         from prospects.runtime_store import HOST
         from prospects.services import halting
         from prospects.timeline import register_timeline
+        from salesops.runtime import faults
         from salesops.runtime.ports import register_host
 
+        for lost in (InterfaceError, OperationalError):
+            faults.register(lost, faults.Fault.NETWORK)
         register_host(HOST)
         previews.register(criterion=judged, people=people)
         register_timeline("prospects", own_events)

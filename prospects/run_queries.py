@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client
 from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, ModelAnswer, Prospect, Signal, SourceAnswer
-from prospects.rules.errors import class_of
 
 BROKEN = (Diagnostic.Kind.FAILED, Diagnostic.Kind.INVARIANT)
 _LISTED = (
@@ -86,7 +85,7 @@ class Dossier:
 
     @property
     def error_class(self) -> str:
-        return class_of(self.run.error) if self.run.status == AgentRun.Status.FAILED else ""
+        return self.run.fault if self.run.status == AgentRun.Status.FAILED else ""
 
     @property
     def repeated(self) -> int:
@@ -191,7 +190,7 @@ def failures_of(client: Client, limit: int = 10) -> list[Failure]:
 def _failure(row: Diagnostic) -> Failure:
     if row.kind == Diagnostic.Kind.INVARIANT:
         return Failure(row, "broken rule")
-    return Failure(row, class_of(row.run.error) if row.run is not None else "bug")
+    return Failure(row, row.run.fault if row.run is not None else str(row.detail.get("fault", "")))
 
 
 def open_failures(failures: Sequence[Failure]) -> list[int]:

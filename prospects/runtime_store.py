@@ -58,7 +58,8 @@ SEQUENCES = {
 _RUN_COLUMNS = (
     "id", "client_id", "convergence_id", "cycle", "agent", "implementation", "implementation_version", "prospect_id",
     "playbook_version_id", "watermark", "status", "proposals", "digest", "proposed", "promoted", "refused",
-    "duration_us", "tokens", "cost", "answers", "error", "at", "trace_id",
+    "duration_us", "tokens", "cost", "answers", "error", "fault", "at",
+    "trace_id",
 )  # fmt: skip
 _FINDING_COLUMNS = ("client_id", "prospect_id", "run_id", "agent", "kind", "message", "detail", "at", "trace_id")
 _SAVED = (
@@ -200,8 +201,8 @@ class ProspectHost:
         return (
             run.id, scope.client_id, scope.convergence_id, run.cycle, run.agent, run.implementation, version,
             run.prospect_id, scope.playbook.id, run.watermark, run.status, run.proposals, run.digest, run.proposed,
-            run.promoted, run.refused, run.duration_us, run.tokens, run.cost, list(run.answers), run.error, scope.now,
-            scope.trace_id,
+            run.promoted, run.refused, run.duration_us, run.tokens, run.cost, list(run.answers), run.error,
+            run.fault, scope.now, scope.trace_id,
         )  # fmt: skip
 
     def _audit_denials(self, scope: Scope, findings: Sequence[Finding]) -> None:

@@ -9,7 +9,18 @@ from django.utils import timezone
 from playbooks.models import Playbook
 from prospects.funnel import read_funnel
 from prospects.funnel_filters import read_filters
-from prospects.services import bulk, converge, duplicate_sweep, funnel_cells, halting, import_uploads, triggers, what_if
+from prospects.services import (
+    bulk,
+    converge,
+    convergences,
+    duplicate_sweep,
+    forgetting,
+    funnel_cells,
+    halting,
+    import_uploads,
+    triggers,
+    what_if,
+)
 
 
 @shared_task(name="prospects.tasks.converge_batch")
@@ -23,7 +34,7 @@ def converge_batch(convergence_id: int, after: int) -> None:
 @shared_task(name="prospects.tasks.sweep_convergences")
 def sweep_convergences() -> None:
     """Find convergences and what-ifs nobody is working on, and prospects that wait for a stop which is over."""
-    converge.sweep(at=timezone.now())
+    convergences.sweep(at=timezone.now())
     what_if.sweep(at=timezone.now())
     halting.wake(at=timezone.now())
 
@@ -40,6 +51,12 @@ def look_ahead(what_if_id: int) -> None:
         raise
     if more:
         look_ahead.delay(what_if_id)
+
+
+@shared_task(name="prospects.tasks.forget_answers", soft_time_limit=900, time_limit=960)
+def forget_answers() -> None:
+    """Drop what sources and models said longer ago than is kept."""
+    forgetting.forget(at=timezone.now())
 
 
 @shared_task(name="prospects.tasks.sweep_triggers", soft_time_limit=120, time_limit=150)

@@ -166,7 +166,7 @@ def agent_names() -> list[str]:
     return sorted(registry().by_name)
 
 
-def convergences(client: Client, limit: int = 8) -> list[Convergence]:
+def newest_convergences(client: Client, limit: int = 8) -> list[Convergence]:
     """The client's newest convergences, each with who or what set it off; two queries."""
     return list(listed_convergences(client).order_by("-id")[:limit])
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -214,6 +215,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "funnel": {"task": "prospects.tasks.sweep_funnel", "schedule": 15.0, "options": {"expires": 30}},
     "duplicates": {"task": "prospects.tasks.sweep_duplicates", "schedule": 60.0, "options": {"expires": 120}},
     "imports": {"task": "prospects.tasks.sweep_imports", "schedule": 30.0, "options": {"expires": 60}},
+    "forgetting": {
+        "task": "prospects.tasks.forget_answers",
+        "schedule": crontab(hour=3, minute=20),
+        "options": {"expires": 3600},
+    },
     "bulk": {"task": "prospects.tasks.sweep_bulk", "schedule": 30.0, "options": {"expires": 60}},
 }
 
@@ -243,6 +249,10 @@ SOURCES_THREADS = env.int("SOURCES_THREADS", default=16)
 SOURCES_REQUEST_SECONDS = env.float("SOURCES_REQUEST_SECONDS", default=30)
 SOURCES_BATCH_SECONDS = env.float("SOURCES_BATCH_SECONDS", default=240)  # well under the tasks' time limit
 SOURCES_MAX_BYTES = env.int("SOURCES_MAX_BYTES", default=5_000_000)
+
+# --- What sources and models said is kept for so many days (30 at least); that and when they were asked stays ---------
+SOURCE_ANSWERS_KEPT_DAYS = env.int("SOURCE_ANSWERS_KEPT_DAYS", default=90)
+MODEL_ANSWERS_KEPT_DAYS = env.int("MODEL_ANSWERS_KEPT_DAYS", default=180)
 
 # --- Language models: none is asked until a playbook gives an agent to one and a key is set ---------------------------
 LLM = {

@@ -18,6 +18,7 @@ from salesops.llm.ports import BUDGET
 from salesops.llm.prompts import Piece
 from salesops.llm.screening import addressed_to_models
 from salesops.runtime.proposals import NoteProposal, Proposal
+from salesops.runtime.toolbox import Reply
 from salesops.runtime.views import ProspectView, SignalView
 from salesops.runtime.words import Refused
 
@@ -32,6 +33,8 @@ _PERSONAL = re.compile(
     re.IGNORECASE,
 )
 _SHORTEST = 3
+AN_HOUR, A_DAY = 3_600, 86_400
+MOST_TRIES = 5  # the last comes 31 hours after the first
 _BLANKS = re.compile(r"\s+")
 
 
@@ -152,11 +155,26 @@ def attribute_of(quote: str, signal: SignalView, wanted: str = "") -> str:
     return signal.kind
 
 
-def instead(problem: str, by_rules: Iterable[Untyped]) -> list[Untyped]:
-    """What the rules say, and a note that they spoke because the model did not."""
+def instead(
+    problem: str, by_rules: Iterable[Untyped], *, again_in: int | None = None, at_most: int | None = None
+) -> list[Untyped]:
+    """What the rules say, and a note that they spoke because the model did not; it may say when to ask it again."""
     kind = Refused.BUDGET if problem == BUDGET else Refused.MODEL
     words = f"Judged by rules instead of the language model. {problem[:1].upper()}{problem[1:]}"
-    return [*by_rules, NoteProposal(kind=kind, message=words[:500])]
+    return [*by_rules, NoteProposal(kind=kind, message=words[:500], again_in=again_in, again_at_most=at_most)]
+
+
+def until_it_answers(reply: Reply[Any], by_rules: Iterable[Untyped]) -> list[Untyped]:
+    """What the rules say for now. What kept the model from answering passes: it is asked again about the same facts.
+
+    A day's budget is whole again tomorrow; a service that fails is asked after an hour, then later and later. For
+    judgements only: words that a person may already have been asked about are not drafted anew behind their back.
+    """
+    if not reply.passing:
+        return instead(reply.problem, by_rules)
+    if reply.problem == BUDGET:
+        return instead(reply.problem, by_rules, again_in=A_DAY)
+    return instead(reply.problem, by_rules, again_in=AN_HOUR, at_most=MOST_TRIES)
 
 
 def known_about(prospect: ProspectView) -> str:

@@ -13,7 +13,16 @@ from pydantic import Field
 
 from playbooks.criteria import Criterion
 from playbooks.describe import describe
-from prospects.agents.asking import NOBODY, Form, Material, attribute_of, instead, is_fragment, material, source_of
+from prospects.agents.asking import (
+    NOBODY,
+    Form,
+    Material,
+    attribute_of,
+    is_fragment,
+    material,
+    source_of,
+    until_it_answers,
+)
 from prospects.rules.facts import confidence_of
 from salesops.llm.prompts import load
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
@@ -62,7 +71,7 @@ def evidence_by_model(
         for (prospect, shown), reply in zip(asked, replies, strict=True):
             own = ruled.get(prospect.id, ())
             if reply.answer is None:
-                answers[prospect.id] = [*instead(reply.problem, own)]
+                answers[prospect.id] = [*until_it_answers(reply, own)]
             else:
                 answers[prospect.id] = list(_combined(category, reply.answer, shown, criteria, own))
         if category == CATEGORIES[0]:

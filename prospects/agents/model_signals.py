@@ -7,7 +7,16 @@ from typing import Any
 
 from pydantic import Field
 
-from prospects.agents.asking import NOBODY, Form, Material, instead, is_fragment, known_about, material, source_of
+from prospects.agents.asking import (
+    NOBODY,
+    Form,
+    Material,
+    is_fragment,
+    known_about,
+    material,
+    source_of,
+    until_it_answers,
+)
 from prospects.rules.facts import confidence_of
 from salesops.llm.prompts import load
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
@@ -66,7 +75,7 @@ def signals_by_model(texts: frozenset[str], by_rules: Callable[[Batch, Tools], A
         for (prospect, shown), reply in zip(asked, replies, strict=True):
             own = ruled.get(prospect.id, ())
             if reply.answer is None:
-                answers[prospect.id] = [*instead(reply.problem, own)]
+                answers[prospect.id] = [*until_it_answers(reply, own)]
             else:
                 from_data = [r for r in own if not isinstance(r, SignalProposal) or not r.quote]
                 answers[prospect.id] = [*from_data, *_observed(reply.answer, shown)]

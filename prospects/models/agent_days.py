@@ -13,7 +13,7 @@ class AgentDay(models.Model):
     """One agent's day for one client, as one worker counted it; a reader adds up the slots.
 
     Every worker counts in a slot that nobody else holds, so counting never makes workers wait for each other. The rows
-    can be rebuilt from AgentRun and MarketScan. ``buckets`` is a histogram of durations (see ``prospects.rules.durations``).
+    can be rebuilt from AgentRun and MarketScan. ``buckets`` is a histogram (see ``prospects.rules.durations``).
     """
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_index=False)

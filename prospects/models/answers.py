@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from playbooks.models import Client
 from prospects.models.prospect import Prospect
-from salesops.guards import fact_guards
+from prospects.models.retention import kept_for_a_time
 from salesops.tenancy import SameClient, TenantQuerySet
 
 
 class ModelAnswer(models.Model):
-    """One answer of one language model, stored the moment it came and never edited.
+    """One answer of one language model, stored the moment it came and never edited; its words are kept for a time.
 
     ``key`` is a hash of everything that shaped the question: model, prompt and its edition, the filled-in words and
     the form asked for. Written outside the cycle's transaction: what was paid for outlives whatever happens to it.
@@ -41,6 +41,7 @@ class ModelAnswer(models.Model):
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
     seconds = models.FloatField(default=0)
     at = models.DateTimeField(default=timezone.now)
+    forgotten_at = models.DateTimeField(null=True, blank=True, help_text="When what it said was dropped.")
     trace_id = models.CharField(max_length=32)
 
     objects = TenantQuerySet["ModelAnswer"].as_manager()
@@ -49,14 +50,17 @@ class ModelAnswer(models.Model):
         ordering = ["-id"]
         constraints = [
             SameClient("prospect", name="model_answer_of_one_client"),
-            models.UniqueConstraint(fields=["client", "key"], name="model_answer_once"),
+            models.UniqueConstraint(
+                fields=["client", "key"], condition=Q(forgotten_at__isnull=True), name="model_answer_once"
+            ),
             models.CheckConstraint(condition=Q(cost__gte=0), name="model_answer_cost_not_negative"),
         ]
         indexes = [
             models.Index(fields=["prospect", "-id"], name="model_answer_latest"),
             models.Index(fields=["client", "agent", "-id"], name="model_answer_by_agent"),
+            models.Index(fields=["at"], condition=Q(forgotten_at__isnull=True), name="model_answer_kept"),
         ]
-        triggers = fact_guards()
+        triggers = kept_for_a_time("at", text="''")
 
     def __str__(self) -> str:
         return f"{self.prompt} by {self.model}"

@@ -169,3 +169,38 @@ def prospect_follows_its_record() -> list[Guard]:
         + " END IF; RETURN NULL;"
     )
     return _on_change("goes_on_as", func, [])
+
+
+def one_goes_on() -> Guard:
+    """Of those born for one company, or one person without a company, under one playbook, only one goes on.
+
+    Whoever is born for a record waits for a merge of it that is under way, and a merge waits for them: the foreign key
+    alone lets both pass each other. A record born in this very transaction is nobody else's to merge. The refusal
+    is a serialisation failure: doing it again finds the merge.
+    """
+    return Guard(
+        name="one_goes_on",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="born"),
+        func=_born_for(_COMPANY, "true") + _born_for(_CONTACT, "n.company_id IS NULL") + " RETURN NULL;",
+    )
+
+
+def _born_for(kind: _Kind, own: str) -> str:
+    table, column = kind
+    alike = f"SELECT a.id FROM {table} a WHERE a.id = coalesce(r.merged_into_id, r.id)"
+    return (
+        f" PERFORM r.id FROM {table} r WHERE r.id IN (SELECT n.{column}_id FROM born n WHERE {own}"
+        " AND n.merged_into_id IS NULL) AND r.xmin <> pg_current_xact_id()::xid ORDER BY r.id FOR SHARE;"
+        f" IF EXISTS (SELECT 1 FROM born n JOIN {table} r ON r.id = n.{column}_id WHERE {own}"
+        f" AND n.merged_into_id IS NULL AND (r.merged_into_id IS NOT NULL OR EXISTS (SELECT 1 FROM {table} f"
+        f" WHERE f.merged_into_id = r.id)) AND EXISTS (SELECT 1 FROM prospects_prospect p"
+        f" WHERE p.playbook_id = n.playbook_id AND p.id <> n.id AND p.merged_into_id IS NULL"
+        f"{'' if kind is _COMPANY else ' AND p.company_id IS NULL'}"
+        f" AND p.{column}_id IN ({alike} UNION ALL SELECT f.id FROM {table} f"
+        " WHERE f.merged_into_id = coalesce(r.merged_into_id, r.id)))) THEN"
+        " RAISE EXCEPTION '% goes on already under the record this one was merged into', TG_TABLE_NAME"
+        " USING ERRCODE = 'serialization_failure'; END IF;"
+    )

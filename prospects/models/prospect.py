@@ -13,7 +13,7 @@ from prospects import stages
 from prospects.models.accounts import Company, Contact
 from prospects.models.funnel import prospect_funnel_triggers
 from prospects.models.guards import stage_follows_its_log, starts_as_sourced
-from prospects.models.merge_guards import prospect_follows_its_record
+from prospects.models.merge_guards import one_goes_on, prospect_follows_its_record
 from salesops.fsm import StateModel
 from salesops.guards import no_delete
 from salesops.tenancy import SameClient, TenantQuerySet
@@ -188,6 +188,7 @@ class Prospect(StateModel):
             starts_as_sourced(),
             stage_follows_its_log(),
             *prospect_follows_its_record(),
+            one_goes_on(),
             *prospect_funnel_triggers(),
         ]
 

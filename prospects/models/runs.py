@@ -114,7 +114,8 @@ class AgentRun(models.Model):
         blank=True,
         help_text="Stored model answers this run rests on.",
     )
-    error = models.TextField(blank=True)
+    error = models.TextField(blank=True, help_text="Of a failed run: the exception's name.")
+    fault = models.CharField(max_length=14, blank=True, db_default="", help_text="Of a failed run: its class.")
     at = models.DateTimeField()
     trace_id = models.CharField(max_length=32)
 

@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 
 from playbooks.models import Client, User
+from prospects.models.retention import kept_for_a_time
 from salesops.dbtypes import trace_id_field
-from salesops.guards import fact_guards
 from salesops.tenancy import TenantQuerySet
 
 #: Documents one answer can hold: a document's id is its answer's id times this, plus its place in the answer.
@@ -15,7 +15,8 @@ DOCUMENTS_PER_ANSWER = 1000
 
 
 class SourceAnswer(models.Model):
-    """One answer of one source, stored before anybody reads it: cache, proof and replay in one.
+    """One answer of one source, stored before anybody reads it: cache, proof and replay in one. Its body is kept for a
+    stated time, its hash for good.
 
     ``lookup_key`` is a hash of everything that shaped the question (source, address, mapping), so an answer is used
     again only for the very same question. Nothing is edited: a newer answer is a newer row.
@@ -38,6 +39,7 @@ class SourceAnswer(models.Model):
     next_page = models.CharField(max_length=2000, blank=True, help_text="Where a scan goes on after this page.")
     problem = models.CharField(max_length=500, blank=True)
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    forgotten_at = models.DateTimeField(null=True, blank=True, help_text="When what it said was dropped.")
     trace_id = trace_id_field()
 
     objects = TenantQuerySet["SourceAnswer"].as_manager()
@@ -51,8 +53,9 @@ class SourceAnswer(models.Model):
         indexes = [
             models.Index(fields=["client", "-id"], name="source_answer_latest"),
             models.Index(fields=["client", "fetched_at"], name="source_answer_by_day"),
+            models.Index(fields=["fetched_at"], condition=Q(forgotten_at__isnull=True), name="source_answer_kept"),
         ]
-        triggers = fact_guards()
+        triggers = kept_for_a_time("fetched_at", documents="'[]'::jsonb", subject="''", next_page="''")
 
     def __str__(self) -> str:
         return f"{self.source}: {self.subject}"

@@ -23,7 +23,7 @@ from playbooks.services import stops
 from prospects.models import BulkAction, BulkItem, Prospect
 from prospects.queries import ProspectFilters, ranked_prospects
 from prospects.runtime_store import NoActiveVersion
-from prospects.services import bulk_verbs, converge
+from prospects.services import bulk_verbs, convergences
 from prospects.services.route_overrides import OVERRIDERS, UnknownRoute, checked_reason
 from salesops.errors import NotAllowed, Refusal
 
@@ -127,7 +127,7 @@ def _check(wish: Wish, client: Client, playbook: Playbook, actor: User) -> None:
             raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
         brake = stops.in_force(client.pk, playbook.pk).everything
         if brake is not None:
-            raise converge.Stopped(f"Stopped: {brake.reason}")
+            raise convergences.Stopped(f"Stopped: {brake.reason}")
 
 
 def _note_who(action: BulkAction, prospects: QuerySet[Prospect]) -> int:
@@ -172,8 +172,8 @@ def _finish(action: BulkAction, *, back: bool) -> None:
     )
     if action.kind == KIND.RERUN:
         # Whoever stopped the playbook meanwhile has the last word: these prospects stay due until it goes on.
-        with suppress(NoActiveVersion, converge.Stopped):
-            converge.start(client=action.client, playbook=action.playbook, actor=actor)
+        with suppress(NoActiveVersion, convergences.Stopped):
+            convergences.start(client=action.client, playbook=action.playbook, actor=actor)
 
 
 def undo(action_id: int, *, client: Client, actor: User) -> BulkAction:

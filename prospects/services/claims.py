@@ -20,6 +20,7 @@ from playbooks.ruling import rulings, sql_case, version_for
 from prospects.models import Convergence, Diagnostic, WorkLevel
 from prospects.runtime_loading import fetch
 from salesops.runtime.engine import Outcome
+from salesops.runtime.faults import fault_of
 from salesops.runtime.invariants import InvariantBroken
 from salesops.runtime.words import Depth
 
@@ -174,7 +175,7 @@ def give_up(convergence: Convergence, prospect_id: int, error: Exception, versio
         )
         Diagnostic.objects.create(
             client_id=convergence.client_id, prospect_id=prospect_id, agent="runtime", kind=kind,
-            message=words, at=timezone.now(), trace_id=convergence.trace_id,
+            message=words, detail={"fault": fault_of(error)}, at=timezone.now(), trace_id=convergence.trace_id,
         )  # fmt: skip
     outcome = Outcome(prospects=1)
     outcome.verdicts["stalled"] = 1

@@ -13,7 +13,7 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, Stop
 from playbooks.services.stops import Ended
 from prospects.models import Convergence, Prospect
-from prospects.services import converge, funnel_cells
+from prospects.services import convergences, funnel_cells
 
 FOR_EVER = datetime(9000, 1, 1, tzinfo=UTC)  # whoever waits beyond it waits for a person
 AT_ONCE = 20_000  # prospects made due in one go; the sweep takes the next
@@ -40,7 +40,7 @@ class Convergences:
     def resume(self, stop: Stop) -> None:
         """Wake the convergences that waited, and let agents look again at whom they were kept away from."""
         for convergence in _under(stop):
-            transaction.on_commit(lambda c=convergence: converge.nudge(c))  # type: ignore[misc]
+            transaction.on_commit(lambda c=convergence: convergences.nudge(c))  # type: ignore[misc]
         if stop.level == Stop.Level.AGENT and stop.client_id is not None:
             kept_away = Q(due_again_at__gt=FOR_EVER) if stop.until is None else Q(due_again_at=stop.until)
             held = Prospect.objects.for_client(stop.client_id).filter(kept_away).order_by("pk")
@@ -70,7 +70,7 @@ def _due_now(locked: QuerySet[Prospect]) -> int:
 def _under(stop: Stop) -> QuerySet[Convergence]:
     """Open convergences that the stop covers whole. Stops of an agent, a prospect or a request only narrow one."""
     levels = Stop.Level
-    rows = Convergence.objects.filter(status__in=converge.OPEN)
+    rows = Convergence.objects.filter(status__in=convergences.OPEN)
     if stop.level == levels.EVERYTHING:
         return rows
     if stop.level == levels.CLIENT:

@@ -35,7 +35,7 @@ class AnswerStore:
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Kept]:
         """The stored answers among these keys, in one query."""
-        rows = ModelAnswer.objects.for_client(self._client).filter(key__in=keys)
+        rows = ModelAnswer.objects.for_client(self._client).filter(key__in=keys, forgotten_at__isnull=True)
         return {
             key: Kept(pk, Outcome(outcome), text, words)
             for pk, key, outcome, text, words in rows.values_list("pk", "key", "outcome", "text", "words")

@@ -7,7 +7,7 @@ from django.db import transaction
 from playbooks.models import Client, PlaybookVersion, User
 from playbooks.services import lifecycle
 from prospects.models import Convergence
-from prospects.services import converge
+from prospects.services import convergences
 
 
 def publish(
@@ -20,9 +20,9 @@ def publish(
     """
     with transaction.atomic():
         ruling = lifecycle.publish(version, actor=actor, note=note, applies_to=applies_to)
-        older = Convergence.objects.for_client(client).filter(playbook=ruling.playbook_id, status__in=converge.OPEN)
+        older = Convergence.objects.for_client(client).filter(playbook=ruling.playbook_id, status__in=convergences.OPEN)
         older.exclude(version=ruling).update(cancel_requested=True)
         try:
-            return ruling, converge.start(client=client, playbook=ruling.playbook, actor=actor)
-        except converge.Stopped:
+            return ruling, convergences.start(client=client, playbook=ruling.playbook, actor=actor)
+        except convergences.Stopped:
             return ruling, None

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from playbooks.models import Client, Playbook, User
 from prospects.models import Prospect
-from prospects.services import converge
+from prospects.services import convergences
 from salesops.errors import Refusal
 
 
@@ -20,7 +20,7 @@ class NothingToTry(Refusal):
 def try_again(prospect_ids: Collection[int], *, client: Client, actor: User | None) -> int:
     """Make these prospects of the client due now, with a clean count of failures, and start their playbooks' agents.
 
-    Returns how many prospects. Raises ``NothingToTry``, and what ``converge.start`` raises: then nothing has changed.
+    Returns how many prospects. Raises ``NothingToTry``, and what ``convergences.start`` raises: then nothing changed.
     """
     with transaction.atomic():
         rows = Prospect.objects.for_client(client).filter(pk__in=list(prospect_ids)).going_on()
@@ -29,5 +29,5 @@ def try_again(prospect_ids: Collection[int], *, client: Client, actor: User | No
             raise NothingToTry("There is nothing to try again: these prospects are not worked any more.")
         Prospect.objects.filter(pk__in=[row.pk for row in locked]).update(due_again_at=timezone.now(), failures=0)
         for playbook in Playbook.objects.for_client(client).filter(pk__in={row.playbook_id for row in locked}):
-            converge.start(client=client, playbook=playbook, actor=actor)
+            convergences.start(client=client, playbook=playbook, actor=actor)
     return len(locked)

@@ -24,7 +24,7 @@ from playbooks.models import PlaybookVersion, Trigger
 from playbooks.services import stops
 from playbooks.services.budgets import zone_of
 from prospects.models import Convergence, TriggerFiring, TriggerWatch
-from prospects.services import converge, metrics
+from prospects.services import convergences, metrics
 from salesops.dbtypes import new_trace_id
 
 log = structlog.get_logger(__name__)
@@ -154,7 +154,7 @@ def _may_fire(trigger: Trigger) -> bool:
     playbook = trigger.version.playbook
     if stops.in_force(playbook.client_id, playbook.pk).everything is not None:
         return False
-    return not Convergence.objects.filter(playbook=playbook, depth=trigger.depth, status__in=converge.OPEN).exists()
+    return not Convergence.objects.filter(playbook=playbook, depth=trigger.depth, status__in=convergences.OPEN).exists()
 
 
 def _event(watch: TriggerWatch, trigger: Trigger, at: datetime, free: bool) -> Happened | None:
@@ -218,9 +218,9 @@ _LOOKS: Mapping[str, Look] = {"event": _event, "schedule": _schedule, "threshold
 
 
 def _fire(trigger: Trigger, happened: Happened, at: datetime) -> None:
-    """Open the convergence and write down why. Raises what `converge.start` raises, and then nothing has happened."""
+    """Open the convergence and write down why. Raises what `convergences.start` raises, and then nothing happened."""
     playbook = trigger.version.playbook
-    convergence = converge.start(client=playbook.client, playbook=playbook, actor=None, depth=trigger.depth)
+    convergence = convergences.start(client=playbook.client, playbook=playbook, actor=None, depth=trigger.depth)
     firing = TriggerFiring.objects.create(
         client=playbook.client, playbook=playbook, version=trigger.version, key=trigger.key, kind=trigger.kind,
         occurrence=happened.occurrence, saw=dict(happened.saw), convergence=convergence, at=at,

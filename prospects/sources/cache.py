@@ -28,6 +28,7 @@ SELECT wanted.source, wanted.key, good.id, good.status, good.fetched_at, good.do
   LEFT JOIN LATERAL (
     SELECT id, status, fetched_at, documents, next_page FROM prospects_sourceanswer
      WHERE client_id = %(client)s AND source = wanted.source AND lookup_key = wanted.key AND status <> 'failed'
+       AND forgotten_at IS NULL
      ORDER BY fetched_at DESC LIMIT 1) AS good ON true
   LEFT JOIN LATERAL (
     SELECT fetched_at, problem FROM prospects_sourceanswer

@@ -26,6 +26,7 @@ from django.utils import timezone
 from playbooks.models import Client, Playbook
 from prospects.models import Convergence, Prospect
 from prospects.services import converge as service
+from prospects.services import convergences
 from salesops.bench import Line, Say
 from salesops.bench.words import NOUNS, TRADES
 from salesops.runtime.bulk import copy_rows
@@ -119,7 +120,7 @@ def start_worker(convergence: Convergence) -> subprocess.Popen[str]:
 
 
 def _open(playbook: Playbook) -> Convergence:
-    return service.open_convergence(client=playbook.client, playbook=playbook, actor=None, clock=CLOCK)
+    return convergences.open_convergence(client=playbook.client, playbook=playbook, actor=None, clock=CLOCK)
 
 
 def _again(playbook: Playbook) -> float:

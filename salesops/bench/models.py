@@ -19,7 +19,7 @@ from django.conf import settings
 
 from playbooks.models import Playbook
 from prospects.models import AgentRun, Convergence, ModelAnswer
-from prospects.services import converge as service
+from prospects.services import convergences
 from salesops.bench import Line, Say
 from salesops.bench.convergence import CLOCK, make_playbook, make_prospects
 
@@ -50,7 +50,7 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
     ideal = math.ceil(count / AT_ONCE) * SECONDS
     say(f"llm: {count:,} prospects, ideal {ideal:.0f} s")
     with _stand_in() as url:
-        convergence = service.open_convergence(client=playbook.client, playbook=playbook, actor=None, clock=CLOCK)
+        convergence = convergences.open_convergence(client=playbook.client, playbook=playbook, actor=None, clock=CLOCK)
         took, work = _work(convergence, url)
     _check(playbook, count)
     aim = ideal * SPARE

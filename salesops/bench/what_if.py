@@ -14,7 +14,7 @@ from playbooks.models import Playbook, PlaybookVersion
 from playbooks.services import drafts, lifecycle
 from prospects.foresight import Foresight, open_ids
 from prospects.models import Prospect, WhatIf
-from prospects.services import converge, what_if
+from prospects.services import convergences, what_if
 from salesops.bench import Line, Say
 from salesops.bench import convergence as converging
 
@@ -60,7 +60,7 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
 
 def _really(playbook: Playbook) -> None:
     clock = LATER if playbook.versions.count() > 1 else converging.CLOCK
-    job = converge.open_convergence(client=playbook.client, playbook=playbook, actor=None, clock=clock)
+    job = convergences.open_convergence(client=playbook.client, playbook=playbook, actor=None, clock=clock)
     workers = [converging.start_worker(job) for _ in range(converging.WORKERS)]
     for worker in workers:
         worker.communicate()

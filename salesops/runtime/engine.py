@@ -20,6 +20,7 @@ from salesops.runtime import digest
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Agent, Answers, Tools
 from salesops.runtime.eligibility import eligible, implementation_of, may_run, run_version, unreadable, watermark
+from salesops.runtime.faults import fault_of
 from salesops.runtime.invariants import InvariantBroken, semantic
 from salesops.runtime.permissions import hide
 from salesops.runtime.ports import Finding, Halt, Host, Ledger, Port, Run, Scope
@@ -224,7 +225,7 @@ class _BatchRun:
         except Exception as error:
             log.exception("agent_failed", agent=player.agent.name, prospects=len(due), trace_id=self.scope.trace_id)
             for context, run in zip(due, runs, strict=True):
-                run.status, run.error = "failed", type(error).__name__
+                run.status, run.error, run.fault = "failed", type(error).__name__, fault_of(error)
                 context.failed.add(player.agent.name)
                 context.away[player.agent.name] = None
                 words = f"{player.agent.name} broke ({type(error).__name__}). Trace {self.scope.trace_id}."
@@ -254,7 +255,7 @@ class _BatchRun:
             if isinstance(proposal, NoteProposal):
                 self._find(agent, run, Objection(proposal.kind, proposal.message, proposal.detail))
                 if proposal.again_in is not None:
-                    self._come_back(agent, context, run, proposal.again_in)
+                    self._come_back(agent, context, run, proposal.again_in, proposal.again_at_most)
                 continue
             objection = self._object(agent, context, proposal)
             if objection is not None:
@@ -266,8 +267,16 @@ class _BatchRun:
         run.proposals = "[" + ",".join(kept) + "]"
         run.digest = digest.of_run(canonical)
 
-    def _come_back(self, agent: Agent, context: Context, run: Run, seconds: int) -> None:
-        """The agent left work undone: it rests here for this convergence, and its run does not count as done."""
+    def _come_back(self, agent: Agent, context: Context, run: Run, seconds: int, most: int | None) -> None:
+        """The agent left work undone: it rests here for this convergence, and its run does not count as done.
+
+        Where it may be tried only so often, each wait is twice the one before, and after the last the run is done.
+        """
+        if most is not None:
+            tries = context.tries.get((agent.name, run.version), 0)
+            if tries >= most:
+                return
+            seconds *= 2**tries
         at = datetime.now(UTC) + timedelta(seconds=seconds)
         known = context.away.get(agent.name)
         context.away[agent.name] = at if known is None else min(at, known)

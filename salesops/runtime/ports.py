@@ -74,6 +74,7 @@ class Run:
     cost: Decimal = Decimal(0)
     answers: Sequence[int] = ()
     error: str = ""
+    fault: str = ""
     kinds: list[str] = field(default_factory=list)
 
 

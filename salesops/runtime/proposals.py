@@ -396,7 +396,8 @@ class ContactProposal(Proposal):
 class NoteProposal(Proposal):
     """Something a person should know: why nothing could be done here. Becomes a Diagnostic, never a fact.
 
-    ``again_in`` seconds: the work is unfinished, and the same facts are worth another run then.
+    ``again_in`` seconds: the work is unfinished, and the same facts are worth another run then. With ``again_at_most``
+    the agent is given so many more runs, each after twice the wait of the one before; then the run counts as done.
     """
 
     writes: ClassVar[Key] = Key.DIAGNOSTIC
@@ -407,6 +408,7 @@ class NoteProposal(Proposal):
     message: Annotated[str, Field(min_length=1, max_length=500)]
     detail: dict[str, Any] = Field(default_factory=dict)
     again_in: Annotated[int, Field(ge=60, le=31 * 86_400)] | None = None
+    again_at_most: Annotated[int, Field(ge=1, le=100)] | None = None
 
 
 AnyProposal = Annotated[

@@ -16,11 +16,11 @@ from prospects.agents.market_scan import AGENT as scanner  # noqa: N811
 from prospects.models import AgentRun, Convergence, Prospect
 from prospects.progress import progress
 from prospects.run_queries import RunFilter, dossier_of, failures_of, open_failures, runs_of
-from prospects.services import converge, market_scan
+from prospects.services import convergences, market_scan
 from prospects.services.retries import try_again
 from salesops.access import ClientRequest, require_role
 from salesops.agent_health import health_of
-from salesops.agent_numbers import DAYS, agent_names, agent_rows, convergences, due_work
+from salesops.agent_numbers import DAYS, agent_names, agent_rows, due_work, newest_convergences
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 from salesops.templatetags.brakes import stops_in_force
@@ -34,7 +34,7 @@ RUNS_A_PAGE = 40
 @require_role()
 def agents(request: ClientRequest) -> HttpResponse:
     """One row per agent over the last days, what is being worked, and what failed."""
-    jobs = convergences(request.client)
+    jobs = newest_convergences(request.client)
     context: dict[str, Any] = _at_work(request, jobs)
     if request.headers.get("HX-Target") != "work":
         rows = agent_rows(request.client, stopped_agents(request))
@@ -129,7 +129,7 @@ def run_agents(request: ClientRequest) -> HttpResponse:
     number = request.POST.get("playbook", "")
     playbooks = Playbook.objects.for_client(request.client)
     playbook = get_object_or_404(playbooks, pk=int(number) if number.isdecimal() else 0)
-    converge.start(client=request.client, playbook=playbook, actor=request.user)
+    convergences.start(client=request.client, playbook=playbook, actor=request.user)
     messages.success(request, f"The agents are at work for {playbook}.")
     return redirect("agents")
 
@@ -149,6 +149,6 @@ def retry(request: ClientRequest) -> HttpResponse:
 def cancel_run(request: ClientRequest, pk: int) -> HttpResponse:
     """Stop a convergence after the batch at hand; what it has found so far stays."""
     get_object_or_404(Convergence.objects.for_client(request.client).only("pk"), pk=pk)
-    converge.cancel(pk, client=request.client, actor=request.user)
+    convergences.cancel(pk, client=request.client, actor=request.user)
     messages.success(request, "The agents stop after the prospects at hand. What they found stays.")
     return redirect("agents")

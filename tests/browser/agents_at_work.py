@@ -24,7 +24,7 @@ def leave_runs(desk: Desk) -> AgentRun:
         total=2, done=2, level_totals=[1, 1, 0], level_done=[1, 1, 0], finished_at=timezone.now(),
     )  # fmt: skip
     run = _run(desk, job, who, proposals=PROPOSALS, proposed=2, promoted=1, refused=1)
-    broken = _run(desk, job, other, status="failed", error="TimeoutError")
+    broken = _run(desk, job, other, status="failed", error="TimeoutError", fault="network")
     _say(run, "provenance", "The quote stands in none of its sources.", {"proposal": 1})
     _say(broken, "failed", f"fit_evidence broke (TimeoutError). Trace {job.trace_id}.", {})
     Prospect.objects.filter(pk=other.pk).update(failures=1)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from playbooks.models import AgentPermission, AuditEntry, PlaybookVersion, Stop
 from playbooks.services import stops
 from prospects.models import AgentDay, Company, Convergence, MarketScan, Prospect, Signal
-from prospects.services import converge, market_scan
+from prospects.services import converge, convergences, market_scan
 from prospects.services.market_scan import NothingToScan
 from tests import factories
 from tests.enrichment import world
@@ -163,7 +163,7 @@ def test_an_extended_convergence_begins_with_it_and_works_whom_it_brought(server
 def test_a_scan_whose_worker_died_is_done_by_the_next_one(server: StandIn) -> None:
     under = world.playbook(market(server))
     lists(server, ACME, BOLT)
-    convergence = converge.open_convergence(
+    convergence = convergences.open_convergence(
         client=under.playbook.client, playbook=under.playbook, actor=None, depth="extended", clock=scene.CLOCK
     )
     MarketScan.objects.create(

@@ -22,7 +22,8 @@ from approvals.models import ApprovalRequest, CapturedMail, Decision, Dispatch, 
 from approvals.rules.quality import unresolved_placeholders
 from playbooks.models import AgentPermission, AuditEntry, Criterion, Playbook, PlaybookVersion, Stop
 from prospects.models import AgentRun, Contact, Diagnostic, Evidence, Prospect, Score, Signal, StageTransition
-from prospects.services.converge import Report, Stopped
+from prospects.services.convergence_reports import Report
+from prospects.services.convergences import Stopped
 from salesops.apps import ways_of_agents
 from salesops.bench.standin import StandIn
 from tests import factories

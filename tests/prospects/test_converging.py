@@ -23,8 +23,9 @@ from prospects.models import (
     Signal,
     StageTransition,
 )
+from prospects.runtime_store import NoActiveVersion
 from prospects.services import converge as service
-from prospects.services.converge import NoActiveVersion, Stopped
+from prospects.services.convergences import Stopped
 from tests import factories
 from tests.runtime import scene
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import pytest
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch
 from approvals.services import decide, dispatch
 from approvals.services.refusals import AlreadyDecided, StaleDecision
-from playbooks.models import AuditEntry, Role
+from playbooks.models import AuditEntry, PlaybookVersion, Role
 from prospects.models import Company, Duplicate, Merge, Prospect
 from prospects.services import merges
 from tests import factories as make
@@ -103,3 +107,84 @@ def test_the_sweep_of_sure_pairs_runs_in_many_workers() -> None:
     counts = together(*(lambda: merges.merge_sure(client=client, at=timezone.now()) for _ in range(4)))
     assert sum(counts) == 4  # type: ignore[arg-type]
     assert Merge.objects.count() == 4
+
+
+def _born_for(company: Company, under: PlaybookVersion) -> Prospect:
+    return Prospect.objects.create(client=company.client, playbook=under.playbook, company=company)
+
+
+def _both(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, bool]:
+    """The first acts and keeps its transaction open while the second tries; what came of the second, and whether it
+    had to wait.
+    """
+    waited, results = [], []
+
+    def try_second() -> None:
+        try:
+            results.append(second())
+        except Exception as error:
+            results.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=try_second)
+    with transaction.atomic():
+        first()
+        thread.start()
+        thread.join(0.5)
+        waited.append(thread.is_alive())
+    thread.join(10)
+    return results[0], waited[0]
+
+
+def test_a_prospect_born_while_its_company_is_merged_waits_and_does_not_go_on_beside_the_kept_one() -> None:
+    under = make.version()
+    kept = make.prospect(under)
+    alone = make.company(kept.client, domain="")
+    actor, found = make.user(kept.client, Role.ADMIN), pair(kept.company, alone)
+    born, waited = _both(
+        lambda: merges.merge(found.pk, actor=actor, client=kept.client, keep=kept.company_id),
+        lambda: _born_for(alone, under),
+    )
+    assert waited
+    assert isinstance(born, OperationalError)
+    assert getattr(born.__cause__, "sqlstate", "") == "40001"  # an import tries again, and finds the merge
+    assert list(Prospect.objects.values_list("pk", "merged_into")) == [(kept.pk, None)]
+
+
+def test_a_merge_waits_for_a_prospect_that_is_being_born_and_takes_it_along() -> None:
+    under = make.version()
+    kept = make.prospect(under)
+    alone = make.company(kept.client, domain="")
+    actor, found = make.user(kept.client, Role.ADMIN), pair(kept.company, alone)
+    merge, waited = _both(
+        lambda: _born_for(alone, under),
+        lambda: merges.merge(found.pk, actor=actor, client=kept.client, keep=kept.company_id),
+    )
+    assert waited
+    assert isinstance(merge, Merge)
+    assert Prospect.objects.get(company=alone).merged_into_id == kept.pk
+
+
+def test_two_people_without_a_company_are_held_to_it_as_well() -> None:
+    under = make.version()
+    person = make.contact(under.playbook.client)
+    kept = Prospect.objects.create(client=person.client, playbook=under.playbook, contact=person)
+    other = make.contact(under.playbook.client)
+    actor, found = make.user(kept.client, Role.ADMIN), pair(person, other)
+    born, waited = _both(
+        lambda: merges.merge(found.pk, actor=actor, client=kept.client, keep=person.pk),
+        lambda: Prospect.objects.create(client=kept.client, playbook=under.playbook, contact=other),
+    )
+    assert waited
+    assert isinstance(born, OperationalError)
+    assert Prospect.objects.count() == 1
+
+
+def test_a_prospect_for_a_merged_company_that_nobody_works_yet_is_born_under_another_playbook() -> None:
+    under = make.version()
+    one, other = twins(under)
+    elsewhere = make.version(one.client)
+    merges.merge(pair(one.company, other.company).pk, actor=make.user(one.client, Role.ADMIN), client=one.client)
+    kept = Company.objects.get(pk=one.company_id).merged_into or Company.objects.get(pk=one.company_id)
+    assert _born_for(kept, elsewhere).merged_into_id is None

@@ -16,7 +16,7 @@ from playbooks.models import AuditEntry, PlaybookVersion, Stop, Trigger
 from playbooks.services import drafts, lifecycle, stops
 from playbooks.triggers import METRICS
 from prospects.models import Convergence, Prospect, TriggerFiring, TriggerWatch
-from prospects.services import converge, metrics, triggers
+from prospects.services import convergences, metrics, triggers
 from tests import factories
 from tests.approvals.test_races import together
 from tests.refusals import refuses
@@ -47,8 +47,8 @@ def sweep(at: datetime | None = None) -> int:
 
 def rest() -> None:
     """Every open convergence comes to rest."""
-    for convergence in Convergence.objects.filter(status__in=converge.OPEN):
-        converge.close(convergence, Convergence.Status.DONE, "")
+    for convergence in Convergence.objects.filter(status__in=convergences.OPEN):
+        convergences.close(convergence, Convergence.Status.DONE, "")
 
 
 # --- signals ---------------------------------------------------------------------------------------------------------
@@ -186,9 +186,9 @@ def test_every_metric_a_playbook_may_name_can_be_read() -> None:
     factories.request()
     arrive(under)
     client = under.playbook.client
-    done = converge.open_convergence(client=client, playbook=under.playbook, actor=None)
+    done = convergences.open_convergence(client=client, playbook=under.playbook, actor=None)
     Convergence.objects.filter(pk=done.pk).update(stalled=1, qualified=3)
-    converge.close(done, Convergence.Status.DONE, "")
+    convergences.close(done, Convergence.Status.DONE, "")
     Convergence.objects.filter(pk=done.pk).update(finished_at=now - timedelta(days=2))
     assert read("requests_waiting") == 1
     assert read("oldest_request_hours") == pytest.approx(5)

@@ -14,7 +14,8 @@ from playbooks.models import Client, PlaybookVersion
 from playbooks.services import drafts, lifecycle
 from playbooks.yaml_io import parse
 from prospects.models import Prospect, Signal
-from prospects.services.converge import Report, converge
+from prospects.services.converge import converge
+from prospects.services.convergence_reports import Report
 from tests import factories
 
 CLOCK = datetime(2026, 6, 1, 9, tzinfo=UTC)

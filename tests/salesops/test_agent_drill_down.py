@@ -152,7 +152,7 @@ def test_what_failed_shows_its_class_and_trace_and_can_be_tried_again(client: Cl
     who = Prospect.objects.get()
     page = text(client, reverse("agents"))
     run = AgentRun.objects.get(status="failed")
-    assert (run.error, who.failures) == ("TimeoutError", 1)
+    assert (run.error, run.fault, who.failures) == ("TimeoutError", "network", 1)
     assert "network" in page
     assert run.trace_id[:8] in page
     assert "Try again" in page

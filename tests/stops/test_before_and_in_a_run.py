@@ -16,7 +16,7 @@ from playbooks.services import stops
 from prospects.models import AgentRun, Convergence, Prospect
 from prospects.services import converge as service
 from prospects.services import halting
-from prospects.services.converge import Stopped
+from prospects.services.convergences import Stopped
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.registry import Registry, discover
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team

@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_datetime
 
 from prospects.management.common import Bar, add_playbook, find_playbook
 from prospects.models import Convergence
-from prospects.services import converge
+from prospects.services import converge, convergence_reports, convergences
 from salesops.errors import Refusal
 from salesops.runtime.words import Depth
 
@@ -56,17 +56,17 @@ class Command(BaseCommand):
         document = report.as_dict()
         self.stdout.write(json.dumps(document, indent=2) if options["as_json"] else _words(document))
 
-    def _through_workers(self, asked: dict[str, Any], bar: Bar) -> converge.Report:
+    def _through_workers(self, asked: dict[str, Any], bar: Bar) -> convergence_reports.Report:
         """Queue it and watch the row; leaving with Ctrl-C leaves the workers at it."""
         started = time.perf_counter()
-        convergence = converge.start(**asked)
+        convergence = convergences.start(**asked)
         while convergence.status in (Convergence.Status.QUEUED, Convergence.Status.RUNNING):
             time.sleep(_POLL_SECONDS)
-            converge.sweep(at=timezone.now())
+            convergences.sweep(at=timezone.now())
             convergence.refresh_from_db()
             bar.show(convergence.done, convergence.total)
-        report = converge.Report(convergence, seconds=time.perf_counter() - started)
-        report.outcome = converge.outcome_of(convergence)
+        report = convergence_reports.Report(convergence, seconds=time.perf_counter() - started)
+        report.outcome = convergence_reports.outcome_of(convergence)
         return report
 
 
