@@ -23,7 +23,7 @@ from playbooks.services import drafts
 from playbooks.sources import DELIVERS, PLACEHOLDERS, read_source
 from playbooks.stages import MOVES
 from playbooks.templating import NAMES
-from playbooks.triggers import METRICS
+from playbooks.triggers import METRICS, explain
 from playbooks.validation import Seen, repeated
 from salesops.generics import AnyInlineFormSet, AnyModelForm
 
@@ -128,8 +128,8 @@ class RowForm(SlotForm):
 
     @property
     def summary(self) -> str:
-        """The row in a few words, as it is stored."""
-        return str(self.instance) if self.instance.pk else ""
+        """What the row says besides its name, as it is stored."""
+        return ""
 
     def clean_position(self) -> int:
         given = self.cleaned_data.get("position")
@@ -237,7 +237,7 @@ class CriterionForm(ParamsForm):
     @property
     def summary(self) -> str:
         row = self.instance
-        return f"{row.label}: {describe(row.kind, row.params)}" if row.pk else ""
+        return f"{describe(row.kind, row.params)} Weight {row.weight:g}." if row.pk else ""
 
     def _param_problems(self) -> list[tuple[str, str]]:
         try:
@@ -265,6 +265,15 @@ class StageRuleForm(RowForm):
                 field.error_messages["required"] = "This is missing; expected a stage of the pipeline."
                 field.error_messages["invalid_choice"] = "Expected a stage of the pipeline, got %(value)s."
                 self.fields[name] = field
+
+    @property
+    def summary(self) -> str:
+        row = self.instance
+        asked = [f"{row.min_categories} categories" if row.min_categories else "", *row.required_categories]
+        asked += [f"score {row.min_score:g}" if row.min_score is not None else ""]
+        asked += ["a person confirms" if row.needs_person else ""]
+        said = ", ".join(filter(None, asked))
+        return f"{row.get_pipeline_display()}: {said or 'nothing more is asked'}" if row.pk else ""
 
 
 def _stages(pipeline: str) -> list[tuple[str, str]]:
@@ -321,6 +330,11 @@ class TriggerForm(RowForm):
             "value": forms.NumberInput(attrs={"step": "any"}),
         }
 
+    @property
+    def summary(self) -> str:
+        row = self.instance
+        return explain({slot.at: getattr(row, slot.at) for slot in self.slots()}).capitalize() if row.pk else ""
+
 
 class SourceForm(ParamsForm):
     params = ParamsField(params.SOURCES, label="How it answers")
@@ -350,6 +364,10 @@ class SourceForm(ParamsForm):
             "confidence": forms.NumberInput(attrs={"step": "any", "min": 0, "max": 1}),
         }
 
+    @property
+    def summary(self) -> str:
+        return f"{self.instance.get_kind_display()} {self.instance.url}".strip() if self.instance.pk else ""
+
     def _param_problems(self) -> list[tuple[str, str]]:
         row: Mapping[str, Any] = {slot.at: getattr(self.instance, slot.at) for slot in self.slots()}
         try:
@@ -368,6 +386,10 @@ class TemplateForm(RowForm):
             "body": "Placeholders: " + ", ".join(f"{{{{ {name} }}}}" for name in NAMES)
             + ", {{ fact.KEY }} and {{ month.KEY }} of a criterion. {{ name | words }} falls back on the words.",
         }  # fmt: skip
+
+    @property
+    def summary(self) -> str:
+        return f"{self.instance.angle}: {self.instance.subject}" if self.instance.pk else ""
 
 
 def columns_of(model: type[models.Model]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def test_a_new_client_comes_from_yaml_alone_and_converges_to_verdicts(settings, 
     verdicts = dict(Prospect.objects.values_list("company__domain", "verdict"))
     assert verdicts == {
         "harbour.example": "qualified", "fleet.example": "rejected", "marina.example": "stalled",
-        "shoes.example": "stalled",
+        "shoes.example": "rejected",
     }  # fmt: skip
     rejected = Prospect.objects.get(company__domain="fleet.example")
     assert "Navy" in rejected.verdict_reason
