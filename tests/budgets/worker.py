@@ -1,7 +1,7 @@
 """One process of many that spend a budget: fifty threads, each with a connection of its own, all let go at once.
 
-Run as ``python -m tests.budgets.worker '<json>'``; prints what each bucket gave to whom. The starting gun is an
-advisory lock that the test holds alone until everybody waits for it.
+Run as ``python -m tests.budgets.worker``; for each line of JSON it is given it prints what each bucket gave to whom.
+The starting gun is an advisory lock that the test holds alone until everybody waits for it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ GUN = 0xB0D6E7
 
 
 def main(given: dict[str, Any]) -> dict[str, list[int]]:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    import django
     from django.conf import settings
 
-    django.setup()
     settings.DATABASES["default"]["NAME"] = given["database"]
     taken: dict[str, list[int]] = {bucket: [] for bucket in given["buckets"]}
     threads = [threading.Thread(target=spend, args=(given, place, taken)) for place in range(given["threads"])]
@@ -61,4 +58,9 @@ def wait_for_the_gun(round_: int) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]))))
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    import django
+
+    django.setup()
+    for line in sys.stdin:
+        print(json.dumps(main(json.loads(line))), flush=True)
