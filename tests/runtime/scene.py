@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,17 @@ def demo(of: Client | None = None, *, edit: dict[str, str] | None = None, activa
     for old, new in (edit or {}).items():
         text, times = re.subn(old, new, text)
         assert times == 1
-    version, _ = drafts.load_document(parse(text), client=of or factories.client(), actor=None)
+    version, _ = drafts.load_document(pickle.loads(_parsed(text)), client=of or factories.client(), actor=None)
     if activate:
         for step in (lifecycle.submit, lifecycle.approve, lifecycle.activate):
             version = step(version, actor=None)
     return version
+
+
+@cache
+def _parsed(text: str) -> bytes:
+    """The document, read once for the hundreds of tests that begin with it, and everybody's own when unpacked."""
+    return pickle.dumps(parse(text))
 
 
 def company(under: PlaybookVersion, facts: dict[str, Any], *, news: bool = True, **fields: Any) -> Prospect:
