@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ import psutil
 import pytest
 
 from tests.approvals.post_office import free_port
+from tests.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
@@ -35,22 +34,25 @@ pytestmark = [pytest.mark.chaos, pytest.mark.xdist_group("stack")]  # one whole 
 
 
 @pytest.fixture
-def surroundings() -> Iterator[dict[str, str]]:
-    """Data and ports of its own, engines set as in production, and claims that run out soon enough to watch."""
+def surroundings(stack_data: Path) -> Iterator[dict[str, str]]:
+    """Ports of its own, engines set as in production, and claims that run out soon enough to watch.
+
+    The data is the one migrated for all tests of the whole app; every round has a client of its own in it.
+    """
     hidden = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DJANGO_SETTINGS_MODULE")
     kept = {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PYTEST")}
-    data = Path(tempfile.mkdtemp(prefix="salesops-chaos-"))
-    data.chmod(0o755)  # as root the engines run as somebody else, who must be able to reach it
     yield kept | {
-        "SALESOPS_DATA": str(data),
+        "SALESOPS_DATA": str(stack_data),
         "SANDBOX_SMTP_PORT": str(free_port()),
         "SMTP_TIMEOUT": "5",
         "SENDING_LEASE_SECONDS": "20",
         "PYTHONWARNINGS": "ignore",
         "WEB_CONCURRENCY": "1",
     }
-    time.sleep(2)  # the engines leave when their last user has
-    shutil.rmtree(data, ignore_errors=True)
+    of_data = Stack(stack_data)
+    until = time.monotonic() + 60
+    while of_data.leftovers() and time.monotonic() < until:  # the engines leave when their last user has
+        time.sleep(0.1)
 
 
 def people(surroundings: dict[str, str], *words: object) -> subprocess.Popen[str]:
