@@ -52,10 +52,22 @@ class PostOffice:
         return answer
 
 
+class _OnItsOwnPort(Controller):
+    """Listens on a socket that is ours from the start: a port looked up first may be somebody else's by then."""
+
+    def __init__(self, office: PostOffice, bound: socket.socket) -> None:
+        super().__init__(office, hostname=HOST, port=office.port)
+        self._bound = bound
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._bound)
+
+
 @contextmanager
 def post_office(kind: type[OfficeT] = PostOffice) -> Iterator[OfficeT]:  # type: ignore[assignment]
-    office = kind(free_port())
-    controller = Controller(office, hostname=HOST, port=office.port)
+    bound = socket.create_server((HOST, 0))
+    office = kind(int(bound.getsockname()[1]))
+    controller = _OnItsOwnPort(office, bound)
     controller.start()
     try:
         yield office
@@ -109,12 +121,13 @@ class BadLine:
 
 @contextmanager
 def bad_line(at: str, reply: str = "") -> Iterator[BadLine]:
-    line = BadLine(free_port(), at, reply)
+    bound = socket.create_server((HOST, 0))
+    line = BadLine(int(bound.getsockname()[1]), at, reply)
     loop = asyncio.new_event_loop()
     ready = threading.Event()
 
     async def main() -> None:
-        server = await asyncio.start_server(line.serve, HOST, line.port)
+        server = await asyncio.start_server(line.serve, sock=bound)
         ready.set()
         async with server:
             await server.serve_forever()

@@ -50,12 +50,13 @@ def test_no_minute_holds_more_than_the_stated_limit_and_a_long_run_80_percent_of
 
 
 def test_threads_share_one_bucket(key: str) -> None:
-    shared, taken, stop = limiter(), [], time.monotonic() + 3
+    shared, taken, stop = limiter(), [], time.monotonic() + 1.5
 
     def work() -> None:
-        while time.monotonic() < stop:
+        while time.monotonic() < stop or len(taken) < 240:
+            asked = time.monotonic()
             if shared.take(key, 1200) == 0:
-                taken.append(time.time())
+                taken.append((asked, time.monotonic()))
             else:
                 time.sleep(0.005)
 
@@ -65,16 +66,18 @@ def test_threads_share_one_bucket(key: str) -> None:
     for thread in threads:
         thread.join()
     # 1,200 a minute: 16 a second flow in, 240 may go at once.
-    assert 240 <= len(taken) <= 240 + 3 * 16 + 2
+    span = max(at for _, at in taken) - min(asked for asked, _ in taken)
+    assert 240 <= len(taken) <= 240 + 16 * span + 2
 
 
 PROCESS = """
 import sys, time
 from prospects.sources.limits import Limiter
-limiter, stop = Limiter(sys.argv[1]), time.time() + 2.5
+limiter, stop = Limiter(sys.argv[1]), time.time() + 1.5
 while time.time() < stop:
+    asked = time.time()
     if limiter.take(sys.argv[2], 300) == 0:
-        print(time.time())
+        print(asked, time.time())
     else:
         time.sleep(0.01)
 """
@@ -84,21 +87,24 @@ def test_processes_share_one_bucket(key: str) -> None:
     command = [sys.executable, "-c", PROCESS, engines.urls().cache_url, key]
     root = Path(__file__).parents[3]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(4)]
-    taken = [float(line) for process in running for line in process.communicate(timeout=30)[0].split()]
+    moments = [float(word) for process in running for word in process.communicate(timeout=150)[0].split()]
     assert all(process.returncode == 0 for process in running)
     # 300 a minute: 4 a second flow in, 60 may go at once; the processes do not begin at the same moment.
-    span = max(taken) - min(taken)
-    assert 60 <= len(taken) <= 60 + 4 * span + 2
+    span = max(moments) - min(moments)
+    assert 60 <= len(moments) / 2 <= 60 + 4 * span + 2
 
 
-def test_waiting_for_a_turn_takes_as_long_as_it_has_to_and_no_longer_than_allowed(key: str) -> None:
+def test_waiting_for_a_turn_takes_as_long_as_it_has_to(key: str) -> None:
+    one, started = limiter(), time.monotonic()
+    for _ in range(48):
+        assert one.take(key, 240) == 0 or time.monotonic() - started > 0.3
+    one.turn(key, 240, until=time.monotonic() + 60)
+    assert time.monotonic() - started > 0.3, "48 go at once, the next one 1/3.2 s after them"
+
+
+def test_nobody_waits_longer_than_allowed(key: str) -> None:
     one = limiter()
-    assert one.take(key, 240) == 0
-    for _ in range(47):
-        one.take(key, 240)
-    started = time.monotonic()
-    one.turn(key, 240, until=started + 5)
-    assert 0.2 <= time.monotonic() - started < 1.5
+    assert one.take(key, 0.5) == 0
     with pytest.raises(NotAsked, match="Not asked yet"):
         one.turn(key, 0.5, until=time.monotonic() + 1)
 

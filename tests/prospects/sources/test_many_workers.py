@@ -115,7 +115,7 @@ def test_a_worker_that_is_killed_leaves_its_answers_to_the_next_one(server: Stan
     command = [sys.executable, "-c", WORKER, json.dumps(given)]
     where = {"cwd": Path(__file__).parents[3], "env": {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}}
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, **where)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 150
     while SourceAnswer.objects.count() < 50 and time.monotonic() < until:
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
