@@ -1,6 +1,5 @@
 """Every test session runs on real engines: those the environment names, else embedded ones with their own data."""
 
-import gc
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -87,9 +86,3 @@ def _flush_past_the_guards() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = lambda self: database.empty()
     yield
     TransactionTestCase._fixture_teardown = original
-
-
-def pytest_collection_finish() -> None:
-    """Spare the collector of garbage what stays anyway: thousands of tests, every model and page."""
-    gc.collect()
-    gc.freeze()

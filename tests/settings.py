@@ -11,3 +11,6 @@ if os.environ.get("DATABASE_URL"):
     os.environ.setdefault("SECRET_KEY", "signs nothing outside a test session, and is long enough to be accepted")
 
 from salesops.settings import *  # noqa: F403
+from salesops.settings import PASSWORD_HASHERS
+
+PASSWORD_HASHERS = ["tests.hashing.LightArgon2", *PASSWORD_HASHERS]
