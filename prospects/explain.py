@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from playbooks.models import Client
 from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, Prospect, Score, Signal, StageTransition
+from prospects.score_loading import evidence_under
 from salesops.errors import Refusal
 from salesops.runtime.ports import explainers
 
@@ -128,7 +129,9 @@ def _in_force(prospect: Prospect, until: datetime) -> list[Evidence]:
     newest = rows.order_by("-fact_no").values_list("playbook_version", flat=True).first()
     found: dict[tuple[str, str], Evidence] = {}
     readable = set(_signals(prospect, until).values_list("pk", flat=True))
-    for row in rows.filter(playbook_version=newest).order_by("observed_at", "pk"):
+    if newest is None:
+        return []
+    for row in evidence_under(newest).filter(pk__in=rows.values("pk")).order_by("observed_at", "pk"):
         if readable.issuperset(row.signal_ids):
             found[(row.scorecard, row.criterion)] = row
     return sorted(found.values(), key=lambda e: (e.scorecard, e.layer, e.category, e.criterion))

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 from psycopg import Cursor
 
-from prospects.models import Merge
+from prospects.models import Evidence, Merge
 from prospects.rules.scoring import Judged
 from prospects.runtime_loading import COUNTS, MERGE_UNDONE, fetch, load_facts, new_contexts
 
@@ -20,6 +21,12 @@ SELECT e.prospect_id, e.scorecard, e.criterion, e.id, e.value, e.observed_at, e.
 FROM prospects_evidence e WHERE e.prospect_id = ANY(%s) AND {COUNTS}
 """  # noqa: S608 — constants
 _PARTED = "SELECT DISTINCT prospect_id FROM prospects_signal WHERE prospect_id = ANY(%s) AND kind = %s"
+
+
+def evidence_under(version_id: int) -> QuerySet[Evidence]:
+    """All evidence that counts under a version, of whatever version it was made (see ``COUNTS``)."""
+    counts = COUNTS.replace("e.", "prospects_evidence.")
+    return Evidence.objects.extra(where=[counts], params=[version_id, version_id])  # noqa: S610 — constants
 
 
 def merges_were_undone(client_id: int) -> bool:

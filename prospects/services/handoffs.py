@@ -20,6 +20,7 @@ from prospects import stages
 from prospects.models import Evidence, Handoff, Prospect, StageTransition
 from prospects.rules.progress import Move
 from prospects.runtime_loading import ICP, Place, fetch
+from prospects.score_loading import evidence_under
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope
@@ -249,10 +250,10 @@ def _known(passed: Sequence[tuple[Prospect, StageTransition, tuple[str, str]]]) 
     """The evidence in force by prospect, under the version that judged it last."""
     versions = {row.pk: row.converged_version_id or log.playbook_version_id for row, log, _ in passed}
     found: dict[int, list[Evidence]] = {}
-    rows = Evidence.objects.filter(prospect__in=versions, playbook_version__in=set(versions.values()))
-    newest = rows.order_by("prospect_id", "playbook_version_id", "scorecard", "criterion", "-observed_at", "-pk")
-    for e in newest.distinct("prospect_id", "playbook_version_id", "scorecard", "criterion"):
-        if e.playbook_version_id == versions[e.prospect_id]:
+    for version in sorted(set(versions.values())):
+        rows = evidence_under(version).filter(prospect__in=[i for i, mine in versions.items() if mine == version])
+        newest = rows.order_by("prospect_id", "scorecard", "criterion", "-observed_at", "-pk")
+        for e in newest.distinct("prospect_id", "scorecard", "criterion"):
             found.setdefault(e.prospect_id, []).append(e)
     return found
 

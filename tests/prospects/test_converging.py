@@ -187,12 +187,16 @@ def test_a_new_version_judges_everybody_again_and_keeps_the_old_judgements() -> 
     under = scene.demo()
     good = scene.company(under, scene.GOOD)
     scene.run(under)
-    newer = scene.demo(under.playbook.client, edit={r"min_score: \d+": "min_score: 99.9"})
+    newer = scene.demo(
+        under.playbook.client, edit={r"min_score: \d+": "min_score: 99.9", r"      maximum: 40": "      maximum: 4"}
+    )
     scene.run(newer)
     good.refresh_from_db()
     assert good.converged_version == newer
     assert Evidence.objects.filter(prospect=good, playbook_version=under).exists()
-    assert Evidence.objects.filter(prospect=good, playbook_version=newer).exists()
+    again = Evidence.objects.filter(prospect=good, playbook_version=newer)  # the rest was asked alike, and still holds
+    assert set(again.values_list("criterion", flat=True)) == {"size"}
+    assert Score.objects.filter(prospect=good, playbook_version=newer, scorecard="icp").exists()
     assert good.verdict == "stalled"
 
 
