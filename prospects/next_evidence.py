@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playbooks.models import PlaybookVersion, StageRule
+from playbooks.models import PlaybookVersion
 from prospects import stages
 from prospects.models import Prospect, Verdict
 from prospects.rules.next_evidence import WAYS, Item, Worth, accuracy, probability, ranked
-from prospects.rules.qualification import REJECTED
+from prospects.rules.qualification import REJECTED, Rule
 from prospects.why import Why
 
 ICP = "icp"
+_WON_OVER = frozenset({stages.QUALIFIED, stages.CONTACTED, stages.ENGAGED, stages.CONVERTED})
 _LOOK_UP = 0.1  # money a look-up or a watched source costs when nobody has said otherwise
 
 
@@ -26,7 +27,7 @@ class NextEvidence:
 
 
 def next_evidence_of(prospect: Prospect, why: Why) -> NextEvidence | None:
-    """The open questions of the ICP scorecard by what their answers are worth; three queries. None without a version.
+    """The open questions of the ICP scorecard by what their answers are worth; one query, none when it is settled.
 
     A qualified prospect is worth the deal times the best channel's reply rate. The playbook pursues from its stage
     rule's score on, so pursuing costs that share of it: there it makes no difference whether one goes on.
@@ -34,24 +35,25 @@ def next_evidence_of(prospect: Prospect, why: Why) -> NextEvidence | None:
     version = why.version
     if version is None:
         return None
-    policies = {row.channel: row for row in version.channel_policies.all()}
-    rule = StageRule.objects.filter(
-        version=version, pipeline=StageRule.Pipeline.PROSPECT, to_stage=stages.QUALIFIED
-    ).first()
-    rate = max((row.reply_rate for row in policies.values() if row.enabled), default=0.0)
-    value = float(version.deal_value) * rate
-    bar = (rule.min_score if rule and rule.min_score is not None else version.warm_threshold) / 100
     ruled_out = any(line.evidence.strong_negative for part in why.layers for line in part.evidence)
     p = probability(
         prospect.composite, prospect.coverage,
-        qualified=prospect.verdict == Verdict.QUALIFIED, ruled_out=ruled_out or prospect.verdict == REJECTED,
+        qualified=prospect.verdict == Verdict.QUALIFIED or prospect.stage in _WON_OVER,
+        ruled_out=ruled_out or prospect.verdict == REJECTED,
     )  # fmt: skip
+    if not 0 < p < 1:
+        return NextEvidence([], p, version.currency, _nothing(p))
+    policies = {row.channel: row for row in version.channel_policies.all()}
+    rule = why.rule
+    rate = max((row.reply_rate for row in policies.values() if row.enabled), default=0.0)
+    value = float(version.deal_value) * rate
+    bar = (rule.min_score if rule and rule.min_score is not None else version.warm_threshold) / 100
     costs = {channel: float(row.unit_cost) for channel, row in policies.items()}
     worths = ranked(p, value, value * bar, _items(version, why, rule, costs))
     return NextEvidence(worths, p, version.currency, "" if worths else _nothing(p))
 
 
-def _items(version: PlaybookVersion, why: Why, rule: StageRule | None, costs: dict[str, float]) -> list[Item]:
+def _items(version: PlaybookVersion, why: Why, rule: Rule | None, costs: dict[str, float]) -> list[Item]:
     """Every question nobody has answered. What a required category lacks counts like the weightiest question."""
     known = {line.evidence.criterion for part in why.layers for line in part.evidence}
     have = {
@@ -61,7 +63,7 @@ def _items(version: PlaybookVersion, why: Why, rule: StageRule | None, costs: di
         if line.evidence.value >= 50 and line.evidence.confidence >= version.min_confidence
     }
     wanted = set(rule.required_categories if rule else ()) - have
-    asked = [row for row in version.criteria.all() if row.scorecard == ICP and row.kind in WAYS]
+    asked = [row for row in why.criteria.values() if row.scorecard == ICP and row.kind in WAYS]
     totals: dict[str, float] = {}
     for row in asked:
         totals[row.layer] = totals.get(row.layer, 0.0) + row.weight

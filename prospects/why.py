@@ -7,6 +7,7 @@ rules the agents use, at the time of that score.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,8 @@ class Why:
     scores: list[tuple[str, float | None, float]] = field(default_factory=list)
     quality: list[ShownGate] = field(default_factory=list)
     computed_at: datetime | None = None
+    criteria: Mapping[tuple[str, str], Criterion] = field(default_factory=dict)
+    rule: Rule | None = None
 
     @property
     def passed(self) -> int:
@@ -85,7 +88,8 @@ def why_of(prospect: Prospect) -> Why:
     criteria = criteria_of(version)
     score = Score.objects.filter(prospect=prospect, playbook_version=version, scorecard=ICP).order_by("-id").first()
     at = score.computed_at if score else prospect.created_at
-    gates = _gates(version, criteria, context, at)
+    rule = _rule(version)
+    gates = _gates(version, rule, criteria, context, at)
     lines = _lines(context, criteria)
     return Why(
         version=version,
@@ -96,6 +100,8 @@ def why_of(prospect: Prospect) -> Why:
         scores=[(name, view.value, view.coverage) for name, view in sorted(context.scores.items()) if name != ICP],
         quality=_quality(version, criteria, context),
         computed_at=score.computed_at if score else None,
+        criteria=criteria,
+        rule=rule,
     )
 
 
@@ -132,15 +138,14 @@ def criteria_of(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
     }
 
 
-def _gates(
-    version: PlaybookVersion, criteria: dict[tuple[str, str], Criterion], context: Context, at: datetime
-) -> list[Gate]:
+def _rule(version: PlaybookVersion) -> Rule | None:
+    """What the version asks for before somebody is qualified."""
     row = StageRule.objects.filter(
         version=version, pipeline=StageRule.Pipeline.PROSPECT, from_stage=stages.QUALIFYING, to_stage=stages.QUALIFIED
     ).first()
     if row is None:
-        return []
-    rule = Rule(
+        return None
+    return Rule(
         pipeline=row.pipeline,
         from_stage=row.from_stage,
         to_stage=row.to_stage,
@@ -151,6 +156,17 @@ def _gates(
         min_coverage=row.min_coverage,
         needs_person=row.needs_person,
     )
+
+
+def _gates(
+    version: PlaybookVersion,
+    rule: Rule | None,
+    criteria: dict[tuple[str, str], Criterion],
+    context: Context,
+    at: datetime,
+) -> list[Gate]:
+    if rule is None:
+        return []
     asked = [criterion for (card, _), criterion in criteria.items() if card == ICP]
     model = scoring.IcpModel(asked, version.layer_weights, hot=version.hot_threshold, warm=version.warm_threshold)
     items = items_of(context).get(ICP, {})

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
@@ -14,7 +15,7 @@ from django.views.decorators.http import require_GET
 from playbooks.models import Membership, Route, Tier
 from prospects.duplicate_pages import count_open
 from prospects.list_columns import Column, csv_header, csv_row, filled
-from prospects.models import Prospect, Stage
+from prospects.models import Prospect, RouteOverride, Stage
 from prospects.next_evidence import next_evidence_of
 from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_prospects, read_prospect_filters
 from prospects.run_queries import handoffs_of, spent_on
@@ -136,7 +137,9 @@ def _lines(
 def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
     """One prospect: where it stands, why, and everything that happened."""
     prospect = get_object_or_404(
-        Prospect.objects.for_client(request.client).select_related(
+        Prospect.objects.for_client(request.client)
+        .annotate(has_route_by_hand=Exists(RouteOverride.objects.filter(prospect=OuterRef("pk"))))
+        .select_related(
             "company",
             "contact",
             "playbook",
@@ -157,7 +160,12 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
             "next_evidence": next_evidence_of(prospect, why),
             "handoffs": handoffs_of(prospect),
             "spent": spent_on(prospect),
-            "by_hand": prospect.route_overrides.select_related("created_by", "lifted_by").order_by("-pk")[:5],
+            "by_hand": _by_hand(prospect) if prospect.has_route_by_hand else [],
             "merged": prospect.merged.select_related("company", "contact").order_by("pk"),
         }
     return render_page(request, "prospects/detail.html", context, partial="timeline")
+
+
+def _by_hand(prospect: Prospect) -> list[RouteOverride]:
+    """The latest routes that people set, with who."""
+    return list(prospect.route_overrides.select_related("created_by", "lifted_by").order_by("-pk")[:5])
