@@ -10,6 +10,8 @@ from prospects.models import (
     Company,
     Contact,
     Convergence,
+    Customer,
+    Deal,
     Diagnostic,
     Evidence,
     ImportBatch,
@@ -64,6 +66,22 @@ class BulkActionAdmin(FactAdmin):
     list_display = ("id", "kind", "status", "total", "changed", "reason", "created_by", "created_at")
     list_filter = ("kind", "status")
     list_select_related = ("created_by",)
+
+
+@admin.register(Deal)
+class DealAdmin(FactAdmin):
+    list_display = ("id", "__str__", "stage", "amount", "currency", "stage_since", "client")
+    list_filter = ("stage",)
+    list_select_related = ("client", "prospect__company", "prospect__contact")
+    search_fields = ("=prospect__id",)
+
+
+@admin.register(Customer)
+class CustomerAdmin(FactAdmin):
+    list_display = ("id", "__str__", "stage", "stage_since", "client")
+    list_filter = ("stage",)
+    list_select_related = ("client", "prospect__company", "prospect__contact")
+    search_fields = ("=prospect__id",)
 
 
 @admin.register(Signal)

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from playbooks.models import PlaybookVersion
-from prospects.models import Prospect
+from prospects.models import Prospect, Signal
 from prospects.rules import letters, psychologic
 from prospects.rules.compiled import built
 from prospects.rules.facts import Facts
@@ -110,6 +110,12 @@ def buying_of(prospect: Prospect) -> Buying:
         grounds=[_deed(by_id[i]) for i in motive.supports if i in by_id] if motive is not None else [],
         behaviors=[_deed(signal) for signal in newest if psychologic.is_behavior(signal.kind)][:_BEHAVIORS],
     )
+
+
+def guesses_about(prospect_id: int, at: datetime) -> tuple[str, ...]:
+    """Our guesses at a prospect's motives that still count, in the words they were noted in; one query."""
+    noted = Signal.objects.filter(prospect=prospect_id, kind=psychologic.MOTIVE_KIND, observed_at__gt=at - EXPIRES)
+    return tuple(str(data["why"]) for data in noted.values_list("data", flat=True) if data.get("why"))
 
 
 def _rows(criteria: Mapping[Any, Any], context: Any, facts: Facts) -> list[Row]:

@@ -25,6 +25,7 @@ def another_clients_life() -> None:
     theirs = factories.request()
     boss = factories.user(theirs.client, Role.ADMIN, Role.REVIEWER)
     factories.dispatch(factories.decision(theirs, boss))
+    factories.customer()
     permissions.set_matrix({("lead_gen", "contact"): "none"}, client=theirs.client, actor=boss)
     stops.stop(client=theirs.client, actor=boss, level="client", reason="Checking words")
 

@@ -15,6 +15,7 @@ from approvals.rules import compliance, quality
 from approvals.rules.content import Content, content_hash, sender_address
 from approvals.services.suppress import link_in, suppressed
 from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
+from prospects.buying import guesses_about
 from prospects.models import Contact, Evidence, Prospect
 from prospects.same import people_like
 
@@ -108,6 +109,7 @@ def compliance_of(
         linkedin_today=today,
         linkedin_week=week,
         brand_rules=brand_rules(version),
+        unsaid=guesses_about(message.prospect_id, at),
     )
     return compliance.evaluate(case)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from django.utils import timezone
 
 from approvals.models import Message
 from approvals.rules.compliance import evaluate
 from approvals.rules.motives import asserted
+from approvals.services import gate
 from tests import factories
 from tests.approvals.test_compliance_gate import CASE
 from tests.runtime import scene
@@ -71,3 +73,22 @@ def test_a_message_answers_what_holds_them_back() -> None:
     assert set(drafted.values_list("template_key", flat=True)) == {"hiring-direct"}
     assert "It answers their habit" in drafted.get().rationale
     assert Message.objects.filter(prospect=free).values("template_key").distinct().count() > 1
+
+
+@pytest.mark.django_db
+def test_nobody_sends_the_guess_on_record_whoever_wrote_the_words() -> None:
+    version = factories.version()
+    who = factories.qualified(version)
+    words = factories.message(who, version, body="Hi Dana, the last project failed on your watch, they say.\n")
+    person = gate.person_of(words.contact, client=who.client)
+
+    def blocked() -> bool:
+        found = gate.compliance_of(
+            words, person, version=version, client=who.client, moment="decision", at=timezone.now()
+        )
+        return "any.motive" in {rule.rule for rule in found.findings if rule.verdict == "BLOCK"}
+
+    assert not blocked()
+    guess = {"hypothesis": "blame", "why": "Cautious since the last project failed on your watch."}
+    factories.signal(who, kind="motive", data=guess, observed_at=timezone.now())
+    assert blocked()
