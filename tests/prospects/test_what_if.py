@@ -13,6 +13,7 @@ from django.db import connection
 from approvals.models import ApprovalRequest
 from playbooks.models import PlaybookVersion
 from playbooks.services import drafts, lifecycle
+from prospects import tasks
 from prospects.foresight import Foresight
 from prospects.models import Prospect, Signal, WhatIf, WhatIfChange
 from prospects.services import what_if
@@ -159,6 +160,33 @@ def test_one_that_is_stopped_works_no_further() -> None:
     what_if.cancel(made)
     assert worked(made).status == "cancelled"
     assert made.done == 0
+
+
+def test_one_that_nobody_works_on_is_taken_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    under = scene.demo()
+    made = what_if.start(draft_of(under), client=under.playbook.client, actor=None)
+    nudged: list[int] = []
+    monkeypatch.setattr(what_if, "nudge", lambda row: nudged.append(row.pk))
+    assert what_if.sweep(at=made.heartbeat_at + timedelta(seconds=5)) == 0
+    assert what_if.sweep(at=made.heartbeat_at + timedelta(minutes=1)) == 1
+    assert nudged == [made.pk]
+
+
+def test_one_that_breaks_says_so_and_leaves_no_half_counted_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    under = scene.demo()
+    various(under, 3)
+    made = what_if.start(draft_of(under), client=under.playbook.client, actor=None)
+
+    def breaks(*_: object) -> None:
+        raise ValueError("a judge lost the plot")
+
+    monkeypatch.setattr(what_if, "_changes", breaks)
+    with pytest.raises(ValueError, match="plot"):
+        tasks.look_ahead(made.pk)
+    made.refresh_from_db()
+    assert (made.status, made.done, made.changes.count()) == ("failed", 0, 0)
+    assert made.trace_id in made.error
+    assert not what_if.work(made.pk)
 
 
 def test_a_draft_that_breaks_a_rule_judges_nobody() -> None:
