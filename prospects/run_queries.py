@@ -7,16 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client
 from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, ModelAnswer, Prospect, Signal, SourceAnswer
+from prospects.runtime_loading import fetch
 
 BROKEN = (Diagnostic.Kind.FAILED, Diagnostic.Kind.INVARIANT)
 _LISTED = (
     "id", "agent", "implementation", "status", "proposed", "promoted", "refused", "duration_us", "tokens", "cost",
     "error", "at", "trace_id", "cycle", "convergence_id", "prospect_id", "client_id",
+)  # fmt: skip
+
+
+_FAILED = (
+    "kind", "agent", "message", "detail", "at", "trace_id", "run__agent", "run__fault", "prospect__failures",
+    "prospect__due_again_at", "prospect__company__name", "prospect__contact__name",
 )  # fmt: skip
 
 
@@ -183,7 +190,7 @@ class Failure:
 def failures_of(client: Client, limit: int = 10) -> list[Failure]:
     """The newest failures: agents that broke, and prospects the runtime gave up. One query."""
     rows = Diagnostic.objects.for_client(client).filter(kind__in=[kind.value for kind in BROKEN])
-    rows = rows.select_related("prospect__company", "prospect__contact", "run").defer("run__proposals")
+    rows = rows.select_related("prospect__company", "prospect__contact", "run").only(*_FAILED)
     return [_failure(row) for row in rows.order_by("-id")[:limit]]
 
 
@@ -200,10 +207,12 @@ def open_failures(failures: Sequence[Failure]) -> list[int]:
 
 def handoffs_of(prospect: Prospect, limit: int = 5) -> list[Handoff]:
     """The prospect's newest handoffs, each with whoever took it up."""
-    rows = Handoff.objects.filter(prospect=prospect).select_related("acceptance", "actor", "prospect")
+    rows = Handoff.objects.filter(prospect=prospect).select_related("acceptance", "actor")
     return list(rows.order_by("-id")[:limit])
 
 
 def spent_on(prospect: Prospect) -> Mapping[str, Any]:
     """What agents have spent on this prospect: ``tokens`` and ``cost``."""
-    return AgentRun.objects.filter(prospect=prospect).aggregate(tokens=Sum("tokens"), cost=Sum("cost"))
+    spent = "SELECT sum(tokens), sum(cost) FROM prospects_agentrun WHERE prospect_id = %s"
+    ((tokens, cost),) = fetch(spent, [prospect.pk])
+    return {"tokens": tokens, "cost": cost}

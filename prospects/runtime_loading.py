@@ -94,7 +94,8 @@ WHERE e.prospect_id = ANY(%s) AND {COUNTS}
 ORDER BY e.prospect_id, e.scorecard, e.criterion, e.observed_at DESC, e.id DESC
 """  # noqa: S608 — constants
 _SCORES = """
-SELECT DISTINCT ON (prospect_id, scorecard) prospect_id, id, scorecard, value, coverage, provisional, breakdown
+SELECT DISTINCT ON (prospect_id, scorecard)
+       prospect_id, id, computed_at, scorecard, value, coverage, provisional, breakdown
 FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
 ORDER BY prospect_id, scorecard, id DESC
 """
@@ -112,6 +113,7 @@ class Place:
     version_id: int | None = None
     missing: list[str] = field(default_factory=list)
     score_id: int | None = None
+    scored_at: datetime | None = None
     judged: Any = None
     failures: int = 0
     refreshed_at: datetime | None = None
@@ -223,11 +225,13 @@ def load_facts(contexts: Mapping[int, Context], version_id: int) -> None:
         contexts[row[0]].add_evidence(EvidenceView(*(*row[1:11], tuple(row[11]), *row[12:])))
     if parted:
         _load_what_still_counts(contexts, parted, version_id)
-    for prospect_id, score_id, scorecard, value, coverage, provisional, breakdown in fetch(_SCORES, [ids, version_id]):
+    for prospect_id, score_id, at, scorecard, value, coverage, provisional, breakdown in fetch(
+        _SCORES, [ids, version_id]
+    ):
         context = contexts[prospect_id]
         context.scores[scorecard] = ScoreView(scorecard, value, coverage, provisional, json.loads(breakdown))
         if scorecard == ICP:
-            context.row.score_id = score_id
+            context.row.score_id, context.row.scored_at = score_id, at
 
 
 def _load_signals(contexts: Mapping[int, Context]) -> None:

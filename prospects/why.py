@@ -13,16 +13,17 @@ from datetime import datetime
 from typing import Any
 
 from playbooks.criteria import Criterion
+from playbooks.frozen import frozen_version
 from playbooks.models import Layer, PlaybookVersion, StageRule
 from prospects import stages
-from prospects.models import Prospect, Score
+from prospects.models import Prospect
 from prospects.rules import scoring
 from prospects.rules.qualification import Gate, Rule, Standing, rule_holds
 from prospects.rules.quality_gates import GATES, passing
-from prospects.runtime_loading import ICP, load_facts, new_contexts
+from prospects.runtime_loading import ICP, MEMBERS, Place, load_facts
 from prospects.services.scores import items_of
 from salesops.runtime.context import Context
-from salesops.runtime.views import EvidenceView, SignalView
+from salesops.runtime.views import EvidenceView, ScoreView, SignalView
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +81,26 @@ class Why:
 
 def why_of(prospect: Prospect) -> Why:
     """The explanation under the version that last judged the prospect, else the active one; constant queries."""
-    version = prospect.converged_version or prospect.playbook.active_version
-    if version is None:
+    version_id = prospect.converged_version_id or _ruling(prospect)
+    if version_id is None:
         return Why(None)
-    context = new_contexts([prospect.pk], version.pk)[prospect.pk]
+    version = frozen_version(version_id)
+    context = _context(prospect)
     load_facts({prospect.pk: context}, version.pk)
     criteria = criteria_of(version)
-    score = Score.objects.filter(prospect=prospect, playbook_version=version, scorecard=ICP).order_by("-id").first()
-    at = score.computed_at if score else prospect.created_at
+    scored_at: datetime | None = context.row.scored_at
     rule = _rule(version)
-    gates = _gates(version, rule, criteria, context, at)
+    gates = _gates(version, rule, criteria, context, scored_at or prospect.created_at)
     lines = _lines(context, criteria)
     return Why(
         version=version,
-        layers=_layers(version, score, lines, criteria),
+        layers=_layers(version, context.scores.get(ICP), lines, criteria),
         gates=[ShownGate(gate.label, gate.passed, _numbers(gate), gate.words) for gate in gates],
         missing=[gate.words for gate in gates if not gate.passed],
         other_evidence=[line for line in lines if line.evidence.scorecard != ICP],
         scores=[(name, view.value, view.coverage) for name, view in sorted(context.scores.items()) if name != ICP],
         quality=_quality(version, criteria, context),
-        computed_at=score.computed_at if score else None,
+        computed_at=scored_at,
         criteria=criteria,
         rule=rule,
     )
@@ -115,6 +116,20 @@ def _quality(version: PlaybookVersion, criteria: dict[tuple[str, str], Criterion
             found = passing(view.value if view is not None else None, getattr(version, gate.threshold))
             shown.append(ShownGate(gate.label, found.passed, found.words, found.words))
     return shown
+
+
+def _ruling(prospect: Prospect) -> int | None:
+    active = prospect.playbook.active_version
+    return active.pk if active else None
+
+
+def _context(prospect: Prospect) -> Context:
+    """What facts are loaded into: the signals of prospects merged into this one are read as its own."""
+    place = Place(
+        prospect.stage_seq, prospect.stage_since, prospect.verdict_reason, prospect.next_action, prospect.converged_no
+    )
+    members = tuple(member.pk for member in prospect.merged.all())
+    return Context(prospect.pk, "", prospect.stage, prospect.facts_no, row=place, extras={MEMBERS: members})
 
 
 def criteria_of(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
@@ -140,9 +155,9 @@ def criteria_of(version: PlaybookVersion) -> dict[tuple[str, str], Criterion]:
 
 def _rule(version: PlaybookVersion) -> Rule | None:
     """What the version asks for before somebody is qualified."""
-    row = StageRule.objects.filter(
-        version=version, pipeline=StageRule.Pipeline.PROSPECT, from_stage=stages.QUALIFYING, to_stage=stages.QUALIFIED
-    ).first()
+    move = (StageRule.Pipeline.PROSPECT, stages.QUALIFYING, stages.QUALIFIED)
+    rows = version.stage_rules.all()
+    row = next((row for row in rows if (row.pipeline, row.from_stage, row.to_stage) == move), None)
     if row is None:
         return None
     return Rule(
@@ -198,11 +213,11 @@ def _lines(context: Context, criteria: dict[tuple[str, str], Criterion]) -> list
 
 def _layers(
     version: PlaybookVersion,
-    score: Score | None,
+    score: ScoreView | None,
     lines: list[EvidenceLine],
     criteria: dict[tuple[str, str], Criterion],
 ) -> list[LayerPart]:
-    breakdown: dict[str, Any] = score.breakdown if score else {}
+    breakdown: Mapping[str, Any] = score.breakdown if score else {}
     parts = {part["layer"]: part for part in breakdown.get("layers", [])}
     by_layer: dict[str, list[EvidenceLine]] = defaultdict(list)
     for line in lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from django.apps import apps
@@ -26,20 +26,26 @@ DAYS = 14
 WORKING_FOR = timedelta(seconds=60)  # seen at work so recently, an agent is working
 # A day is a row per worker that counted: a few thousand small rows, found by client and day.
 DAYS_SQL = """
-SELECT agent, day, sum(runs), sum(failed), sum(proposed), sum(promoted), sum(refused), sum(tokens), sum(cost),
-       sum(marked), sum(marks), max(last_at) FILTER (WHERE runs > 0)
-  FROM prospects_agentday WHERE client_id = %(client)s AND day > %(since)s GROUP BY agent, day
+SELECT agent, day, sum(runs)::bigint, sum(failed)::bigint, sum(proposed)::bigint, sum(promoted)::bigint,
+       sum(refused)::bigint, sum(tokens)::bigint, sum(cost), sum(marked)::bigint, sum(marks),
+       max(last_at) FILTER (WHERE runs > 0)
+  FROM prospects_agentday WHERE client_id = %(client)s AND day > %(since)s AND agent = ANY(%(agents)s)
+ GROUP BY agent, day
 """
 # Of the last day on which each agent ran: a percentile over weeks would hide that it has become slow.
 # Each bucket is added up by name: unnesting the histograms would make a row of every number in them.
 _BUCKETS = ", ".join(f"sum(d.buckets[{place}])::bigint" for place in range(1, BUCKETS + 1))
 DURATIONS_SQL = f"""
 WITH newest AS (SELECT agent, max(day) AS day FROM prospects_agentday
-                 WHERE client_id = %(client)s AND day > %(since)s AND runs > 0 GROUP BY agent)
+                 WHERE client_id = %(client)s AND day > %(since)s AND agent = ANY(%(agents)s) AND runs > 0
+                 GROUP BY agent)
 SELECT d.agent, ARRAY[{_BUCKETS}] FROM newest JOIN prospects_agentday AS d
     ON d.client_id = %(client)s AND d.day = newest.day AND d.agent = newest.agent WHERE d.runs > 0 GROUP BY d.agent
 """  # noqa: S608 — numbers of ours
-DUE_CAP = 9_999
+# A version is a wide row, and a list of jobs shows its number.
+_JOB = tuple(column.name for column in Convergence._meta.concrete_fields)
+_JOB_NAMES = ("playbook__name", "version__number", "created_by__name", "created_by__email")
+DUE_CAP = 999
 # Counted up to a cap through the partial index of prospects with facts that no agent has seen.
 DUE_SQL = """
 SELECT version.playbook_id, playbook.name,
@@ -81,8 +87,15 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """Take another day in."""
-        for name in ("runs", "failed", "proposed", "promoted", "refused", "tokens", "cost", "marked", "marks"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.runs += other.runs
+        self.failed += other.failed
+        self.proposed += other.proposed
+        self.promoted += other.promoted
+        self.refused += other.refused
+        self.tokens += other.tokens
+        self.cost += other.cost
+        self.marked += other.marked
+        self.marks += other.marks
         self.last = max(filter(None, (self.last, other.last)), default=None)
 
     @property
@@ -133,11 +146,6 @@ class Row:
         return phase.capitalize() if phase == team else f"{phase.capitalize()}, {team}"
 
     @property
-    def p95_ms(self) -> float | None:
-        """``p95`` in milliseconds: rules are that fast."""
-        return self.p95 * 1000 if self.p95 is not None else None
-
-    @property
     def state(self) -> str:
         """off, paused, failing, working or idle."""
         if self.implementation == AgentAssignment.Implementation.OFF:
@@ -148,7 +156,7 @@ class Row:
             return "failing"
         return "working" if self.total.last and self.now - self.total.last < WORKING_FOR else "idle"
 
-    @property
+    @cached_property
     def line(self) -> Sparkline | None:
         """Runs per day."""
         words = f"{self.total.runs:,} runs in {DAYS} days, {self.today.runs:,} today"
@@ -174,7 +182,7 @@ def newest_convergences(client: Client, limit: int = 8) -> list[Convergence]:
 def listed_convergences(client: Client) -> QuerySet[Convergence]:
     """The client's convergences with all that a row of their list shows."""
     rows = Convergence.objects.for_client(client).select_related("playbook", "version", "created_by")
-    return rows.prefetch_related("firings")
+    return rows.only(*_JOB, *_JOB_NAMES).prefetch_related("firings")
 
 
 def due_work(client: Client) -> list[DueWork]:
@@ -187,13 +195,15 @@ def due_work(client: Client) -> list[DueWork]:
 
 
 def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
-    """A row per agent in the order of their work, or of one; five queries."""
+    """A row per agent in the order of their work, or of one; three queries, five where a language model works."""
     now = timezone.now()
     today = now.astimezone(zone_of(client)).date()
     dates = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    tallies, durations = _read(client, today - timedelta(days=DAYS))
+    agents = [agent for agent in registry() if not only or agent.name == only]
+    tallies, durations = _read(client, today - timedelta(days=DAYS), [agent.name for agent in agents])
     chosen = _assigned(client)
-    no_model = models_missing(*PlaybookVersion.objects.for_client(client).active())
+    by_model = AgentAssignment.Implementation.LLM.value in chosen.values()
+    no_model = models_missing(*PlaybookVersion.objects.for_client(client).active()) if by_model else {}
     return [
         Row(
             agent,
@@ -204,8 +214,7 @@ def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
             percentile(durations.get(agent.name, ()), 0.95),
             no_model.get(agent.name, ""),
         )
-        for agent in registry()
-        if not only or agent.name == only
+        for agent in agents
     ]
 
 
@@ -216,15 +225,10 @@ def _assigned(client: Client) -> dict[str, str]:
     return dict(sorted(rows.values_list("agent", "implementation"), key=lambda row: row[1] != off))
 
 
-def _read(client: Client, since: date) -> tuple[dict[tuple[str, date], Tally], dict[str, list[int]]]:
-    given: dict[str, Any] = {"client": client.pk, "since": since}
+def _read(client: Client, since: date, agents: list[str]) -> tuple[dict[tuple[str, date], Tally], dict[str, list[int]]]:
+    given: dict[str, Any] = {"client": client.pk, "since": since, "agents": agents}
     with connection.cursor() as cursor:
         cursor.execute(DAYS_SQL, given)
-        tallies = {(agent, day): Tally(*[*map(_plain, rest[:-1]), rest[-1]]) for agent, day, *rest in cursor.fetchall()}
+        tallies = {(agent, day): Tally(*rest) for agent, day, *rest in cursor.fetchall()}
         cursor.execute(DURATIONS_SQL, given)
         return tallies, dict(cursor.fetchall())
-
-
-def _plain(value: Any) -> Any:
-    """Whole sums come as numeric; money stays exact."""
-    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import connection
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.safestring import SafeString
 
 THEMES = ("auto", "light", "dark")
 COUNT_CAP = 999
@@ -80,7 +82,7 @@ class Counts:
 class Shell:
     """Everything base.html draws around a page."""
 
-    entries: list[Entry]
+    links: SafeString
     counts: Counts
     theme: str
     rail: str
@@ -110,19 +112,20 @@ def rail_of(request: HttpRequest) -> str:
 def build_shell(request: HttpRequest) -> Shell:
     """The shell of this request. One query when the person works for a client, none otherwise."""
     counts = counts_of(request)
-    numbers = {"waiting": counts.waiting, "tasks": counts.tasks}
+    here = next((url for url, *_ in _resolved_entries() if request.path.startswith(url)), "")
+    links = _links(here, _capped(counts.waiting), _capped(counts.tasks), counts.overdue > 0)
+    return Shell(links, counts, theme_of(request), rail_of(request), _resolve("prospects:list"))
+
+
+@lru_cache(maxsize=500)
+def _links(here: str, waiting: str, tasks: str, is_urgent: bool) -> SafeString:
+    """The rail's links as markup. It depends on nothing but these words, and every page draws it."""
+    counts = {"waiting": waiting, "tasks": tasks}
     entries = [
-        Entry(
-            url=url,
-            word=word,
-            icon=icon,
-            count=_capped(numbers.get(kind, 0)),
-            alert=kind == "waiting" and counts.overdue > 0,
-            current=request.path.startswith(url),
-        )
+        Entry(url, word, icon, counts.get(kind, ""), kind == "waiting" and is_urgent, url == here)
         for url, word, icon, kind in _resolved_entries()
     ]
-    return Shell(entries, counts, theme_of(request), rail_of(request), _resolve("prospects:list"))
+    return render_to_string("partials/rail_links.html", {"entries": entries})
 
 
 def counts_of(request: HttpRequest) -> Counts:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
-from playbooks.models import Membership
+from playbooks.models import Client
 from salesops.errors import NotAllowed, Refusal
 from salesops.partials import render_page
 
 CLIENT_KEY = "client_id"
+# Plain SQL: every request asks this, and composing the query would cost more than answering it.
+_CLIENTS = """
+SELECT client.*, array_agg(membership.role) AS held
+  FROM playbooks_membership membership JOIN playbooks_client client ON client.id = membership.client_id
+ WHERE membership.user_id = %s GROUP BY client.id ORDER BY client.name, client.id
+"""
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -27,21 +34,17 @@ class ClientMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        memberships = self._memberships(request)
-        clients = {membership.client_id: membership.client for membership in memberships}
-        chosen = request.session.get(CLIENT_KEY, 0) if memberships else 0
+        clients = {client.pk: client for client in self._clients(request)}
+        chosen = request.session.get(CLIENT_KEY, 0) if clients else 0
         client = clients.get(chosen) or next(iter(clients.values()), None)
-        roles = frozenset(m.role for m in memberships if client is not None and m.client_id == client.pk)
         request.client = client  # type: ignore[attr-defined]
         request.clients = list(clients.values())  # type: ignore[attr-defined]
-        request.roles = roles  # type: ignore[attr-defined]
+        request.roles = frozenset(client.held if client else ())  # type: ignore[attr-defined]
         return self.get_response(request)
 
-    def _memberships(self, request: HttpRequest) -> list[Membership]:
-        if not request.user.is_authenticated:
-            return []
-        mine = Membership.objects.filter(user=request.user)
-        return list(mine.select_related("client").order_by("client__name", "client_id"))
+    def _clients(self, request: HttpRequest) -> list[Any]:
+        """The clients that the person works for, with the roles ``held`` at each."""
+        return list(Client.objects.raw(_CLIENTS, [request.user.pk])) if request.user.is_authenticated else []
 
 
 class RefusalMiddleware:

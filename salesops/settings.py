@@ -106,7 +106,7 @@ CACHES = {
         "KEY_PREFIX": "salesops",
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"  # Redis may be flushed; nobody is signed out by it
+SESSION_ENGINE = "salesops.sessions"
 
 # --- People ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "playbooks.User"

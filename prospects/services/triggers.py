@@ -8,7 +8,7 @@ While agents are stopped, or a convergence of the same depth is open, nothing is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -243,9 +243,9 @@ class Standing:
     next_at: datetime | None
 
 
-def standing(versions: Iterable[PlaybookVersion], *, at: datetime) -> list[Standing]:
-    """Every trigger of these versions with its last firing, and for schedules of a ruling one the next. Two queries."""
-    rows = list(Trigger.objects.filter(version__in=list(versions)).select_related("version__playbook__client"))
+def standing(versions: Collection[int], *, at: datetime) -> list[Standing]:
+    """Every trigger of these versions (ids), its last firing, and when a schedule that rules is next. Two queries."""
+    rows = list(Trigger.objects.filter(version__in=versions).select_related("version__playbook__client"))
     places = TriggerFiring.objects.filter(playbook__in={t.version.playbook_id for t in rows})
     newest = places.order_by().values("playbook", "key").annotate(last=Max("pk")).values("last")
     last = {(f.playbook_id, f.key): f for f in TriggerFiring.objects.filter(pk__in=newest)}

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
@@ -136,18 +136,12 @@ def _lines(
 @require_role()
 def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
     """One prospect: where it stands, why, and everything that happened."""
+    merged = Prospect.objects.select_related("company", "contact").order_by("pk")
     prospect = get_object_or_404(
         Prospect.objects.for_client(request.client)
         .annotate(has_route_by_hand=Exists(RouteOverride.objects.filter(prospect=OuterRef("pk"))))
-        .select_related(
-            "company",
-            "contact",
-            "playbook",
-            "converged_version",
-            "owner",
-            "merged_into__company",
-            "merged_into__contact",
-        ),
+        .select_related("company", "contact", "playbook", "owner")
+        .prefetch_related(Prefetch("merged", merged)),
         pk=pk,
     )
     shown = request.GET.get("show", "")
@@ -161,7 +155,7 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
             "handoffs": handoffs_of(prospect),
             "spent": spent_on(prospect),
             "by_hand": _by_hand(prospect) if prospect.has_route_by_hand else [],
-            "merged": prospect.merged.select_related("company", "contact").order_by("pk"),
+            "merged": prospect.merged.all(),
         }
     return render_page(request, "prospects/detail.html", context, partial="timeline")
 

@@ -22,7 +22,7 @@ INSERT INTO prospects_agentrun (client_id, convergence_id, cycle, agent, impleme
     tokens, cost, answers, error, at, trace_id)
 SELECT p.client_id, %(convergence)s, 1, agent, CASE WHEN p.id %% 50 = 0 THEN 'llm' ELSE 'rules' END, 'bench-1', p.id,
        %(version)s, p.facts_no, CASE WHEN p.id %% 997 = 0 THEN 'failed' ELSE 'ok' END, '[]', '', 3, 3,
-       CASE WHEN p.id %% 499 = 0 THEN 1 ELSE 0 END, 400 + p.id %% 900, 0, 0, '{}', '', %(now)s, repeat('0', 32)
+       CASE WHEN p.id %% 20 = 0 THEN 1 ELSE 0 END, 400 + p.id %% 900, 0, 0, '{}', '', %(now)s, repeat('0', 32)
   FROM prospects_prospect p CROSS JOIN unnest(%(seen)s::text[]) AS agent WHERE p.client_id = %(client)s ORDER BY p.id
 """
 _DAYS = """

@@ -13,6 +13,7 @@ from playbooks.models import Stop
 from salesops.access import ClientRequest
 
 register = template.Library()
+_SINGLE = (Stop.Level.PROSPECT, Stop.Level.REQUEST)  # a page has one of them, and a client may have stopped thousands
 
 
 @register.inclusion_tag("partials/brake.html", takes_context=True)
@@ -22,7 +23,8 @@ def brake(context: RequestContext, level: str, target: int | str, what: str = ""
     ``verb`` is what the button says.
     """
     request: ClientRequest = context["request"]
-    here = [stop for stop in stops_in_force(request) if stop.level == level and target in (stop.target_id, stop.agent)]
+    single = int(target) if level in _SINGLE else None
+    here = [stop for stop in stops_in_force(request, level, single) if target in (stop.target_id, stop.agent)]
     return {
         "request": request,
         "csrf_token": context.get("csrf_token"),
@@ -33,11 +35,11 @@ def brake(context: RequestContext, level: str, target: int | str, what: str = ""
     }
 
 
-def stops_in_force(request: ClientRequest) -> list[Stop]:
-    """The client's stops in force, read once however many brakes a page has."""
-    found: list[Stop] | None = getattr(request, "stops_in_force", None)
-    if found is None:
-        rows = Stop.objects.in_force().for_client(request.client).select_related("created_by").order_by("-pk")
-        found = list(rows)
-        request.stops_in_force = found  # type: ignore[attr-defined]
-    return found
+def stops_in_force(request: ClientRequest, level: str, target: int | None = None) -> list[Stop]:
+    """The client's stops of one level in force, or those of one target, read once however many brakes a page has."""
+    held: dict[tuple[str, int | None], list[Stop]] = request.__dict__.setdefault("stops_in_force", {})
+    if (level, target) not in held:
+        rows = Stop.objects.in_force().filter(client=request.client, level=level).select_related("created_by")
+        rows = rows.filter(target_id=target) if target is not None else rows
+        held[level, target] = list(rows.order_by("-pk"))
+    return held[level, target]

@@ -18,5 +18,6 @@ register = template.Library()
 def trigger_list(context: RequestContext, version: PlaybookVersion | None = None) -> dict[str, Any]:
     """The triggers of one version, or of every version that rules for this client: last fired, and when next."""
     client = context["request"].client
-    versions = [version] if version is not None else list(PlaybookVersion.objects.for_client(client).active())
+    ruling = PlaybookVersion.objects.for_client(client).active()
+    versions = [version.pk] if version is not None else list(ruling.values_list("pk", flat=True))
     return {"rows": standing(versions, at=timezone.now()), "several": len(versions) > 1}

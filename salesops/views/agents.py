@@ -66,7 +66,7 @@ def may_start(request: ClientRequest) -> bool:
 
 def stopped_agents(request: ClientRequest) -> set[str]:
     """Agents under a stop of their own."""
-    return {stop.agent for stop in stops_in_force(request) if stop.level == Stop.Level.AGENT}
+    return {stop.agent for stop in stops_in_force(request, Stop.Level.AGENT)}
 
 
 @require_GET

@@ -1,0 +1,116 @@
+"""The small marks of an agent's row: the Agents page draws some of each for every agent there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
+
+from prospects.models import AgentRun
+from salesops.agent_health import Health
+from salesops.agent_numbers import Row
+from salesops.templatetags.figures import NONE_YET, num, when
+from salesops.templatetags.ui import chip, icon
+
+register = template.Library()
+
+_STATES = {
+    "working": ("Working", "accent", ""),
+    "failing": ("Failing", "danger", ""),
+    "paused": ("Paused", "caution", ""),
+    "off": ("Off", "neutral", "minus"),
+    "ready": ("Ready", "done", "dot"),
+    "idle": ("Idle", "neutral", "ring"),
+}
+
+
+@register.simple_tag
+def agent_state(row: Row) -> SafeString:
+    """What it is doing; one that has run and does nothing now is ready."""
+    return _state("ready" if row.state == "idle" and row.total.runs else row.state)
+
+
+@cache
+def _state(state: str) -> SafeString:
+    return chip(*_STATES[state])
+
+
+@register.filter
+def p95(seconds: float | None) -> SafeString:
+    """A time in seconds or, since rules are that fast, in milliseconds."""
+    if seconds is None:
+        return format_html('<span class="quiet">{}</span>', NONE_YET)
+    if seconds >= 1:
+        return format_html("{} s", num(seconds, 1))
+    return format_html("{} ms", "< 0.1" if seconds < 0.0001 else num(seconds * 1000, 1))
+
+
+@register.simple_tag
+def done_by(row: Row) -> SafeString:
+    """Who does the agent's work, and why not the language model that should."""
+    if not row.no_model:
+        return format_html("{}", row.implementation)
+    return format_html(
+        '{}<div class="small ag-keyless">{}<span>by rules: {}</span></div>',
+        row.implementation, icon("warning"), row.no_model,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def agent_health(health: Health, url: str) -> SafeString:
+    """The checks that failed, with a link to all of them; else how many passed."""
+    if health.failed:
+        failed = ((icon("cross"), check.label, check.numbers) for check in health.failed)
+        checks = format_html_join("", "<span>{}<span>{}: {}</span></span>", failed)
+        return format_html('<a class="ag-sick" href="{}#health">{}</a>', url, checks)
+    if health.measured:
+        passed = '<span class="ag-well nowrap">{}{}<span class="ag-wide">passed</span></span>'
+        return format_html(passed, icon("check"), health.words)
+    return format_html('<span class="quiet small">{}</span>', "nothing yet")
+
+
+_RUN = """<tr>
+    <th scope="row" class="nowrap"><a href="{}">#{}</a> <span class="quiet small">{}</span></th>
+    <td><a href="{}">{}</a></td>
+    <td class="nowrap">{}</td>
+    <td>{}</td><td class="num">{}</td><td class="num">{}</td><td class="num">{}</td>
+    <td class="num">{} ms</td><td class="num">{}</td><td class="num">{}</td>
+    <td><a class="mono" href="{}">{}</a></td></tr>"""
+
+
+@register.simple_tag
+def run_rows(runs: Iterable[AgentRun], *, by_agent: bool) -> SafeString:
+    """A page of runs as rows, each naming its agent or its prospect. Written here: a row is fourteen small marks."""
+    return mark_safe("".join(_run_row(run, by_agent) for run in runs))  # noqa: S308 — made by format_html
+
+
+def _run_row(run: AgentRun, by_agent: bool) -> SafeString:
+    if by_agent:
+        whose, who = reverse("agent", args=[run.agent]), capfirst(run.words)
+    else:
+        whose, who = reverse("prospects:detail", args=[run.prospect_id]), str(run.prospect)
+    return format_html(
+        _RUN,
+        reverse("run", args=[run.pk]), run.pk, when(run.at), whose, who, _run_state(run), run.implementation,
+        num(run.proposed), num(run.promoted),
+        format_html("<strong>{}</strong>", num(run.refused)) if run.refused else 0,
+        "< 0.1" if run.milliseconds < 0.1 else num(run.milliseconds, 1), num(run.tokens), num(run.cost, 2),
+        reverse("trace", args=[run.trace_id]), run.trace_id[:8],
+    )  # fmt: skip
+
+
+def _run_state(run: AgentRun) -> SafeString:
+    if run.status == AgentRun.Status.FAILED:
+        return format_html('{} <span class="small">{}</span>', _ended(run.status), run.error)
+    return _ended(run.status)
+
+
+@cache
+def _ended(status: str) -> SafeString:
+    tones = {AgentRun.Status.OK: "done", AgentRun.Status.FAILED: "danger", AgentRun.Status.AGAIN: "caution"}
+    return chip(AgentRun.Status(status).label, tones[AgentRun.Status(status)])
