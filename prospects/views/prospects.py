@@ -154,7 +154,7 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
             "next_evidence": next_evidence_of(prospect, why),
             "handoffs": handoffs_of(prospect),
             "spent": spent_on(prospect),
-            "by_hand": _by_hand(prospect) if prospect.has_route_by_hand else [],
+            "by_hand": _by_hand(prospect) if prospect.has_route_by_hand else [],  # type: ignore[attr-defined]  # annotated
             "merged": prospect.merged.all(),
         }
     return render_page(request, "prospects/detail.html", context, partial="timeline")
