@@ -128,7 +128,11 @@ class RowForm(SlotForm):
 
     @property
     def summary(self) -> str:
-        """What the row says besides its name, as it is stored."""
+        """What the row says besides its name; nothing of a new one, nor while something is wrong with it."""
+        return "" if self.instance.pk is None or self.errors else self.said()
+
+    def said(self) -> str:
+        """The row in a few words."""
         return ""
 
     def clean_position(self) -> int:
@@ -234,10 +238,9 @@ class CriterionForm(ParamsForm):
         }
         labels = {"half_life_days": "Half-life in days", "missing": "When nothing is known", "key": "Key"}
 
-    @property
-    def summary(self) -> str:
+    def said(self) -> str:
         row = self.instance
-        return f"{describe(row.kind, row.params)} Weight {row.weight:g}." if row.pk else ""
+        return f"{describe(row.kind, row.params)} Weight {row.weight:g}."
 
     def _param_problems(self) -> list[tuple[str, str]]:
         try:
@@ -266,14 +269,13 @@ class StageRuleForm(RowForm):
                 field.error_messages["invalid_choice"] = "Expected a stage of the pipeline, got %(value)s."
                 self.fields[name] = field
 
-    @property
-    def summary(self) -> str:
+    def said(self) -> str:
         row = self.instance
         asked = [f"{row.min_categories} categories" if row.min_categories else "", *row.required_categories]
         asked += [f"score {row.min_score:g}" if row.min_score is not None else ""]
         asked += ["a person confirms" if row.needs_person else ""]
         said = ", ".join(filter(None, asked))
-        return f"{row.get_pipeline_display()}: {said or 'nothing more is asked'}" if row.pk else ""
+        return f"{row.get_pipeline_display()}: {said or 'nothing more is asked'}"
 
 
 def _stages(pipeline: str) -> list[tuple[str, str]]:
@@ -330,10 +332,9 @@ class TriggerForm(RowForm):
             "value": forms.NumberInput(attrs={"step": "any"}),
         }
 
-    @property
-    def summary(self) -> str:
+    def said(self) -> str:
         row = self.instance
-        return explain({slot.at: getattr(row, slot.at) for slot in self.slots()}).capitalize() if row.pk else ""
+        return explain({slot.at: getattr(row, slot.at) for slot in self.slots()}).capitalize()
 
 
 class SourceForm(ParamsForm):
@@ -364,9 +365,8 @@ class SourceForm(ParamsForm):
             "confidence": forms.NumberInput(attrs={"step": "any", "min": 0, "max": 1}),
         }
 
-    @property
-    def summary(self) -> str:
-        return f"{self.instance.get_kind_display()} {self.instance.url}".strip() if self.instance.pk else ""
+    def said(self) -> str:
+        return f"{self.instance.get_kind_display()} {self.instance.url}".strip()
 
     def _param_problems(self) -> list[tuple[str, str]]:
         row: Mapping[str, Any] = {slot.at: getattr(self.instance, slot.at) for slot in self.slots()}
@@ -387,9 +387,8 @@ class TemplateForm(RowForm):
             + ", {{ fact.KEY }} and {{ month.KEY }} of a criterion. {{ name | words }} falls back on the words.",
         }  # fmt: skip
 
-    @property
-    def summary(self) -> str:
-        return f"{self.instance.angle}: {self.instance.subject}" if self.instance.pk else ""
+    def said(self) -> str:
+        return f"{self.instance.angle}: {self.instance.subject}"
 
 
 def columns_of(model: type[models.Model]) -> tuple[str, ...]:
