@@ -24,7 +24,7 @@ from prospects.models import (
     StageTransition,
 )
 from prospects.runtime_store import NoActiveVersion
-from prospects.services import converge as service
+from prospects.services import convergences
 from prospects.services.convergences import Stopped
 from tests import factories
 from tests.runtime import scene
@@ -271,7 +271,7 @@ def test_cancelling_stops_after_the_present_batch() -> None:
     def cancel(done: int, total: int) -> None:
         if done == 1:
             newest = Convergence.objects.latest("pk")
-            service.cancel(newest.pk, client=under.playbook.client, actor=None)
+            convergences.cancel(newest.pk, client=under.playbook.client, actor=None)
 
     report = scene.run(under, batch_size=1, progress=cancel)
     assert (report.convergence.status, report.convergence.done) == ("cancelled", 1)

@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 
 from prospects.models import Convergence, Prospect
-from prospects.services import converge as service
+from prospects.services import convergence_reports, convergences
 from tests.runtime import scene
 from tests.runtime.test_workers import assert_nothing_twice, crowd, crowd_again, work_until_done
 
@@ -75,7 +75,7 @@ def test_a_run_killed_at_every_stage_ends_with_the_hash_of_an_undisturbed_one() 
     prospects = int(os.environ.get("CHAOS_PROSPECTS", "100"))
     size = max(2, prospects // (2 * len(STAGES)))
     under = crowd(prospects)
-    convergence = service.open_convergence(
+    convergence = convergences.open_convergence(
         client=under.playbook.client, playbook=under.playbook, actor=None, clock=scene.CLOCK
     )
     for stage, target in STAGES.items():
@@ -86,5 +86,5 @@ def test_a_run_killed_at_every_stage_ends_with_the_hash_of_an_undisturbed_one() 
     assert (convergence.status, Prospect.objects.due().count()) == ("done", 0)
     assert not Prospect.objects.filter(verdict="").exists()
     assert_nothing_twice()
-    resumed = service.digest_of(convergence)
-    assert service.digest_of(crowd_again(under)) == resumed
+    resumed = convergence_reports.digest_of(convergence)
+    assert convergence_reports.digest_of(crowd_again(under)) == resumed

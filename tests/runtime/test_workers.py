@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Message
 from prospects.models import AgentRun, Convergence, Evidence, Prospect, Signal
-from prospects.services import claims
+from prospects.services import claims, convergence_reports, convergences
 from prospects.services import converge as service
 from prospects.tasks import converge_batch, sweep_convergences
 from tests import factories
@@ -42,7 +42,7 @@ def crowd(size: int) -> Any:
 
 
 def opened(under: Any) -> Convergence:
-    return service.open_convergence(
+    return convergences.open_convergence(
         client=under.playbook.client, playbook=under.playbook, actor=None, clock=scene.CLOCK
     )
 
@@ -184,10 +184,10 @@ def test_workers_killed_at_any_moment_leave_nothing_double_and_nothing_undone() 
     assert not Prospect.objects.due().exists()
     assert not Prospect.objects.filter(verdict="").exists()
     assert_nothing_twice()
-    resumed = service.digest_of(convergence)
+    resumed = convergence_reports.digest_of(convergence)
 
     fresh = crowd_again(under)
-    assert service.digest_of(fresh) == resumed
+    assert convergence_reports.digest_of(fresh) == resumed
 
 
 def crowd_again(under: Any) -> Convergence:
@@ -227,13 +227,15 @@ def test_a_flushed_queue_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(converge_batch, "delay", queue.delay)
     work = service.work
     monkeypatch.setattr(service, "work", lambda cid, after, **kw: work(cid, after, batch_size=3, **kw))
-    convergence = service.start(client=under.playbook.client, playbook=under.playbook, actor=None, clock=scene.CLOCK)
+    convergence = convergences.start(
+        client=under.playbook.client, playbook=under.playbook, actor=None, clock=scene.CLOCK
+    )
     queue.drain(at_most=2)
     convergence.refresh_from_db()
     assert (convergence.status, 0 < convergence.done < 12) == ("running", True)
 
     queue.messages.clear()  # the flush
-    assert service.sweep(at=timezone.now()) == 0, "a worker was heard a moment ago"
+    assert convergences.sweep(at=timezone.now()) == 0, "a worker was heard a moment ago"
     Convergence.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=2))
     sweep_convergences()
     assert queue.messages
@@ -247,7 +249,7 @@ def test_starting_twice_is_one_convergence(monkeypatch: pytest.MonkeyPatch) -> N
     under = crowd(2)
     monkeypatch.setattr(converge_batch, "delay", Queue().delay)
     asked = {"client": under.playbook.client, "playbook": under.playbook, "actor": None}
-    assert service.start(**asked).pk == service.start(**asked).pk
+    assert convergences.start(**asked).pk == convergences.start(**asked).pk
     assert Convergence.objects.count() == 1
 
 

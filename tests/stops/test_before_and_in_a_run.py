@@ -15,7 +15,7 @@ from playbooks.models import AuditEntry, PlaybookVersion, Stop, User
 from playbooks.services import stops
 from prospects.models import AgentRun, Convergence, Prospect
 from prospects.services import converge as service
-from prospects.services import halting
+from prospects.services import convergences, halting
 from prospects.services.convergences import Stopped
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.registry import Registry, discover
@@ -169,7 +169,7 @@ def test_a_cancel_ends_open_convergences_at_once_and_no_others(under: PlaybookVe
     other = scene.demo()
     for each in (under, other):
         scene.company(each, scene.GOOD)
-        service.start(client=each.playbook.client, playbook=each.playbook, actor=None)
+        convergences.start(client=each.playbook.client, playbook=each.playbook, actor=None)
     stop = stops.stop(client=under.playbook.client, actor=person, level="client", kind="cancel", reason="Wrong list")
     assert stop.called_off == {"convergences": 1}
     mine, theirs = (Convergence.objects.get(playbook=each.playbook_id) for each in (under, other))
@@ -182,7 +182,7 @@ def test_a_cancel_ends_open_convergences_at_once_and_no_others(under: PlaybookVe
 def test_a_pause_leaves_open_convergences_to_go_on_when_it_is_lifted(under: PlaybookVersion, person: User) -> None:
     prospect = scene.company(under, scene.GOOD)
     client = under.playbook.client
-    opened = service.start(client=client, playbook=under.playbook, actor=None)
+    opened = convergences.start(client=client, playbook=under.playbook, actor=None)
     stop = stops.stop(client=client, actor=person, level="playbook", target_id=under.playbook_id, reason="Tea")
     assert service.work(opened.pk, 0) is None
     assert agents_of(prospect) == set()
