@@ -173,7 +173,8 @@ def _changes(
 
 
 def _breakdowns(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    newest = Score.objects.filter(prospect__in=ids, scorecard=ICP).order_by("prospect_id", "-pk").distinct("prospect_id")
+    scores = Score.objects.filter(prospect__in=ids, scorecard=ICP)
+    newest = scores.order_by("prospect_id", "-pk").distinct("prospect_id")
     return dict(newest.values_list("prospect_id", "breakdown"))
 
 

@@ -187,7 +187,7 @@ def test_the_commands_load_and_dump(tmp_path: Path) -> None:
 def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("client: demo\nkind: 3\n")
-    with pytest.raises(CommandError, match="kind: expected a word, got 3"):
+    with pytest.raises(CommandError, match="kind: expected one of b2b, household, got 3"):
         call_command("load_playbook", broken)
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("load_playbook", tmp_path / "none.yaml")
