@@ -75,7 +75,7 @@ def serving(surroundings: dict[str, str], log: Path) -> Iterator[subprocess.Pope
         command = [sys.executable, "manage.py", "serve", "--port", str(port)]
         process = subprocess.Popen(command, cwd=ROOT, env=surroundings, stdout=out, stderr=subprocess.STDOUT)
         try:
-            wait_for(lambda: b"SalesOps is ready" in log.read_bytes(), 120, process, log)
+            wait_for(lambda: b"SalesOps is ready" in log.read_bytes(), 240, process, log)
             yield process
         finally:
             process.send_signal(signal.SIGTERM)

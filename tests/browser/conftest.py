@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from approvals.channels.sandbox import controller
 from approvals.services.capture import store
@@ -24,6 +24,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 20_000  # milliseconds, for what takes tens of them on a machine that has nothing else to do
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -52,6 +53,7 @@ def _start() -> tuple[Playwright, Browser]:
 def chromium() -> Iterator[Browser]:
     """One browser for all tests. Playwright keeps an event loop in this thread, which Django must be told is fine."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=PATIENCE)
     playwright, browser = _start()
     yield browser
     browser.close()
@@ -69,7 +71,7 @@ def desk(chromium: Browser, live_server) -> Desk:
 def context(chromium: Browser, desk: Desk) -> Iterator[BrowserContext]:
     """A browser window of its own, wide, signed in to nothing."""
     with chromium.new_context(viewport=WIDE, base_url=desk.url) as window:
-        window.set_default_timeout(8000)
+        window.set_default_timeout(PATIENCE)
         yield window
 
 

@@ -67,7 +67,7 @@ def _works_in(home: Path, process: psutil.Process) -> bool:
         return False
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 15.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
@@ -144,7 +144,7 @@ def make_place() -> Iterator[Callable[[str], Place]]:
             holder.process.wait()
             holder.process.stdin.close()
             holder.process.stdout.close()
-        eventually(lambda place=place: not place.running() and not place.keepers(), 30)
+        eventually(lambda place=place: not place.running() and not place.keepers(), 90)
         for folder in (place.base, *place.homes):
             shutil.rmtree(folder, ignore_errors=True)
 
