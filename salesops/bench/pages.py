@@ -31,7 +31,7 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
     sizes = (SMALL, size or LARGE)
     populations = [_furnished(n, say) for n in sizes]
     browsers = [signed_in(population) for population in populations]
-    for (name, small_url), (_, large_url) in zip(*map(_pages, populations), strict=True):
+    for (name, small_url), (_, large_url) in zip(*map(pages_of, populations), strict=True):
         small, large = time_pages(list(zip(browsers, (small_url, large_url), strict=True)))
         for n, timing in zip(sizes, (small, large), strict=True):
             note = (
@@ -70,7 +70,7 @@ def _known_host() -> str:
     return next((host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"), "localhost")
 
 
-def _pages(population: Population) -> Iterator[tuple[str, str]]:
+def pages_of(population: Population) -> Iterator[tuple[str, str]]:
     """The pages with the addresses that cost most to answer for this client."""
     ranked = Prospect.objects.for_client(population.client).order_by("-priority", "-id")
     waiting = ApprovalRequest.objects.for_client(population.client).order_by("-priority", "-id")[:1].get()
