@@ -62,6 +62,7 @@ def test_a_draft_is_corrected_submitted_and_approved(boss: Page, draft: Playbook
 
 
 def test_a_row_follows_what_is_typed_before_anything_is_saved(boss: Page, draft: PlaybookVersion, desk: Desk) -> None:
+    factories.signal(desk.requests[0].prospect, data={"employees_min": 12, "employees_max": 12})
     boss.goto(reverse("admin:playbooks_playbookversion_change", args=[draft.pk]))
     total = boss.locator("[data-weights-total]")
     expect(total).to_have_text("They sum to 100.")
