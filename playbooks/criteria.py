@@ -92,7 +92,8 @@ class SignalSeen:
 class Measure:
     """A number from signals, or a numeric attribute, mapped to 0–100 through (number, points) breakpoints.
 
-    The statistic ``confidence`` is how sure the surest of these signals is, 0–1. Between two breakpoints the points are interpolated in a straight line; outside, the end point holds.
+    The statistic ``confidence`` is how sure the surest of these signals is, 0–1. Between two breakpoints the points are
+    interpolated in a straight line; outside, the end point holds.
     """
 
     breakpoints: tuple[tuple[float, float], ...]
