@@ -44,7 +44,7 @@ PARTS = {
     "web": "salesops.wsgi",
     "mail": "sandbox_smtp",
 }
-START_SECONDS = 180.0
+START_SECONDS = 480.0  # the first start runs every migration, on a machine that runs other tests
 
 
 class Stack:
@@ -54,11 +54,23 @@ class Stack:
         self.data = data
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
+        self.listener = threading.Thread()
         self.lines: list[str] = []
 
     # --- life ----------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start everything and return when the app says that it is ready."""
+        for _ in range(3):
+            self._launch()
+            self._until(lambda: self.said("is ready") or self.process.poll() is not None, START_SECONDS)
+            if self.process.poll() is None:
+                break
+            self._hear_out()
+            if not self.said(f"Port {self.port} is in use"):  # taken by another between looking it up and here
+                break
+        assert self.said("is ready"), self.output()
+
+    def _launch(self) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -72,20 +84,25 @@ class Stack:
             start_new_session=True,
         )
         self.lines = []
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
-        self._until(lambda: self.said("is ready") or self.process.poll() is not None, START_SECONDS)
-        assert self.said("is ready"), self.output()
+        self.listener = threading.Thread(target=self._listen, args=(self.process,), daemon=True)
+        self.listener.start()
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout:
-            self.lines.append(line.rstrip())
+        with contextlib.suppress(ValueError):  # closed while we were listening
+            for line in process.stdout:
+                self.lines.append(line.rstrip())
+
+    def _hear_out(self) -> None:
+        """Take in the last of what the app and its children said; they have gone."""
+        self.listener.join(30)
+        self.process.stdout.close()
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Ask the app to stop; return its exit status."""
         self.process.send_signal(how)
         status = self.process.wait(120)
-        self._until(lambda: not self.leftovers(), 30)
-        self.process.stdout.close()
+        self._until(lambda: not self.leftovers(), 90)
+        self._hear_out()
         return status
 
     def running(self) -> bool:
@@ -119,7 +136,7 @@ class Stack:
         _, body = self.get("/readyz")
         return json.loads(body) if body.startswith(b"{") else {}
 
-    def wait_ready(self, seconds: float = 90.0) -> None:
+    def wait_ready(self, seconds: float = 180.0) -> None:
         """Return when database, Redis, workers and sweeps are all well."""
         self._until(lambda: self.readiness().get("ready") is True, seconds)
 
@@ -183,7 +200,7 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """Kill -9 a part with everything under it, as a machine out of memory would; waits for it to be up first."""
-        victim = self._until(lambda: self.part(name), 60)
+        victim = self._until(lambda: self.part(name), 180)
         for process in [*_under(victim), victim]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -194,7 +211,7 @@ class Stack:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        self._hear_out()
 
     def leftovers(self) -> list[psutil.Process]:
         """Return every process that works on this data, except serve itself."""
@@ -239,9 +256,14 @@ def stack_data() -> Iterator[Path]:
 def stack(stack_data: Path) -> Iterator[Stack]:
     """A running app; whatever is left of it afterwards is ended."""
     running = Stack(stack_data)
-    running.start()
-    yield running
-    if running.running():
-        running.stop()
-    for process in running.leftovers():
-        process.kill()
+    try:
+        running.start()
+        yield running
+        if running.running():
+            running.stop()
+    finally:  # one that did not start, or not stop, must not stand in the next one's way
+        for process in running.leftovers():
+            process.kill()
+        if running.running():
+            running.process.kill()
+            running.process.wait()
