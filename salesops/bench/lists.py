@@ -49,7 +49,8 @@ _OVERRIDES = """
 
 def run(size: int | None, say: Say) -> Iterator[Line]:
     """Each way to ask for the list: median and p95 at each size, and the largest over the smallest."""
-    sizes = sorted({*SIZES, size or SIZES[-1]})
+    largest = size or SIZES[-1]
+    sizes = sorted({n for n in SIZES if n < largest} | {largest})
     populations = [_made(n, say) for n in sizes]
     browsers = [signed_in(population) for population in populations]
     for pages in zip(*map(_pages, populations), strict=True):
