@@ -38,7 +38,7 @@ class _Loop:
         if self.pid != os.getpid() or self.loop.is_closed():
             return
         with suppress(TimeoutError, RuntimeError):
-            asyncio.run_coroutine_threadsafe(_wind_down(), self.loop).result(timeout=5)
+            asyncio.run_coroutine_threadsafe(_wind_down(), self.loop).result(timeout=30)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(timeout=5)
         if not self.thread.is_alive():
