@@ -48,7 +48,7 @@ def test_every_agent_of_this_installation_is_known_with_its_ways() -> None:
 def test_a_row_without_an_implementation_means_rules() -> None:
     assert row_problems("agents", {"agent": "prioritization"}, Seen()) == []
     (problem,) = row_problems("agents", {"agent": ""}, Seen(), 0)
-    assert (problem.path, problem.words) == ("agents[0].agent", "words are needed here")
+    assert (problem.path, problem.words) == ("agents[0].agent", "is missing; expected text")
 
 
 @pytest.mark.django_db

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpcore2
+import redis
 
 from prospects.sources.config import Reach
 from prospects.sources.fetch import Fetcher
@@ -120,7 +121,11 @@ class StandIn:
 
 @contextmanager
 def stand_in() -> Iterator[StandIn]:
+    """A server at a port that another may have had before: what that one asked for does not bind this one."""
     server = StandIn()
+    with redis.Redis.from_url(engines.urls().cache_url) as kept:
+        for turn in kept.scan_iter(f"*{server.place}*", count=1000):
+            kept.delete(turn)
     try:
         yield server
     finally:
