@@ -194,7 +194,7 @@ def _born_for(kind: _Kind, own: str) -> str:
     return (
         f" PERFORM r.id FROM {table} r WHERE r.id IN (SELECT n.{column}_id FROM born n WHERE {own}"
         " AND n.merged_into_id IS NULL) AND r.xmin <> pg_current_xact_id()::xid ORDER BY r.id FOR SHARE;"
-        f" IF EXISTS (SELECT 1 FROM born n JOIN {table} r ON r.id = n.{column}_id WHERE {own}"
+        f" IF FOUND AND EXISTS (SELECT 1 FROM born n JOIN {table} r ON r.id = n.{column}_id WHERE {own}"
         f" AND n.merged_into_id IS NULL AND (r.merged_into_id IS NOT NULL OR EXISTS (SELECT 1 FROM {table} f"
         f" WHERE f.merged_into_id = r.id)) AND EXISTS (SELECT 1 FROM prospects_prospect p"
         f" WHERE p.playbook_id = n.playbook_id AND p.id <> n.id AND p.merged_into_id IS NULL"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from django.db import connection, transaction
 
 from prospects.importing.records import Record
+from salesops.runtime.bulk import array_text
 
 PROFILE_PREFIX = "profile:"
 _LOOKED_UP = (
@@ -114,7 +115,8 @@ _ALIASES = """
 SELECT a.name, a.value, coalesce(t.merged_into_id, t.id), t.external_id, t.source, {columns}, true
 FROM prospects_alias a JOIN prospects_{kind} t ON t.id = a.{kind}_id
 WHERE a.client_id = %s AND a.kind = '{kind}'
-  AND ((a.name = 'external_id' AND a.value = ANY(%s) AND a.source = %s) OR (a.name = 'key' AND a.value = ANY(%s)))
+  AND ((a.name = 'external_id' AND a.value = ANY(%s::text[]) AND a.source = %s)
+       OR (a.name = 'key' AND a.value = ANY(%s::text[])))
 """
 _COMPANY_ALIASES = _ALIASES.format(kind="company", columns="t.domain, t.name_key, t.country, t.city")
 _CONTACT_ALIASES = _ALIASES.format(kind="contact", columns="t.email_key, t.company_id")
@@ -135,8 +137,10 @@ def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def _distinct(texts: Iterable[str]) -> list[str]:
-    return [text for text in dict.fromkeys(texts) if text]
+def _distinct(texts: Iterable[str]) -> str:
+    """Each text once, as one array for PostgreSQL; empty where there are none."""
+    found = [text for text in dict.fromkeys(texts) if text]
+    return array_text(found) if found else ""
 
 
 def _companies(known: Known, records: Sequence[Record], *, client_id: int, source: str) -> None:
@@ -145,17 +149,18 @@ def _companies(known: Known, records: Sequence[Record], *, client_id: int, sourc
     domains = _distinct(side.key for side in sides)
     names = _distinct(side.name_key for side in sides)
     if external_ids:
-        sql = f"{_COMPANY} AND c.source = %s AND c.external_id = ANY(%s) AND c.external_id <> ''"
+        sql = f"{_COMPANY} AND c.source = %s AND c.external_id = ANY(%s::text[]) AND c.external_id <> ''"
         for row in _rows(sql, [client_id, source, external_ids]):
             known.by_external_id[row[1]] = KnownCompany(*row)
     if domains:
-        for row in _rows(f"{_COMPANY} AND c.domain = ANY(%s) AND c.domain <> ''", [client_id, domains]):
+        for row in _rows(f"{_COMPANY} AND c.domain = ANY(%s::text[]) AND c.domain <> ''", [client_id, domains]):
             known.by_domain[row[3]] = KnownCompany(*row)
     if external_ids or domains:
-        for name, value, *found in _rows(_COMPANY_ALIASES, [client_id, external_ids, source, domains]):
+        for name, value, *found in _rows(_COMPANY_ALIASES, [client_id, external_ids or "{}", source, domains or "{}"]):
             (known.by_domain if name == "key" else known.by_external_id).setdefault(value, KnownCompany(*found))
     if names:
-        for row in _rows(f"{_COMPANY} AND c.name_key = ANY(%s) AND c.merged_into_id IS NULL", [client_id, names]):
+        sql = f"{_COMPANY} AND c.name_key = ANY(%s::text[]) AND c.merged_into_id IS NULL"
+        for row in _rows(sql, [client_id, names]):
             known.by_name.setdefault(row[4], []).append(KnownCompany(*row))
 
 
@@ -164,14 +169,14 @@ def _contacts(known: Known, records: Sequence[Record], *, client_id: int, source
     external_ids = _distinct(side.external_id for side in sides)
     emails = _distinct(side.key for side in sides)
     if external_ids:
-        sql = f"{_CONTACT} AND c.source = %s AND c.external_id = ANY(%s) AND c.external_id <> ''"
+        sql = f"{_CONTACT} AND c.source = %s AND c.external_id = ANY(%s::text[]) AND c.external_id <> ''"
         for row in _rows(sql, [client_id, source, external_ids]):
             known.contact_by_external_id[row[1]] = KnownContact(*row)
     if emails:
-        for row in _rows(f"{_CONTACT} AND c.email_key = ANY(%s) AND c.email_key <> ''", [client_id, emails]):
+        for row in _rows(f"{_CONTACT} AND c.email_key = ANY(%s::text[]) AND c.email_key <> ''", [client_id, emails]):
             known.contact_by_email[row[3]] = KnownContact(*row)
     if external_ids or emails:
-        for name, value, *found in _rows(_CONTACT_ALIASES, [client_id, external_ids, source, emails]):
+        for name, value, *found in _rows(_CONTACT_ALIASES, [client_id, external_ids or "{}", source, emails or "{}"]):
             table = known.contact_by_email if name == "key" else known.contact_by_external_id
             table.setdefault(value, KnownContact(*found))
 

@@ -23,12 +23,12 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     count = 0
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row([_array(value) if isinstance(value, (list, tuple)) else value for value in row])
+            copy.write_row([array_text(value) if isinstance(value, (list, tuple)) else value for value in row])
             count += 1
     return count
 
 
-def _array(values: Sequence[int | str]) -> str:
+def array_text(values: Sequence[int | str]) -> str:
     """An array as PostgreSQL reads it. The driver asks about every element again, which costs a tenth of all work."""
     if all(isinstance(value, int) for value in values):
         return f"{{{','.join(map(str, values))}}}"
