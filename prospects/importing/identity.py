@@ -107,7 +107,7 @@ _WWW = re.compile(r"^www\d?\.(?=[^.]+\.)")
 _RESERVED = frozenset({"example", "test", "invalid", "localhost"})  # RFC 2606: real in tests and demos, nowhere else
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def host_of(url: str) -> tuple[str, str]:
     """(host in ASCII without ``www.``, path) of a URL, domain or e-mail-like text; empty when it holds no host."""
     found = _HOST.match(_first_address(url))
@@ -126,7 +126,7 @@ def host_of(url: str) -> tuple[str, str]:
     return host, path
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def registrable_domain(text: str) -> str:
     """The domain somebody registered, in lower-case ASCII: ``https://www.Acme.co.uk/x`` → ``acme.co.uk``. Empty if none."""
     host, _ = host_of(text)
@@ -173,7 +173,7 @@ def _named_like(name: str, domain: str, path: str) -> bool:
 _EMAIL = re.compile(r"^[^\s@<>()\[\],;:\"\\]{1,64}@([^\s@<>()\[\],;:\"\\]+\.[^\s@<>()\[\],;:\"\\]{2,})$")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def email_key(text: str) -> str:
     """An address as compared: bare, lower case, its domain in ASCII. Empty when the text is no address.
 
@@ -225,7 +225,7 @@ _WORDS = re.compile(r"\w+")
 _UNSPACED = re.compile("(株式会社|有限会社|合同会社|주식회사|유한회사|股份有限公司|有限责任公司|有限責任公司|有限公司)")
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=4096)
 def name_key(name: str) -> str:
     """A company's name as compared. ``Société Générale S.A.`` → ``societe generale``. Never empty for a name with
     letters or digits: what consists of legal forms only keeps them.

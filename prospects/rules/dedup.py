@@ -102,7 +102,7 @@ def _names(a: CompanyFacts, b: CompanyFacts) -> tuple[Reason, bool]:
 _TELL_APART = ("another number", "one word differs")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _names_alike(one: str, other: str) -> tuple[float, str]:
     squashed_one, squashed_other = one.replace(" ", ""), other.replace(" ", "")
     if one == other or (squashed_one == squashed_other and squashed_one):
@@ -135,7 +135,7 @@ def _begins_with(one: str, other: str) -> bool:
     return len(short) >= 5 and long.startswith(short + " ")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _numbers(key: str) -> list[str]:
     return sorted(word for word in key.split() if word.isdecimal() or word in _ROMAN)
 
@@ -143,7 +143,7 @@ def _numbers(key: str) -> list[str]:
 _ROMAN = frozenset("ii iii iv vi vii viii ix".split())  # noqa: SIM905
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _squashed(name: str) -> str:
     return name_key(name).replace(" ", "")
 

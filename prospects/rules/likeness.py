@@ -66,7 +66,7 @@ def words_alike(a: str, b: str) -> float | None:
     return _alike(*sorted((fold(a), fold(b))))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _alike(one: str, other: str) -> float:
     if one == other:
         return 1.0
@@ -94,7 +94,7 @@ def digits_alike(a: str, b: str, *, least: int = 4) -> float | None:
     return {1: 0.95, 2: 0.88}.get(slips, 0.0) if len(one) >= 2 * least - 1 or slips == 1 else 0.0
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def digits(text: str) -> str:
     """Only the digits of a text."""
     return "".join(character for character in text if character.isdecimal())

@@ -98,7 +98,7 @@ def is_name(text: str) -> bool:
     return bool(_NAME.fullmatch(text)) and len(text.split()) <= MOST_WORDS and not _ADDRESS.search(text)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def spelled_out(title: str) -> str:
     """A job title in lower case with its usual abbreviations written out."""
     text = fold(title)
@@ -107,7 +107,7 @@ def spelled_out(title: str) -> str:
     return text
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def level_of(title: str, seniority: str = "") -> str:
     """The level a title speaks of; of the stated seniority when the title says nothing."""
     for text in (title, seniority.replace("_", " ").replace("-level", " level")):
@@ -120,7 +120,7 @@ def level_of(title: str, seniority: str = "") -> str:
     return "other"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def _words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"[^\W_]+", spelled_out(text))) - _SMALL
 
