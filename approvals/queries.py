@@ -26,17 +26,17 @@ from prospects.models import Contact, Prospect, RouteOverride, Signal
 QUEUE_COLUMNS = (
     "id", "version", "channel", "grade", "composite", "priority", "content_hash", "message__template_key",
     "prospect_id", "prospect__playbook_id", "prospect__facts_no", "prospect__stage", "prospect__route",
-    "prospect__company__name", "prospect__contact__name", "contact__name", "contact__title",
+    "prospect__provisional", "prospect__company__name", "prospect__contact__name", "contact__name", "contact__title",
 )  # fmt: skip
 ACCOUNT = ("prospect__company", "prospect__contact", "contact", "message")
 #: What a dossier shows or sends back; the rest of it is frozen in `dossier`.
 DOSSIER_COLUMNS = (
     "client", "status", "version", "channel", "grade", "composite", "facts_no", "dossier", "expires_at", "created_at",
     "playbook_version", "prospect__playbook", "prospect__facts_no", "prospect__stage", "prospect__route",
-    "prospect__tier", "prospect__company__name", "prospect__contact__name", "contact__name", "contact__title",
-    "contact__synthetic", "message__content_hash", "message__channel", "message__sender", "message__recipient",
-    "message__subject", "message__body", "message__angle", "message__template_key", "message__confidence",
-    "message__confidence_low", "message__confidence_high",
+    "prospect__tier", "prospect__provisional", "prospect__company__name", "prospect__contact__name", "contact__name",
+    "contact__title", "contact__synthetic", "message__content_hash", "message__channel", "message__sender",
+    "message__recipient", "message__subject", "message__body", "message__angle", "message__template_key",
+    "message__confidence", "message__confidence_low", "message__confidence_high",
 )  # fmt: skip
 DECISION_COLUMNS = ("request", "kind", "words", "at", "user__name", "user__email")
 SAID_BEFORE = 20
@@ -55,6 +55,7 @@ class QueueRow:
     channel: str
     grade: str
     composite: float | None
+    provisional: bool
     route: str
     template_key: str
     name: str
@@ -194,6 +195,7 @@ def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list
                 channel=row.channel,
                 grade=row.grade,
                 composite=row.composite,
+                provisional=row.prospect__provisional,
                 route=row.prospect__route,
                 template_key=row.message__template_key,
                 name=row.prospect__company__name or row.prospect__contact__name,
