@@ -21,16 +21,19 @@ STAFF = "chaos"
 
 
 def prepare(number: int) -> dict[str, Any]:
-    """A client with N waiting requests, and nothing between approval and sending."""
+    """A client with N waiting requests, and nothing between approval and sending; names differ from round to round."""
     from django.core.management import call_command
     from django.db import transaction
 
+    from playbooks.models import User
     from tests.approvals.scene import scene
 
     call_command("migrate", verbosity=0, interactive=False)
     with transaction.atomic():
         at_work = scene(emails_per_day=100_000, money_per_month=100_000)
         type(at_work.client).objects.filter(pk=at_work.client.pk).update(slug=f"{STAFF}-{at_work.client.pk}")
+        for person in User.objects.filter(memberships__client=at_work.client):
+            User.objects.filter(pk=person.pk).update(email=f"{STAFF}-{person.pk}@salesops.example")
         for _ in range(number):
             at_work.request()
     return {"client": at_work.client.pk, "requests": number}
