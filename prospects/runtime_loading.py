@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from django.db import connection
@@ -35,7 +35,12 @@ from salesops.runtime.views import (
 )
 from salesops.runtime.words import ImplementationKind, Resource, Team
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 log = structlog.get_logger(__name__)
+
+ViewT = TypeVar("ViewT", bound="DataclassInstance")
 
 CONTACT_COLUMNS = (
     "k.id, k.name, k.first_name, k.last_name, k.title, k.seniority, k.email, k.email_status, k.phone, k.linkedin_url,"
@@ -287,81 +292,31 @@ def load_people(contexts: Mapping[int, Context]) -> None:
 def playbook_view(version: PlaybookVersion) -> PlaybookView:
     """The whole version with its child rows, frozen."""
     playbook = version.playbook
-    client = playbook.client
-    return PlaybookView(
-        id=version.pk,
-        playbook_id=playbook.pk,
-        number=version.number,
+    return _view(
+        PlaybookView,
+        version,
         kind=playbook.kind,
-        client=ClientView(
-            id=client.pk, name=client.name, sandbox=client.sandbox, sender_name=client.sender_name,
-            sender_email=client.sender_email, postal_address=client.postal_address, privacy_url=client.privacy_url,
-            time_zone=client.time_zone,
-        ),
-        root_intent=version.root_intent,
-        icp_industries=tuple(version.icp_industries),
-        icp_roles=tuple(version.icp_roles),
-        layer_weights=version.layer_weights,
-        hot_threshold=version.hot_threshold,
-        warm_threshold=version.warm_threshold,
-        min_confidence=version.min_confidence,
-        min_categories=version.min_categories,
-        min_quality=version.min_quality,
-        min_contact_confidence=version.min_contact_confidence,
+        client=_view(ClientView, playbook.client),
         tier_thresholds=(version.tier_1_threshold, version.tier_2_threshold, version.tier_3_threshold),
-        request_hours=version.request_hours,
-        currency=version.currency,
-        deal_value=version.deal_value,
-        countries=tuple(version.countries),
-        criteria=tuple(
-            CriterionView(
-                scorecard=c.scorecard, layer=c.layer, category=c.category, key=c.key, label=c.label, kind=c.kind,
-                weight=c.weight, params=c.params, half_life_days=c.half_life_days, missing=c.missing,
-                missing_value=c.missing_value, position=c.position,
-            )
-            for c in version.criteria.all()
-        ),
-        templates=tuple(
-            TemplateView(
-                key=t.key, channel=t.channel, angle=t.angle, segment=t.segment, requires=tuple(t.requires),
-                subject=t.subject, body=t.body, position=t.position, addresses=t.addresses,
-            )
-            for t in version.templates.all()
-        ),
-        channels=tuple(
-            ChannelPolicyView(
-                channel=c.channel, enabled=c.enabled, daily_cap=c.daily_cap, unit_cost=c.unit_cost,
-                min_confidence=c.min_confidence, reply_rate=c.reply_rate,
-            )
-            for c in version.channel_policies.all()
-        ),
-        propositions=tuple(
-            PropositionView(id=v.pk, segment=v.segment, pain=v.pain, promise=v.promise, proof=v.proof)
-            for v in version.value_propositions.all()
-        ),
-        stage_rules=tuple(
-            StageRuleView(
-                id=r.pk, pipeline=r.pipeline, from_stage=r.from_stage, to_stage=r.to_stage,
-                required_categories=tuple(r.required_categories), required_layers=tuple(r.required_layers),
-                min_categories=r.min_categories, min_score=r.min_score, min_coverage=r.min_coverage,
-                needs_person=r.needs_person, team=r.team, scorecard=r.scorecard, route=r.route,
-                confirm_from_value=r.confirm_from_value,
-            )
-            for r in version.stage_rules.all()
-        ),
-        brand_rules=tuple(
-            BrandRuleView(phrase=b.phrase, verdict=b.verdict, reason=b.reason) for b in version.brand_rules.all()
-        ),
+        criteria=_views(CriterionView, version.criteria),
+        templates=_views(TemplateView, version.templates),
+        channels=_views(ChannelPolicyView, version.channel_policies),
+        propositions=_views(PropositionView, version.value_propositions),
+        stage_rules=_views(StageRuleView, version.stage_rules),
+        brand_rules=_views(BrandRuleView, version.brand_rules),
+        sequences=_views(StepView, version.sequence_steps),
         delivers=delivered(version),
-        keep_threshold=version.keep_threshold,
-        enrich_threshold=version.enrich_threshold,
-        crm_threshold=version.crm_threshold,
-        merge_threshold=version.merge_threshold,
-        twin_threshold=version.twin_threshold,
-        sequences=tuple(
-            StepView(tier=s.tier, day=s.day, slot=s.slot, purpose=s.purpose) for s in version.sequence_steps.all()
-        ),
-    )  # fmt: skip
+    )
+
+
+def _view(kind: type[ViewT], row: Any, /, **others: Any) -> ViewT:
+    """A view of a row: the columns both know by one name, lists as tuples, and what goes by another name."""
+    values = {field.name: getattr(row, field.name) for field in fields(kind) if field.name not in others}
+    return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}, **others)
+
+
+def _views(kind: type[ViewT], rows: Any) -> tuple[ViewT, ...]:
+    return tuple(_view(kind, row) for row in rows.all())
 
 
 def delivered(version: PlaybookVersion) -> frozenset[str]:
