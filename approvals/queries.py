@@ -221,13 +221,6 @@ def _after(rows: QuerySet[ApprovalRequest], cursor: str) -> QuerySet[ApprovalReq
     return rows.filter(Q(priority__lt=bound) | Q(priority=bound, id__lt=last), priority__lte=bound)
 
 
-def next_request(client: Client, after: ApprovalRequest) -> int | None:
-    """The request that follows in the queue, or its first when this was the last; None when nothing else waits."""
-    waiting = ApprovalRequest.objects.for_client(client).waiting().exclude(pk=after.pk).order_by("-priority", "-id")
-    following = _after(waiting, _cursor(after.priority, after.pk)).values_list("pk", flat=True).first()
-    return following or waiting.values_list("pk", flat=True).first()
-
-
 def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> Dossier:
     """One request with everything about it. Raises Http404 for another client's. Thirteen queries at most."""
     rules = rules or seen_state.rules_now(client)
@@ -368,12 +361,3 @@ def _values(data: dict[str, Any]) -> str:
     known = ((name, value) for name, value in data.items() if value not in (None, "", [], {}))
     shown = ((name, ", ".join(map(str, value)) if isinstance(value, list) else value) for name, value in known)
     return " · ".join(f"{name.replace('_', ' ')}: {value}" for name, value in shown)
-
-
-def outbox_lag(at: datetime) -> timedelta | None:
-    """How long the oldest due dispatch has waited for a worker; None when nothing is due. For /readyz."""
-    due = Dispatch.objects.filter(
-        status__in=[Dispatch.Status.UNDO_HOLD, Dispatch.Status.QUEUED, Dispatch.Status.POSTPONED], not_before__lte=at
-    )
-    oldest = due.order_by("not_before").values_list("not_before", flat=True).first()
-    return at - oldest if oldest is not None else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from playbooks.criteria import (
@@ -32,16 +31,6 @@ PARAMS: Mapping[str, str] = {
     "answer": "question, credits (answer: points 0–100)",
     "flag": "attribute with values or above (a number), or kinds, or phrases; optional: within_days",
 }
-#: The same of each kind of source. All of them may set cache_days (1 to 30).
-SOURCE_PARAMS: Mapping[str, str] = {
-    "file": "optional: columns (column: field), match (domain, name or domain_or_name)",
-    "json": "fields (our name: path in the record), optional: items (path of the list), method, body, match, "
-    "max_items, paging {style: page, cursor or next; parameter; path; start; last}",
-    "website": "optional: pages (how many), links (words in the addresses worth reading), max_characters",
-    "jobs": "optional: max_postings",
-    "feed": "optional: max_items, max_age_days, match (name: only what names the company)",
-    "model": "ask (which companies, with {industry}, {country} or {intent}); optional: max_items",
-}
 
 
 def describe(kind: str, params: Mapping[str, Any]) -> str:
@@ -51,12 +40,6 @@ def describe(kind: str, params: Mapping[str, Any]) -> str:
     except ParamsError:
         return "; ".join(f"{key}: {value}" for key, value in params.items())
     return _WORDS[type(typed)](typed)
-
-
-def in_order(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters in the order they are explained in; a stored mapping has none of its own."""
-    order = {name: rank for rank, name in enumerate(_ORDER.get(kind, ()))}
-    return dict(sorted(params.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
 
 def _any_of(values: Iterable[str]) -> str:
@@ -141,8 +124,4 @@ _WORDS: dict[type[Any], Callable[[Any], str]] = {
     Phrase: _phrase,
     Answer: _answer,
     Flag: _flag,
-}
-_ORDER: dict[str, tuple[str, ...]] = {
-    kind: tuple(field.name for field in fields(shape))
-    for kind, shape in zip(PARAMS, (InSet, InRange, Overlap, SignalSeen, Measure, Phrase, Answer, Flag), strict=True)
 }

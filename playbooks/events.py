@@ -6,7 +6,6 @@ from django.db import models
 class AuditEvent(models.TextChoices):
     """Namespaced names: what was acted on, then what happened to it."""
 
-    SIGNED_IN = "user.signed_in", "A person signed in"
     IMPORT_FINISHED = "import.finished", "A file was imported"
     IMPORT_FAILED = "import.failed", "A file could not be imported"
     CONVERGENCE_STARTED = "convergence.started", "Agents were set to work"
@@ -29,7 +28,6 @@ class AuditEvent(models.TextChoices):
     PERMISSION_CHANGED = "permission.changed", "The permission matrix changed"
     ROLE_CHANGED = "role.changed", "A person's roles changed"
     CLIENT_CHANGED = "client.changed", "The sender details of a client changed"
-    SANDBOX_CHANGED = "client.sandbox_changed", "The client went live or back into the sandbox"
     RECORDS_MERGED = "duplicate.merged", "Two records were made one"
     RECORDS_KEPT_APART = "duplicate.kept_apart", "A person said that two records are two"
     RECORDS_ASKED_AGAIN = "duplicate.asked_again", "A person took back that two records are two"
@@ -58,5 +56,6 @@ class AuditEvent(models.TextChoices):
     DISPATCH_CANCELLED = "dispatch.cancelled", "A check or a person cancelled a message"
     DISPATCH_RESOLVED = "dispatch.resolved", "A person said what became of an unknown message"
     SUPPRESSED = "suppression.added", "Somebody will not be contacted again"
+    PERSON_ERASED = "person.erased", "All that names a person was taken out, on request"
     CONSENT_RECORDED = "consent.recorded", "Why somebody may be written to was put on file"
     TASK_DONE = "task.done", "A person finished a task"

@@ -73,9 +73,6 @@ def no_way_out(channel: str) -> str:
     return f"nothing here sends {name}: the channel has no hand-off"
 
 
-FINAL = frozenset(state for state, after in MOVES.items() if not after)
-
-
 def may_move(before: str, after: str) -> bool:
     """Whether a dispatch in state `before` may become `after`."""
     return State(after) in MOVES[State(before)]

@@ -14,7 +14,6 @@ from django.db import connection
 from playbooks.models import BudgetPeriod, Client, PlaybookVersion
 
 Bucket = BudgetPeriod.Bucket
-DAY_BUCKETS = (Bucket.CALLS, Bucket.EMAILS, Bucket.LINKEDIN, Bucket.SMS, Bucket.TOKENS)
 
 # One statement, so that any number of workers can race for the last unit and one of them gets it.
 _RESERVE = """

@@ -15,13 +15,6 @@ register = template.Library()
 
 
 @register.filter
-def words(name: object) -> str:
-    """``min_score`` as ``Min score``."""
-    text = str(name).replace("_", " ")
-    return text[:1].upper() + text[1:]
-
-
-@register.filter
 def plainly(value: Any) -> str:
     """Any value of a playbook as text: lists with commas, yes and no, a dash for nothing."""
     if value is None or value == "" or value == [] or value == {}:

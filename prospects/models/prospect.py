@@ -12,7 +12,7 @@ from playbooks.models import Client, Playbook, PlaybookVersion, Route, Tier, Use
 from prospects import stages
 from prospects.models.accounts import Company, Contact
 from prospects.models.funnel import prospect_funnel_triggers
-from prospects.models.guards import stage_follows_its_log, starts_as_sourced
+from prospects.models.guards import prospect_keeps_its_origin, stage_follows_its_log, starts_as_sourced
 from prospects.models.merge_guards import one_goes_on, prospect_follows_its_record
 from salesops.fsm import StateModel
 from salesops.guards import no_delete
@@ -57,9 +57,6 @@ class ProspectQuerySet(TenantQuerySet["Prospect"]):
     def going_on(self) -> ProspectQuerySet:
         """Those that are worked as themselves, and not as part of another they were merged into."""
         return self.filter(merged_into__isnull=True)
-
-    def with_account(self) -> ProspectQuerySet:
-        return self.select_related("company", "contact", "playbook")
 
 
 class Prospect(StateModel):
@@ -185,6 +182,7 @@ class Prospect(StateModel):
         ]
         triggers = [
             no_delete(),
+            prospect_keeps_its_origin(),
             starts_as_sourced(),
             stage_follows_its_log(),
             *prospect_follows_its_record(),

@@ -8,8 +8,7 @@ E. L. Kaplan and P. Meier, "Nonparametric estimation from incomplete observation
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -88,11 +87,6 @@ class WaitingTime:
     seconds: float | None
     observed_seconds: float | None
 
-    @property
-    def is_reached(self) -> bool:
-        """Whether enough stays ended for the quantile to exist."""
-        return self.seconds is not None
-
 
 def wilson_interval(successes: int, n: int, z: float = Z_95) -> Interval:
     """The Wilson score interval of a binomial share.
@@ -158,17 +152,6 @@ def waiting_times(groups: Iterable[WaitingGroup], shares: Iterable[Fraction]) ->
         reached = next((step.seconds for step in curve if step.still_there <= 1 - share), None)
         times.append(WaitingTime(reached, observed))
     return times
-
-
-def duration_bucket(seconds: float, edges: Sequence[int] = DURATION_EDGES) -> int:
-    """The number of the bucket that holds a duration: 0 for less than the first edge, ``len(edges)`` for the last.
-
-    Raises:
-        ValueError: when the duration is negative.
-    """
-    if seconds < 0:
-        raise ValueError("a duration cannot be negative")
-    return bisect_right(edges, seconds)
 
 
 def bucket_of_window(days: int) -> int:

@@ -1,4 +1,4 @@
-"""Whether an address takes mail: the port for verification services, and the one adapter that any of them fits.
+"""Whether an address takes mail: the one adapter that any verification service fits.
 
 A playbook declares its service as a source of kind json that delivers ``email_check``: the address stands in its
 ``{email}``, and its answer's word is mapped to ``status``. Answers are stored, cached, limited and paid for like all.
@@ -7,7 +7,7 @@ A playbook declares its service as a source of kind json that delivers ``email_c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from playbooks.sources import EMAIL_CHECK
 from prospects.rules.people import INVALID, VERIFIED
@@ -22,14 +22,6 @@ _TAKES_NOT = frozenset(
 )
 
 
-class Verifier(Protocol):
-    """Says about addresses whether they take mail. Never raises for the network."""
-
-    def verify(self, addresses: Mapping[int, Sequence[str]]) -> Mapping[str, Checked]:
-        """What is known about each address, given by the prospects that want to know."""
-        ...
-
-
 class SourceVerifier:
     """The playbook's verification services, one after the other until one of them can tell.
 
@@ -41,7 +33,10 @@ class SourceVerifier:
         self.jobs: list[Job] = []
 
     def verify(self, addresses: Mapping[int, Sequence[str]]) -> Mapping[str, Checked]:
-        """See :class:`Verifier`; nothing at all where the playbook has no such service."""
+        """What is known about each address, given by the prospects that want to know; nothing without a service.
+
+        Never raises for the network.
+        """
         self.jobs = []
         asking = Asking(self._desk)
         left: dict[str, list[int]] = {}

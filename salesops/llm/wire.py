@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 TOOL = "answer"
-CONNECT_SECONDS = 5.0
 # The largest response that is read at all. An answer is a few kilobytes; whatever goes on longer is cut off.
 MOST_BYTES = 2_000_000
 # How much text a token can be worth; an answer beyond max_tokens times this was not written under our limit.

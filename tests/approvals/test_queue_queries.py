@@ -120,14 +120,6 @@ def test_the_dossier_shows_words_footer_limits_and_what_changed(at_work):
     assert "new signal: funding round" in queries.dossier(at_work.client, request.pk).changed_since
 
 
-def test_what_follows_in_the_queue(at_work):
-    first, second = at_work.request(priority=0.9), at_work.request(priority=0.1)
-    assert queries.next_request(at_work.client, first) == second.pk
-    assert queries.next_request(at_work.client, second) == first.pk
-    at_work.approve(second)
-    assert queries.next_request(at_work.client, first) is None
-
-
 def test_undoable_lists_this_persons_held_approvals(at_work):
     decided = at_work.approve(at_work.request())
     [held] = queries.undoable(at_work.client, at_work.reviewer, decided.decision.at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from django.db import connection
 from prospects import stages
 from prospects.funnel_sql import onward_stages
 from prospects.models import FunnelCell, FunnelChange, FunnelMark, Prospect, StageTransition
-from prospects.rules.statistics import duration_bucket
+from prospects.rules.statistics import DURATION_EDGES
 from prospects.services.funnel_cells import rebuild_funnel, sweep_funnel
 from tests.prospects.lives import live, make_client, make_playbook, make_version, move
 
@@ -56,7 +57,7 @@ def random_life(rng, playbook, version):
 
 
 def bucket(seconds):
-    return -1 if seconds is None else duration_bucket(seconds)
+    return -1 if seconds is None else bisect_right(DURATION_EDGES, seconds)
 
 
 def life_of(prospect):
