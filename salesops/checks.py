@@ -1,0 +1,30 @@
+"""What ``manage.py check --deploy`` asks of an installation beyond Django's own questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+
+@register(Tags.security, deploy=True)
+def reaches_people(**_: Any) -> list[CheckMessage]:
+    """Links in messages lead here, and mail really leaves."""
+    return list(_what_is_missing())
+
+
+def _what_is_missing() -> Iterator[CheckMessage]:
+    if not settings.PUBLIC_URL.startswith("https://"):
+        yield Warning(
+            "PUBLIC_URL is no https address.",
+            hint="Unsubscribe links begin with it; mail programs follow them over TLS only (RFC 8058).",
+            id="salesops.W001",
+        )
+    if not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
+        yield Warning(
+            "No mail server is set.",
+            hint="Set EMAIL_URL. Until then live clients send nothing, and links to reset a password go to stdout.",
+            id="salesops.W002",
+        )
