@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
@@ -13,10 +14,12 @@ from django.db.models import QuerySet
 from playbooks.models import AgentAssignment, PlaybookVersion
 from prospects.runtime_loading import configs_of
 from prospects.services.model_answers import AnswerStore, PlaybookPurse
-from prospects.sources.tool import PlaybookSources
 from salesops.llm import config as llm
 from salesops.llm.asker import Asker
 from salesops.runtime.toolbox import LanguageModel, Sources
+
+if TYPE_CHECKING:
+    from prospects.sources.tool import PlaybookSources
 
 #: The agents that are handed the playbook's sources.
 LOOKS_UP = frozenset({"enrichment", "contact_finder"})
@@ -62,6 +65,8 @@ class ProspectToolbox:
         if agent not in LOOKS_UP:
             return None
         if agent not in self._sources:
+            from prospects.sources.tool import PlaybookSources  # a second's worth of HTTP, only for who looks up
+
             configs = configs_of(self._version)
             self._sources[agent] = (
                 PlaybookSources(

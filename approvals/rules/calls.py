@@ -11,8 +11,6 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import holidays as holiday_calendar
-
 SATURDAY, SUNDAY = 5, 6
 LOOK_AHEAD_DAYS = 14
 _STEP = timedelta(minutes=15)
@@ -79,6 +77,8 @@ def is_holiday(country: str, day: date) -> bool:
 
 @cache
 def _calendar(country: str, year: int) -> frozenset[object]:
+    import holidays as holiday_calendar  # slow to import, and few processes ring anybody
+
     # Only national holidays: the region of a called party is seldom known.
     try:
         return frozenset(holiday_calendar.country_holidays(country, years=year))

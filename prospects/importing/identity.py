@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import idna
-import tldextract
 
 from prospects.importing.legal_forms import LEADING_FORMS, TRAILING_FORMS
 
@@ -59,6 +58,8 @@ class _Suffixes:
     """
 
     def __init__(self) -> None:
+        import tldextract  # brings a whole HTTP client along, which most processes never need
+
         self._extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True)
         rules = self._extract.tlds
         self.plain = frozenset(rule for rule in rules if "*" not in rule and "!" not in rule)

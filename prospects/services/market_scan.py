@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
@@ -39,14 +39,15 @@ from prospects.services.import_decide import Decider, Memory, Terms
 from prospects.services.import_lookup import id_stream, look_up, recall_facts, tell_planner
 from prospects.services.import_runs import GROWTH, passing, take_turns
 from prospects.services.import_write import COMPANY_IDS, CONTACT_IDS, PROSPECT_IDS, write
-from prospects.sources.line import Office
 from prospects.sources.records import Candidate, Seeds
-from prospects.sources.tool import PlaybookSources
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 from salesops.runtime.ports import Run
 from salesops.runtime.views import SignalView
 from salesops.runtime.words import ImplementationKind, Resource
+
+if TYPE_CHECKING:
+    from prospects.sources.line import Office
 
 log = structlog.get_logger(__name__)
 
@@ -214,6 +215,8 @@ def _count(row: MarketScan) -> None:
 
 
 def _work(row: MarketScan, version: PlaybookVersion, configs: Sequence[SourceConfig], office: Office | None) -> None:
+    from prospects.sources.tool import PlaybookSources  # a second's worth of HTTP, only for who scans
+
     playbook = version.playbook
     sources = PlaybookSources(
         version=version, client=playbook.client, configs=configs, now=row.at, trace_id=row.trace_id, office=office
