@@ -6,13 +6,29 @@ django-pgtrigger carries triggers in migrations, but its own functions step asid
 
 from __future__ import annotations
 
+from typing import Any
+
 import pgtrigger
 from django.db import models
 from pgtrigger import compiler
 
+# Not part of the template: migrations hold the hashes of what was made from that.
+_OWN_TABLES_ONLY = """
+            DO $own$ BEGIN
+                EXECUTE format('ALTER FUNCTION {pgid}() SET search_path = pg_catalog, %I, pg_temp', current_schema());
+            END $own$;
+        """
+
 
 class GuardSql(compiler.UpsertTriggerSql):
-    """The SQL that installs a guard: pgtrigger's own, less the escape hatch."""
+    """The SQL that installs a guard: pgtrigger's own, less the escape hatch, reading this schema's tables alone.
+
+    A session's temporary table, or a schema put before ours, would else stand in for the decision a guard looks for.
+    """
+
+    def __init__(self, *, pgid: str, **kwargs: Any) -> None:
+        super().__init__(pgid=pgid, **kwargs)
+        self.data += _OWN_TABLES_ONLY.format(pgid=pgid)
 
     def get_template(self) -> str:
         return """

@@ -317,8 +317,9 @@ def end_undo_windows(*, seconds_left: float = -1) -> None:
 
 
 def dispatch(by: Decision, **fields: Any) -> Dispatch:
-    """The dispatch of an approving decision, its undo window already over."""
+    """The dispatch of an approving decision, its undo window already over; the request says approved."""
     words = by.message
+    ApprovalRequest.objects.filter(pk=by.request_id, status="waiting").update(status="approved")
     defaults = {
         "not_before": timezone.now() - timedelta(seconds=1),
         "expires_at": timezone.now() + timedelta(hours=72),

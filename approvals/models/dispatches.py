@@ -280,7 +280,7 @@ class Task(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["client", "status", "-id"], name="task_list")]
-        triggers = [no_delete()]
+        triggers = [no_delete(), no_truncate()]
 
     def __str__(self) -> str:
         return self.title

@@ -71,10 +71,14 @@ def request_is_frozen() -> Guard:
         operation=pgtrigger.Update,
         func=(
             "IF (OLD.client_id, OLD.prospect_id, OLD.contact_id, OLD.playbook_version_id, OLD.message_id, OLD.channel,"
-            " OLD.content_hash, OLD.facts_no, OLD.dossier, OLD.created_at) IS DISTINCT FROM (NEW.client_id,"
+            " OLD.content_hash, OLD.facts_no, OLD.dossier, OLD.grade, OLD.composite, OLD.created_by_id, OLD.created_at,"
+            " OLD.trace_id) IS DISTINCT FROM (NEW.client_id,"
             " NEW.prospect_id, NEW.contact_id, NEW.playbook_version_id, NEW.message_id, NEW.channel, NEW.content_hash,"
-            " NEW.facts_no, NEW.dossier, NEW.created_at) OR NEW.version < OLD.version THEN "
+            " NEW.facts_no, NEW.dossier, NEW.grade, NEW.composite, NEW.created_by_id, NEW.created_at,"
+            " NEW.trace_id) OR NEW.version < OLD.version THEN "
             + refuse("% keeps its dossier")
+            + " END IF; IF NEW.expires_at > OLD.expires_at AND NEW.version = OLD.version THEN "
+            + refuse("% gets more time only by being asked anew")
             + " END IF; IF OLD.status <> NEW.status THEN"
             f" IF (OLD.status, NEW.status) NOT IN ({_pairs(REQUEST_MOVES)}) THEN "
             + refuse("% cannot make that status change")
@@ -84,19 +88,23 @@ def request_is_frozen() -> Guard:
             " WHEN 'approved' THEN ARRAY['approve','approve_edits'] WHEN 'rejected' THEN ARRAY['reject']"
             " WHEN 'deferred' THEN ARRAY['defer'] ELSE ARRAY['redraft'] END)) THEN "
             + refuse("% changes status only by a decision")
+            + " END IF; IF OLD.status = 'approved' AND EXISTS (SELECT 1 FROM approvals_dispatch d"
+            " WHERE d.request_id = NEW.id AND d.status <> 'cancelled') THEN "
+            + refuse("% is asked again only once what was approved has been called off")
             + " END IF; END IF; RETURN NEW;"
         ),
     )
 
 
 def request_matches_its_message() -> Guard:
-    """A request asks for exactly one message: same prospect, contact, channel and content."""
+    """A request asks for exactly one message: same prospect, contact, channel and content. It begins by waiting."""
     return Guard(
         name="request_matches",
         when=pgtrigger.Before,
         operation=pgtrigger.Insert,
         func=(
-            "IF NOT EXISTS (SELECT 1 FROM approvals_message m WHERE m.id = NEW.message_id"
+            "IF NEW.status <> 'waiting' THEN " + refuse("% begins by waiting") + " END IF;"
+            " IF NOT EXISTS (SELECT 1 FROM approvals_message m WHERE m.id = NEW.message_id"
             " AND m.client_id = NEW.client_id AND m.prospect_id = NEW.prospect_id AND m.contact_id = NEW.contact_id"
             " AND m.channel = NEW.channel AND m.content_hash = NEW.content_hash) THEN "
             + refuse("% does not match its message")
@@ -120,8 +128,9 @@ def decision_is_current() -> Guard:
             "SELECT * INTO asked FROM approvals_approvalrequest WHERE id = NEW.request_id FOR UPDATE;"
             " IF asked.client_id <> NEW.client_id OR asked.status <> 'waiting' OR asked.version <> NEW.request_version"
             " THEN " + refuse("% is not about a waiting request as it stands") + " END IF;"
-            " IF NOT EXISTS (SELECT 1 FROM playbooks_membership b WHERE b.user_id = NEW.user_id"
-            " AND b.client_id = NEW.client_id AND b.role IN ('reviewer', 'leader', 'admin')) THEN "
+            " IF NOT EXISTS (SELECT 1 FROM playbooks_membership b JOIN playbooks_user u ON u.id = b.user_id"
+            " WHERE b.user_id = NEW.user_id AND b.client_id = NEW.client_id AND u.is_active"
+            " AND b.role IN ('reviewer', 'leader', 'admin')) THEN "
             + refuse("% is by somebody who may not decide here")
             + " END IF;"
             " IF asked.created_by_id = NEW.user_id AND NEW.kind LIKE '%approve%' THEN "
@@ -178,10 +187,12 @@ def dispatch_moves() -> Guard:
         operation=pgtrigger.Update,
         func=(
             "IF (OLD.client_id, OLD.decision_id, OLD.request_id, OLD.prospect_id, OLD.contact_id, OLD.channel,"
-            " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at) IS DISTINCT FROM"
+            " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at, OLD.trace_id)"
+            " IS DISTINCT FROM"
             " (NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
-            " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at)"
-            " OR NEW.attempts < OLD.attempts OR (OLD.status = 'undo_hold' AND NEW.not_before < OLD.not_before) THEN "
+            " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at, NEW.trace_id)"
+            " OR NEW.expires_at > OLD.expires_at OR NEW.attempts < OLD.attempts"
+            " OR (OLD.status = 'undo_hold' AND NEW.not_before < OLD.not_before) THEN "
             + refuse("% keeps what was approved")
             + " END IF; IF OLD.status <> NEW.status"
             f" AND (OLD.status, NEW.status) NOT IN ({_pairs(DISPATCH_MOVES)}) THEN "
@@ -189,6 +200,9 @@ def dispatch_moves() -> Guard:
             + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND (NEW.token IS NULL"
             " OR NEW.attempts <> OLD.attempts + 1 OR clock_timestamp() < OLD.not_before) THEN "
             + refuse("% must be claimed, and due, before it sends")
+            + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND NOT EXISTS (SELECT 1"
+            " FROM approvals_approvalrequest r WHERE r.id = NEW.request_id AND r.status = 'approved') THEN "
+            + refuse("% is of a request that is not approved any more")
             + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND EXISTS (SELECT 1"
             " FROM prospects_prospect p, prospects_contact k WHERE p.id = NEW.prospect_id AND k.id = NEW.contact_id"
             " AND (p.merged_into_id IS NOT NULL OR k.merged_into_id IS NOT NULL)) THEN "

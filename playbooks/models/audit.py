@@ -50,11 +50,13 @@ class AuditEntry(models.Model):
                 operation=pgtrigger.Insert,
                 declare=[("last_hash", "text")],
                 func=(
-                    "IF NEW.seq > 1 THEN SELECT entry_hash INTO last_hash FROM playbooks_auditentry"
-                    " WHERE client_id = NEW.client_id AND seq = NEW.seq - 1;"
+                    # The first continues what ``playbooks.audit.genesis`` says.
+                    "IF NEW.seq = 1 THEN last_hash := encode(sha256(convert_to('salesops audit chain of client '"
+                    " || NEW.client_id, 'UTF8')), 'hex'); ELSE SELECT entry_hash INTO last_hash"
+                    " FROM playbooks_auditentry WHERE client_id = NEW.client_id AND seq = NEW.seq - 1; END IF;"
                     " IF last_hash IS DISTINCT FROM NEW.previous_hash THEN "
                     + refuse("% entry does not continue its chain")
-                    + " END IF; END IF; RETURN NEW;"
+                    + " END IF; RETURN NEW;"
                 ),
             ),
         ]

@@ -9,12 +9,12 @@ from django.db.models import Q
 from playbooks.models.checks import VersionRow
 from playbooks.models.choices import Category, Channel, Layer, Team
 from playbooks.models.playbook import PlaybookVersion
-from salesops.guards import Guard, refuse
+from salesops.guards import Guard, no_truncate, refuse
 
 
-def frozen_with_version() -> Guard:
-    """Refuse any change to a child row whose version has left draft."""
-    return Guard(
+def frozen_with_version() -> list[Guard]:
+    """Refuse any change to a child row whose version has left draft, and emptying the table, which no row sees."""
+    guard = Guard(
         name="frozen_with_version",
         when=pgtrigger.Before,
         operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
@@ -26,6 +26,7 @@ def frozen_with_version() -> Guard:
             " IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
         ),
     )
+    return [guard, no_truncate()]
 
 
 class Criterion(VersionRow):
@@ -81,7 +82,7 @@ class Criterion(VersionRow):
             models.CheckConstraint(condition=Q(layer__in=Layer.values), name="criterion_layer_known"),
             models.CheckConstraint(condition=Q(category__in=Category.values), name="criterion_category_known"),
         ]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return self.label
@@ -99,7 +100,7 @@ class ValueProposition(VersionRow):
 
     class Meta:
         ordering = ["position", "id"]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return self.promise
@@ -149,7 +150,7 @@ class StageRule(VersionRow):
             models.UniqueConstraint(fields=["version", "pipeline", "from_stage", "to_stage"], name="stage_rule_once"),
             models.CheckConstraint(condition=Q(route__in=["any", "hot", "warm"]), name="stage_rule_route_known"),
         ]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return f"{self.from_stage} → {self.to_stage}"
@@ -170,7 +171,7 @@ class ChannelPolicy(VersionRow):
         ordering = ["channel"]
         verbose_name_plural = "channel policies"
         constraints = [models.UniqueConstraint(fields=["version", "channel"], name="channel_policy_once")]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return self.get_channel_display()
@@ -203,7 +204,7 @@ class MessageTemplate(VersionRow):
     class Meta:
         ordering = ["position", "id"]
         constraints = [models.UniqueConstraint(fields=["version", "key"], name="template_key_once")]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return self.key
@@ -229,7 +230,7 @@ class SequenceStep(VersionRow):
     class Meta:
         ordering = ["tier", "day"]
         constraints = [models.UniqueConstraint(fields=["version", "tier", "day"], name="sequence_step_once")]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return f"{self.tier} day {self.day}"
@@ -254,7 +255,7 @@ class AgentAssignment(VersionRow):
     class Meta:
         ordering = ["agent"]
         constraints = [models.UniqueConstraint(fields=["version", "agent"], name="agent_assignment_once")]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return f"{self.agent}: {self.implementation}"
@@ -303,7 +304,7 @@ class Trigger(VersionRow):
                 name="trigger_names_what_it_watches",
             ),
         ]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return self.label
@@ -326,7 +327,7 @@ class BrandRule(VersionRow):
     class Meta:
         ordering = ["phrase"]
         constraints = [models.UniqueConstraint(fields=["version", "phrase"], name="brand_rule_once")]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return self.phrase

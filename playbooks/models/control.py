@@ -137,6 +137,11 @@ class Stop(models.Model):
                 | Q(level__in=["playbook", "prospect", "request"], target_id__isnull=False),
                 name="stop_names_its_target",
             ),
+            models.CheckConstraint(
+                condition=Q(lifted_at__isnull=True, lifted_by__isnull=True, lift_reason="")
+                | Q(lifted_at__isnull=False, lifted_by__isnull=False) & ~Q(lift_reason=""),
+                name="stop_lifted_by_somebody_for_a_reason",
+            ),
         ]
         indexes = [
             models.Index(fields=["client", "level"], condition=Q(lifted_at__isnull=True), name="stop_open"),

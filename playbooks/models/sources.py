@@ -53,7 +53,7 @@ class Source(VersionRow):
                 name="source_shares_are_shares",
             ),
         ]
-        triggers = [frozen_with_version()]
+        triggers = frozen_with_version()
 
     def __str__(self) -> str:
         return self.key

@@ -51,6 +51,21 @@ def stage_follows_its_log(pipeline: str = "prospect") -> Guard:
     )
 
 
+def prospect_keeps_its_origin() -> Guard:
+    """Whose it is, what it is about, under which playbook and since when (which says what version rules it) stay."""
+    return Guard(
+        name="keeps_its_origin",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("client_id", "playbook_id", "company_id", "created_at"),
+        func=(
+            "IF (OLD.client_id, OLD.playbook_id, OLD.company_id, OLD.created_at) IS DISTINCT FROM"
+            " (NEW.client_id, NEW.playbook_id, NEW.company_id, NEW.created_at) THEN "
+            + refuse("% keeps what it was made with")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
 def transition_is_earned() -> Guard:
     """A transition row continues the log, is a legal move, and satisfies its stage rule with its own evidence."""
     return Guard(

@@ -137,10 +137,10 @@ def test_a_second_dispatch_of_one_decision(decision):
 
 
 def test_a_second_dispatch_of_one_request(at_work, request_, decision):
-    make.dispatch(decision)
     ApprovalRequest.objects.filter(pk=request_.pk).update(version=2)
     request_.refresh_from_db()
     again = make.decision(request_, at_work.reviewer)
+    make.dispatch(decision)
     refused(*draft_dispatch(again), says="dispatch_one_live_per_request")
 
 
@@ -199,6 +199,21 @@ def test_a_dispatch_leaving_inside_its_undo_window(decision):
     row = make.dispatch(decision, not_before=timezone.now() + timedelta(minutes=1))
     refused("UPDATE approvals_dispatch SET status = 'queued' WHERE id = %s", [row.pk], says="undo window")
     refused("UPDATE approvals_dispatch SET not_before = now() WHERE id = %s", [row.pk], says="keeps what was approved")
+
+
+def test_a_dispatch_of_a_request_that_is_not_approved(decision):
+    execute(*draft_dispatch(decision))
+    execute("UPDATE approvals_dispatch SET status = 'queued'")
+    claimed = "UPDATE approvals_dispatch SET status = 'sending', token = gen_random_uuid(), attempts = attempts + 1"
+    refused(claimed, says="not approved any more")
+    execute("UPDATE approvals_approvalrequest SET status = 'approved'")
+    execute(claimed)
+
+
+@pytest.mark.parametrize("change", ["expires_at = expires_at + interval '1 s'", "trace_id = 'x'"])
+def test_a_dispatch_given_more_time_or_another_history(decision, change):
+    made = make.dispatch(decision)
+    refused(f"UPDATE approvals_dispatch SET {change} WHERE id = %s", [made.pk], says="keeps what was approved")
 
 
 def test_a_sent_dispatch_sent_again(decision):
@@ -263,6 +278,34 @@ def test_a_frozen_dossier_changed(request_, column, value):
     refused(sql, [value, request_.pk], says="keeps its dossier")
 
 
+@pytest.mark.parametrize(
+    "change", ["created_by_id = %s", "grade = left('B' || %s, 1)", "composite = %s", "trace_id = %s", "contact_id = %s"]
+)
+def test_what_a_request_was_made_with_changed(at_work, request_, change):
+    """Without a maker, the maker could approve; with a better grade, it could be approved among many."""
+    refused(
+        f"UPDATE approvals_approvalrequest SET {change} WHERE id = {request_.pk}", [at_work.reviewer.pk],
+        says="keeps its dossier",
+    )  # fmt: skip
+
+
+def test_a_request_given_more_time(request_):
+    late = [request_.expires_at + timedelta(hours=1), request_.pk]
+    refused("UPDATE approvals_approvalrequest SET expires_at = %s WHERE id = %s", late, says="only by being asked anew")
+
+
+def test_a_request_born_approved(request_):
+    refused(*insert(request_, status="approved"), says="begins by waiting")
+
+
+def test_asking_again_while_what_was_approved_is_on_its_way(request_, decision):
+    make.dispatch(decision)
+    back = "UPDATE approvals_approvalrequest SET status = 'waiting', version = version + 1 WHERE id = %s"
+    refused(back, [request_.pk], says="called off")
+    execute("UPDATE approvals_dispatch SET status = 'cancelled'")
+    execute(back, [request_.pk])
+
+
 def test_a_request_for_other_words_than_its_message(request_):
     ApprovalRequest.objects.filter(pk=request_.pk).update(status="cancelled")
     refused(*insert(request_, content_hash="0" * 64), says="does not match its message")
@@ -325,8 +368,52 @@ def test_a_decision_by_somebody_without_the_role(at_work, request_):
         refused(*draft_decision(at_work, request_, user_id=person.pk), says="may not decide")
 
 
+def test_a_decision_by_somebody_who_has_left(at_work, request_):
+    person = make.user(at_work.client, is_active=False)
+    refused(*draft_decision(at_work, request_, user_id=person.pk), says="may not decide")
+
+
 def test_a_decision_for_another_client(at_work, request_):
     refused(*draft_decision(at_work, request_, client_id=make.client().pk), says="as it stands")
+
+
+# --- The guards' own eyes ---------------------------------------------------------------------------------------------
+
+
+def test_a_temporary_table_that_says_approved(at_work, request_):
+    no = make.decision(request_, at_work.reviewer, "reject", reason_code="other")
+    sql, values = draft_dispatch(no)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE approvals_decision ON COMMIT DROP AS SELECT * FROM approvals_decision")
+        cursor.execute("UPDATE approvals_decision SET kind = 'approve'")
+        with pytest.raises(Error, match="no approving decision"), transaction.atomic():
+            cursor.execute(sql.replace("INTO ", "INTO public."), values)
+        cursor.execute("DROP TABLE pg_temp.approvals_decision")
+
+
+def test_a_schema_with_a_fingerprint_of_ones_own(at_work, request_):
+    changed = insert(other_message(at_work, request_), content_hash="0" * 64)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA elsewhere")
+        cursor.execute(
+            "CREATE FUNCTION elsewhere.salesops_content_hash(text, text, text, text, text, text[], text) RETURNS text"
+            " LANGUAGE sql AS $$ SELECT repeat('0', 64) $$"
+        )
+        cursor.execute("SET LOCAL search_path = elsewhere, public")
+        with pytest.raises(Error, match="does not hash"), transaction.atomic():
+            cursor.execute(*changed)
+        transaction.set_rollback(True)
+
+
+def test_every_guard_reads_this_schemas_tables_alone():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT p.proname, p.proconfig FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+            " WHERE NOT t.tgisinternal AND p.pronamespace = current_schema()::regnamespace"
+        )
+        guards = cursor.fetchall()
+    assert len(guards) > 100
+    assert [name for name, settings in guards if settings != ["search_path=pg_catalog, public, pg_temp"]] == []
 
 
 # --- Facts stay -------------------------------------------------------------------------------------------------------
@@ -369,8 +456,10 @@ def test_facts_are_not_updated_deleted_or_emptied(facts, model):
 @pytest.mark.parametrize("model", [ApprovalRequest, Dispatch, Task], ids=lambda model: model.__name__)
 def test_what_facts_point_at_is_not_deleted(at_work, facts, model):
     Task.objects.create(client=at_work.client, kind="review", title="x")
+    execute("SELECT 1")
     assert model.objects.exists()
     refused(f"DELETE FROM {model._meta.db_table}", says="cannot be deleted")
+    refused(f"TRUNCATE {model._meta.db_table} CASCADE", says="truncated")
 
 
 def test_the_guards_cannot_be_told_to_look_away(decision):

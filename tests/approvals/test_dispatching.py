@@ -133,7 +133,7 @@ def test_a_pause_lifted_lets_it_go(at_work, office):
     sent = at_work.approved()
     stop_pause(at_work, sent)
     dispatch.sweep(at=soon())
-    Stop.objects.update(lifted_at=timezone.now(), lifted_by=at_work.reviewer)
+    Stop.objects.update(lifted_at=timezone.now(), lifted_by=at_work.reviewer, lift_reason="Seen to")
     Dispatch.objects.filter(pk=sent.pk).update(not_before=timezone.now())
     dispatch.sweep(at=soon())
     assert (reload(sent).status, len(office.received)) == ("accepted", 1)

@@ -6,6 +6,7 @@ from django.db import transaction
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import AuditEntry, BudgetPeriod, PlaybookVersion, Stop
+from playbooks.models.checks import VersionRow
 from tests import factories
 from tests.refusals import refuses
 
@@ -79,6 +80,11 @@ def test_changing_what_hangs_on_a_frozen_version(sql: str) -> None:
     refuses(sql, [active.pk], because="belongs to a playbook version that is frozen")
 
 
+@pytest.mark.parametrize("table", sorted(rows._meta.db_table for rows in VersionRow.__subclasses__()))
+def test_emptying_what_hangs_on_versions(table: str) -> None:
+    refuses(f"TRUNCATE {table} CASCADE", because="cannot be truncated")
+
+
 def test_moving_a_criterion_out_of_a_frozen_version() -> None:
     active, draft = factories.version(), factories.version(active=False)
     sql = "UPDATE playbooks_criterion SET version_id = %s, key = 'moved' WHERE version_id = %s"
@@ -104,6 +110,13 @@ def test_deleting_a_stop_instead_of_lifting_it() -> None:
     client = factories.client()
     stop = Stop.objects.create(client=client, level="client", reason="Wrong list.", created_by=factories.user(client))
     refuses("DELETE FROM playbooks_stop WHERE id = %s", [stop.pk], because="cannot be deleted")
+
+
+@pytest.mark.parametrize("lifted", ["lifted_at = now()", "lifted_at = now(), lifted_by_id = created_by_id"])
+def test_a_stop_lifted_by_nobody_or_for_no_reason(lifted: str) -> None:
+    client = factories.client()
+    stop = Stop.objects.create(client=client, level="client", reason="Wrong list.", created_by=factories.user(client))
+    refuses(f"UPDATE playbooks_stop SET {lifted} WHERE id = %s", [stop.pk], because="by_somebody_for_a_reason")
 
 
 def test_a_stop_that_names_no_target() -> None:
@@ -139,13 +152,24 @@ def test_emptying_the_audit_log(entry: AuditEntry) -> None:
     refuses("TRUNCATE playbooks_auditentry CASCADE", because="cannot be truncated")
 
 
-@pytest.mark.parametrize(("seq", "because"), [(2, "audit_seq_once|does not continue"), (9, "does not continue")])
+@pytest.mark.parametrize(
+    ("seq", "because"), [(2, "audit_seq_once|does not continue"), (9, "does not continue"), (0, "does not continue")]
+)
 def test_slipping_an_entry_into_the_chain(entry: AuditEntry, seq: int, because: str) -> None:
     sql = (
         "INSERT INTO playbooks_auditentry (client_id, seq, at, event, subject_type, subject_id, trace_id, detail,"
         " previous_hash, entry_hash) VALUES (%s, %s, now(), 'x', 'x', 1, 'x', '{}', repeat('0', 64), repeat('1', 64))"
     )
     refuses(sql, [entry.client_id, seq], because=because)
+
+
+def test_beginning_a_chain_with_another_clients_beginning() -> None:
+    client = factories.client()
+    sql = (
+        "INSERT INTO playbooks_auditentry (client_id, seq, at, event, subject_type, subject_id, trace_id, detail,"
+        " previous_hash, entry_hash) VALUES (%s, 1, now(), 'x', 'x', 1, 'x', '{}', %s, repeat('1', 64))"
+    )
+    refuses(sql, [client.pk, audit.genesis(client.pk + 1)], because="does not continue")
 
 
 def test_the_session_switch_of_the_trigger_library_opens_nothing(entry: AuditEntry) -> None:

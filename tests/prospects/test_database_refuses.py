@@ -218,6 +218,20 @@ def test_deleting_a_prospect() -> None:
     refuses("DELETE FROM prospects_prospect WHERE id = %s", [who.pk], because="cannot be deleted")
 
 
+@pytest.mark.parametrize("column", ["client", "playbook", "company"])
+def test_making_a_prospect_somebody_elses(column: str) -> None:
+    """Other rules would hold for it, or its facts speak of another company."""
+    who, other = factories.prospect(), factories.prospect()
+    sql = f"UPDATE prospects_prospect SET {column}_id = %s WHERE id = %s"
+    refuses(sql, [getattr(other, f"{column}_id"), who.pk], because="keeps what it was made with")
+
+
+def test_making_a_prospect_older_than_the_version_that_rules_it() -> None:
+    who = factories.prospect()
+    sql = "UPDATE prospects_prospect SET created_at = created_at - interval '1 year' WHERE id = %s"
+    refuses(sql, [who.pk], because="keeps what it was made with")
+
+
 def test_two_prospects_for_one_company_under_one_playbook() -> None:
     version = factories.version()
     who = factories.prospect(version)

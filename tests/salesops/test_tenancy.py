@@ -5,7 +5,7 @@ from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, models, transaction
 
-from prospects.models import Signal
+from prospects.models import Prospect, Signal
 from salesops.tenancy import SameClient
 from tests import factories
 
@@ -13,7 +13,6 @@ SIGNAL = (
     "INSERT INTO prospects_signal (client_id, prospect_id, kind, observed_at, text, data, source, source_ref,"
     " dedup_key, created_at, trace_id) VALUES (%s, %s, 'x', now(), '', '{}', 'x', '', 'x', now(), 'x')"
 )
-ADOPT = "UPDATE prospects_prospect SET playbook_id = %s WHERE id = %s"
 
 
 def test_every_table_that_names_a_client_and_a_prospect_is_held_to_it() -> None:
@@ -44,9 +43,11 @@ def test_a_fact_cannot_be_filed_under_another_client() -> None:
 
 @pytest.mark.django_db
 def test_a_prospect_cannot_be_worked_by_another_clients_playbook() -> None:
-    who, other = factories.prospect(), factories.version(factories.client())
-    with pytest.raises(DatabaseError, match="prospect_of_one_client"):
-        _run(ADOPT, other.playbook_id, who.pk)
+    company, other = factories.company(factories.client()), factories.version(factories.client())
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        with pytest.raises(DatabaseError, match="prospect_of_one_client"), transaction.atomic():
+            Prospect.objects.create(client=company.client, playbook=other.playbook, company=company)
 
 
 @pytest.mark.django_db
