@@ -4,7 +4,6 @@ import contextlib
 import logging.config
 import os
 import time
-from datetime import timedelta
 from typing import Any
 
 from celery import Celery, signals
@@ -23,21 +22,12 @@ _queues: list[str] = []
 _marked_at = 0.0
 
 
-def _expire_missed_sweeps(sender: Celery, **_: Any) -> None:
-    """Drop a scheduled nudge that waited longer than its interval: the next one does the same work."""
-    for entry in (sender.conf.beat_schedule or {}).values():
-        schedule = entry["schedule"]
-        seconds = schedule.total_seconds() if isinstance(schedule, timedelta) else schedule
-        if isinstance(seconds, int | float):
-            entry.setdefault("options", {}).setdefault("expires", seconds)
-
-
 def _sweep_at_once(**_: Any) -> None:
     """When the scheduler starts, look for due work straight away instead of one interval later."""
-    for entry in (app.conf.beat_schedule or {}).values():
-        if isinstance(entry["schedule"], int | float | timedelta):
+    for entry in app.conf.beat_schedule.values():
+        if isinstance(entry["schedule"], float):
             with contextlib.suppress(OperationalError):  # Redis is still away: the scheduler itself goes on trying
-                app.send_task(entry["task"], **entry.get("options", {}))
+                app.send_task(entry["task"], **entry["options"])
 
 
 def _keep_our_logs(**_: Any) -> None:
@@ -71,7 +61,6 @@ def _mark_sweep(sender: Any, **_: Any) -> None:
         health.note_task(sender.name)
 
 
-app.on_after_configure.connect(_expire_missed_sweeps)
 signals.beat_init.connect(_sweep_at_once)
 signals.setup_logging.connect(_keep_our_logs)
 signals.worker_ready.connect(_learn_queues)

@@ -6,7 +6,6 @@ once more, some seconds later, and nothing needs repairing.
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -50,14 +49,11 @@ def _age(at: float | None) -> float | None:
 
 def _scheduled_seconds() -> dict[str, float]:
     """Return the interval of every scheduled task that has one (those by clock time have none)."""
-    intervals = {}
-    for entry in settings.CELERY_BEAT_SCHEDULE.values():
-        schedule = entry["schedule"]
-        if isinstance(schedule, timedelta):
-            schedule = schedule.total_seconds()
-        if isinstance(schedule, int | float):
-            intervals[str(entry["task"])] = float(schedule)
-    return intervals
+    return {
+        str(entry["task"]): schedule
+        for entry in settings.CELERY_BEAT_SCHEDULE.values()
+        if isinstance(schedule := entry["schedule"], float)
+    }
 
 
 def _database() -> dict[str, Any]:

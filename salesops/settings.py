@@ -202,7 +202,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for a while; a worker waits for it
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
+# What runs longer is handed out a second time: the limits below it see to it that only an import can, which notices.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1200}
 CELERY_TASK_ROUTES = {
     # Quick sweeps must not wait behind research; a whole name goes before a pattern.
     "prospects.tasks.sweep_funnel": {"queue": "default"},
@@ -216,6 +217,7 @@ CELERY_TASK_ROUTES = {
     "approvals.tasks.*": {"queue": "outreach"},
     "playbooks.tasks.*": {"queue": "learning"},
 }
+# Every so many seconds, or by the clock. A nudge that waited for two rounds is dropped: a later one does the same work.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "outbox": {"task": "approvals.tasks.sweep_outbox", "schedule": 5.0, "options": {"expires": 10}},
     "stale": {"task": "approvals.tasks.recover_stale_dispatches", "schedule": 15.0, "options": {"expires": 30}},

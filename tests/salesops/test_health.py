@@ -1,7 +1,6 @@
 """/healthz says the process is up; /readyz says whether the whole works, and what does not."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -27,7 +26,7 @@ def _empty_redis() -> Iterator[None]:
 def _schedule(settings: Settings) -> None:
     settings.CELERY_BEAT_SCHEDULE = {
         "sweep": {"task": SWEEP, "schedule": 5.0},
-        "daily": {"task": DAILY, "schedule": timedelta(days=1)},
+        "daily": {"task": DAILY, "schedule": 24 * 3600.0},
     }
 
 

@@ -31,6 +31,13 @@ def test_quick_sweeps_never_wait_behind_research(task: str, queue: str) -> None:
     assert app.amqp.router.route({}, task)["queue"].name == queue
 
 
+def test_no_task_but_an_import_outlives_the_time_after_which_it_is_handed_out_again() -> None:
+    app.loader.import_default_modules()
+    ours = {name: task.time_limit or app.conf.task_time_limit for name, task in app.tasks.items() if ".tasks." in name}
+    again = app.conf.broker_transport_options["visibility_timeout"]
+    assert [name for name, limit in ours.items() if limit >= again] == ["prospects.tasks.run_import"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_nudge_into_a_queue_that_is_away_is_only_a_log_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(**_: object) -> None:
