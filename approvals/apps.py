@@ -11,11 +11,12 @@ class ApprovalsConfig(AppConfig):
         from approvals.explain import SECTIONS
         from approvals.previews import worded
         from approvals.runtime_store import PORT
-        from approvals.services import call_off, merged
+        from approvals.services import call_off, erase, merged
         from approvals.timeline import events_of
         from approvals.touches import last_touches
         from playbooks import previews
         from playbooks.services import stops
+        from prospects.erasing import register_part
         from prospects.services import metrics
         from prospects.services.handoffs import register_touches
         from prospects.timeline import register_timeline
@@ -28,5 +29,6 @@ class ApprovalsConfig(AppConfig):
         register_touches(last_touches)
         stops.follow("approvals", call_off.FOLLOWER)
         merge_listeners["approvals"] = merged.withdraw
+        register_part("approvals", erase.PART)
         for name, metric in own_metrics.METRICS.items():
             metrics.register(name, metric)

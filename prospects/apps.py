@@ -10,6 +10,8 @@ class ProspectsConfig(AppConfig):
         """Bring prospects to the runtime, and their own facts to the timeline."""
         from playbooks import previews
         from playbooks.services import stops
+        from prospects.erasing import register_part
+        from prospects.erasing_part import PART
         from prospects.own_timeline import own_events
         from prospects.previews import judged, people
         from prospects.runtime_store import HOST
@@ -23,4 +25,5 @@ class ProspectsConfig(AppConfig):
         register_host(HOST)
         previews.register(criterion=judged, people=people)
         register_timeline("prospects", own_events)
+        register_part("prospects", PART)
         stops.follow("prospects", halting.FOLLOWER)

@@ -7,11 +7,12 @@ from django.db.models import Q
 from django.utils import timezone
 from django_fsm import FSMField, transition
 
-from approvals.models.guards import dispatch_is_approved, dispatch_moves
+from approvals.models.guards import OF_ITS_DISPATCH, OF_ITS_MAIL, dispatch_is_approved, dispatch_moves
 from approvals.models.messages import Message
 from approvals.models.requests import ApprovalRequest, Decision
 from playbooks.models import Channel, Client, PlaybookVersion, User
 from prospects.models import Contact, Prospect
+from prospects.models.erasure_guards import OF_CONTACT, facts_but_erasable
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
 from salesops.guards import fact_guards, no_delete, no_truncate
@@ -146,7 +147,7 @@ class DeliveryEvent(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["provider", "provider_event_id"], name="delivery_event_once")]
-        triggers = fact_guards()
+        triggers = facts_but_erasable("detail", of=OF_ITS_DISPATCH)
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.dispatch_id}"
@@ -166,7 +167,7 @@ class CapturedMail(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "captured mail"
-        triggers = fact_guards()
+        triggers = facts_but_erasable("rcpt_to", "subject", "raw", of=OF_ITS_MAIL)
 
     def __str__(self) -> str:
         return self.message_id
@@ -226,7 +227,7 @@ class ConsentBasis(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "consent bases"
-        triggers = fact_guards()
+        triggers = facts_but_erasable("url", of=OF_CONTACT)
 
     def __str__(self) -> str:
         return f"{self.type} {self.captured_at:%Y-%m-%d}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pgtrigger
 
+from prospects.models.erasure_guards import OF_CONTACT, OF_EITHER, only_erased
 from salesops.guards import Guard, refuse
 
 #: Every legal move of a dispatch. ``sending`` is committed before the network is touched.
@@ -37,6 +38,21 @@ REQUEST_MOVES = (
     ("approved", "waiting"),
 )
 
+#: Rows that speak of a person who is being erased (e) by way of another row.
+OF_ITS_REQUEST = (
+    "EXISTS (SELECT 1 FROM approvals_approvalrequest r WHERE r.id = OLD.request_id AND r.client_id = e.client_id"
+    " AND r.contact_id = ANY(e.contact_ids))"
+)
+OF_ITS_DISPATCH = (
+    "EXISTS (SELECT 1 FROM approvals_dispatch s WHERE s.id = OLD.dispatch_id AND s.client_id = e.client_id"
+    " AND s.contact_id = ANY(e.contact_ids))"
+)
+# Mail that belongs to no dispatch is known by its address alone, as long as the contact still has it.
+OF_ITS_MAIL = (
+    f"({OF_ITS_DISPATCH} OR OLD.dispatch_id IS NULL AND EXISTS (SELECT 1 FROM prospects_contact k"
+    " WHERE k.id = ANY(e.contact_ids) AND lower(OLD.rcpt_to) IN (lower(k.email), k.email_key)))"
+)
+
 
 def _pairs(moves: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"('{source}','{target}')" for source, target in moves)
@@ -60,6 +76,19 @@ def content_is_hashed() -> Guard:
     )
 
 
+def not_to_the_erased() -> Guard:
+    """Nothing is drafted for somebody who was erased. Waits for an erasure that is being made."""
+    return Guard(
+        name="not_to_the_erased",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=(
+            "PERFORM 1 FROM prospects_contact k WHERE k.id = NEW.contact_id AND k.erased_at IS NULL FOR KEY SHARE;"
+            " IF NOT FOUND THEN " + refuse("% is for somebody who was erased") + " END IF; RETURN NEW;"
+        ),
+    )
+
+
 def request_is_frozen() -> Guard:
     """The dossier never changes; the status moves only along its legal moves; the version only grows.
 
@@ -75,7 +104,7 @@ def request_is_frozen() -> Guard:
             " OLD.trace_id) IS DISTINCT FROM (NEW.client_id,"
             " NEW.prospect_id, NEW.contact_id, NEW.playbook_version_id, NEW.message_id, NEW.channel, NEW.content_hash,"
             " NEW.facts_no, NEW.dossier, NEW.grade, NEW.composite, NEW.created_by_id, NEW.created_at,"
-            " NEW.trace_id) OR NEW.version < OLD.version THEN "
+            f" NEW.trace_id) AND NOT {only_erased('dossier', of=OF_EITHER)} OR NEW.version < OLD.version THEN "
             + refuse("% keeps its dossier")
             + " END IF; IF NEW.expires_at > OLD.expires_at AND NEW.version = OLD.version THEN "
             + refuse("% gets more time only by being asked anew")
@@ -191,6 +220,7 @@ def dispatch_moves() -> Guard:
             " IS DISTINCT FROM"
             " (NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
             " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at, NEW.trace_id)"
+            f" AND NOT {only_erased('recipient', 'reason', of=OF_CONTACT)}"
             " OR NEW.expires_at > OLD.expires_at OR NEW.attempts < OLD.attempts"
             " OR (OLD.status = 'undo_hold' AND NEW.not_before < OLD.not_before) THEN "
             + refuse("% keeps what was approved")
@@ -207,6 +237,9 @@ def dispatch_moves() -> Guard:
             " FROM prospects_prospect p, prospects_contact k WHERE p.id = NEW.prospect_id AND k.id = NEW.contact_id"
             " AND (p.merged_into_id IS NOT NULL OR k.merged_into_id IS NOT NULL)) THEN "
             + refuse("% is for somebody who was merged into another")
+            + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND EXISTS (SELECT 1"
+            " FROM prospects_contact k WHERE k.id = NEW.contact_id AND k.erased_at IS NOT NULL) THEN "
+            + refuse("% is for somebody who was erased")
             + " END IF; IF OLD.status = 'undo_hold' AND NEW.status = 'queued'"
             " AND clock_timestamp() < OLD.not_before THEN "
             + refuse("% is still in its undo window")

@@ -7,11 +7,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals.models.guards import content_is_hashed
+from approvals.models.guards import content_is_hashed, not_to_the_erased
 from playbooks.models import Channel, Client, PlaybookVersion, User
 from prospects.models import AgentRun, Contact, Prospect
+from prospects.models.erasure_guards import OF_CONTACT, facts_but_erasable
 from salesops.dbtypes import fact_no_field, trace_id_field
-from salesops.guards import fact_guards
 from salesops.tenancy import SameClient, TenantQuerySet
 
 
@@ -76,7 +76,14 @@ class Message(models.Model):
             models.Index(fields=["trace_id", "-id"], name="message_by_trace"),
             models.Index(fields=["playbook_version", "-id"], name="message_by_version"),
         ]
-        triggers = [*fact_guards(), content_is_hashed()]
+        triggers = [
+            *facts_but_erasable(
+                "recipient", "subject", "body", "claims", "why_now", "rationale", "quality", "compliance_detail",
+                of=OF_CONTACT,
+            ),
+            content_is_hashed(),
+            not_to_the_erased(),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.subject or f"{self.channel} {self.pk}"
@@ -110,7 +117,7 @@ class Evaluation(models.Model):
                 condition=Q(probability__gte=0, probability__lte=1), name="evaluation_probability_in_range"
             ),
         ]
-        triggers = fact_guards()
+        triggers = facts_but_erasable("rationale", "alternatives")
 
     def __str__(self) -> str:
         return f"{self.channel}: {self.expected_value}"
@@ -156,7 +163,7 @@ class Advice(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["prospect", "aspect", "channel", "-fact_no"], name="advice_latest")]
-        triggers = fact_guards()
+        triggers = facts_but_erasable("words", "data")
 
     def __str__(self) -> str:
         return self.words

@@ -8,13 +8,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django_fsm import FSMField, transition
 
-from approvals.models.guards import decision_is_current, request_is_frozen, request_matches_its_message
+from approvals.models.guards import OF_ITS_REQUEST, decision_is_current, request_is_frozen, request_matches_its_message
 from approvals.models.messages import Message
 from playbooks.models import Channel, Client, PlaybookVersion, User
 from prospects.models import Contact, Prospect
+from prospects.models.erasure_guards import facts_but_erasable
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
-from salesops.guards import fact_guards, no_delete
+from salesops.guards import no_delete
 from salesops.tenancy import SameClient, TenantQuerySet
 
 
@@ -190,7 +191,7 @@ class Decision(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["client", "-at"], name="decision_latest")]
-        triggers = [*fact_guards(), decision_is_current()]
+        triggers = [*facts_but_erasable("words", "diff", of=OF_ITS_REQUEST), decision_is_current()]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} #{self.request_id}"

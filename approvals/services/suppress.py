@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.encoding import force_bytes
 
 from approvals.models import ApprovalRequest, DeliveryEvent, Dispatch, Suppression
 from approvals.rules import unsubscribe as tokens
@@ -21,25 +18,21 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, User
 from prospects.models import Contact
 from prospects.same import people_like
+from salesops.keyed import keyed_hash, secrets_for
 from salesops.logs import current_trace_id
 
 Scope = Suppression.Scope
+_PURPOSE = "suppression"
 _LINK = re.compile(r"(https?://[^\s<>]+/u/([A-Za-z0-9_-]{43})/)")
-
-
-def _secrets(purpose: str = "suppression") -> Iterator[bytes]:
-    """A key for this purpose from the present secret, then from each earlier one."""
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        yield hashlib.sha256(f"salesops.{purpose}:".encode() + force_bytes(secret)).digest()
 
 
 def key_hash(scope: str, key: str) -> str:
     """The stored form of one address, number, person, domain or profile."""
-    return _hash(next(_secrets()), scope, key)
+    return _hash(next(secrets_for(_PURPOSE)), scope, key)
 
 
 def _hash(secret: bytes, scope: str, key: str) -> str:
-    return hmac.new(secret, f"{scope}:{key.strip().casefold()}".encode(), hashlib.sha256).hexdigest()
+    return keyed_hash(secret, f"{scope}:{key.strip().casefold()}")
 
 
 def keys_of(contact: Contact) -> dict[str, str]:
@@ -62,7 +55,7 @@ def suppressed(client: Client | int, contacts: Sequence[Contact]) -> set[int]:
     A person who said no under one record said it under all.
     """
     owners: dict[str, set[int]] = {}
-    secrets = tuple(_secrets())
+    secrets = tuple(secrets_for(_PURPOSE))
     alike = people_like([contact.pk for contact in contacts])
     known = {contact.pk: contact for contact in contacts}
     others = {pk for circle in alike.values() for pk in circle} - known.keys()
@@ -149,21 +142,21 @@ def _withdraw_requests(contact: Contact, *, client: Client) -> list[ApprovalRequ
 
 def unsubscribe_url(client_id: int, contact_id: int) -> str:
     """The link that stops all mail of this client to this contact. The same pair always has the same link."""
-    token = tokens.token(next(_secrets("unsubscribe")), client_id, contact_id)
+    token = tokens.token(next(secrets_for("unsubscribe")), client_id, contact_id)
     return f"{settings.PUBLIC_URL.rstrip('/')}{reverse('unsubscribe', args=[token])}"
 
 
 def link_in(body: str, client_id: int, contact_id: int) -> str:
     """The link in these words that unsubscribes this contact, or "". Its host is the one we had when it was written."""
     for url, token in _LINK.findall(body):
-        if tokens.read(_secrets("unsubscribe"), token) == (client_id, contact_id):
+        if tokens.read(secrets_for("unsubscribe"), token) == (client_id, contact_id):
             return str(url)
     return ""
 
 
 def contact_of_token(token: str) -> Contact | None:
     """Whom a token was made for, or None."""
-    pair = tokens.read(_secrets("unsubscribe"), token)
+    pair = tokens.read(secrets_for("unsubscribe"), token)
     if pair is None:
         return None
     return Contact.objects.select_related("client").filter(client=pair[0], pk=pair[1]).first()

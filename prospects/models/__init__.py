@@ -2,6 +2,7 @@ from prospects.models.accounts import Company, Contact, ImportBatch
 from prospects.models.agent_days import AgentDay
 from prospects.models.answers import ModelAnswer
 from prospects.models.deals import Customer, CustomerStage, Deal, DealStage
+from prospects.models.erasures import ErasedKey, Erasure
 from prospects.models.facts import Diagnostic, Evidence, Score, Signal, StageTransition
 from prospects.models.funnel import Basis, FunnelCell, FunnelChange, FunnelMark, Grain, Outcome, Span
 from prospects.models.handoffs import Handoff, HandoffAcceptance
@@ -33,6 +34,8 @@ __all__ = [
     "DealStage",
     "Diagnostic",
     "Duplicate",
+    "ErasedKey",
+    "Erasure",
     "Evidence",
     "FunnelCell",
     "FunnelChange",

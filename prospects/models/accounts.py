@@ -9,9 +9,13 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from playbooks.models import Client
+from prospects.models.erasure_guards import contact_is_erased_once
 from prospects.models.merge_guards import company_follows_its_merge, contact_follows_its_merge
 from salesops.dbtypes import trace_id_field
 from salesops.tenancy import TenantQuerySet
+
+#: What an erased person is called.
+ERASED_NAME = "Erased person"
 
 
 class Company(models.Model):
@@ -109,6 +113,9 @@ class Contact(models.Model):
     merged_into = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged", db_index=False
     )
+    erased_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When all that names them was taken out, for good."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -128,12 +135,20 @@ class Contact(models.Model):
                 condition=~Q(external_id=""),
                 name="contact_external_id_once",
             ),
-        ]
+            models.CheckConstraint(
+                condition=Q(erased_at__isnull=True)
+                | Q(
+                    name=ERASED_NAME, first_name="", last_name="", title="", email="", email_key="", phone="",
+                    linkedin_url="", external_id="", attributes={},
+                ),
+                name="contact_erased_is_empty",
+            ),
+        ]  # fmt: skip
         indexes = [
             models.Index("client", OpClass(Lower("name"), "text_pattern_ops"), name="contact_name_prefix"),
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="contact_merged"),
         ]
-        triggers = contact_follows_its_merge()
+        triggers = [*contact_follows_its_merge(), *contact_is_erased_once()]
 
     def __str__(self) -> str:
         return self.name

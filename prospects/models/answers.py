@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from playbooks.models import Client
+from prospects.models.erasure_guards import OF_PROSPECT
 from prospects.models.prospect import Prospect
 from prospects.models.retention import kept_for_a_time
 from salesops.tenancy import SameClient, TenantQuerySet
@@ -60,7 +61,7 @@ class ModelAnswer(models.Model):
             models.Index(fields=["client", "agent", "-id"], name="model_answer_by_agent"),
             models.Index(fields=["at"], condition=Q(forgotten_at__isnull=True), name="model_answer_kept"),
         ]
-        triggers = kept_for_a_time("at", text="''")
+        triggers = kept_for_a_time("at", erased_with=OF_PROSPECT, text="''")
 
     def __str__(self) -> str:
         return f"{self.prompt} by {self.model}"

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from playbooks.models import Category, Client, Layer, PlaybookVersion, StageRule, User
+from prospects.models.erasure_guards import facts_but_erasable
 from prospects.models.funnel import transition_funnel_triggers
 from prospects.models.guards import evidence_cites_its_signals, prospect_follows_transition, transition_is_earned
 from prospects.models.prospect import Prospect
@@ -50,7 +51,7 @@ class Signal(models.Model):
         ]
         # What arrived lately, for triggers. Numbers rise with the rows, so a few bytes per block range are enough.
         indexes = [BrinIndex(fields=["fact_no"], autosummarize=True, pages_per_range=32, name="signal_newest")]
-        triggers = fact_guards()
+        triggers = facts_but_erasable("text", "data", "source_ref")
 
     def __str__(self) -> str:
         return f"{self.kind} {self.observed_at:%Y-%m-%d}"
@@ -99,7 +100,7 @@ class Evidence(models.Model):
             models.CheckConstraint(condition=Q(category__in=Category.values), name="evidence_category_known"),
         ]
         indexes = [models.Index(fields=["prospect", "scorecard", "criterion"], name="evidence_by_criterion")]
-        triggers = [*fact_guards(), evidence_cites_its_signals()]
+        triggers = [*facts_but_erasable("rationale", "quote"), evidence_cites_its_signals()]
 
     def __str__(self) -> str:
         return f"{self.criterion}: {self.value:g}"
@@ -197,7 +198,7 @@ class StageTransition(models.Model):
             models.Index(fields=["client", "to_stage", "at"], name="transition_by_stage"),
         ]
         triggers = [
-            *fact_guards(),
+            *facts_but_erasable("reason"),
             transition_is_earned(),
             prospect_follows_transition(),
             *transition_funnel_triggers(),
@@ -250,7 +251,7 @@ class Diagnostic(models.Model):
                 fields=["client", "-id"], condition=Q(kind__in=["failed", "invariant"]), name="diagnostic_broken"
             ),
         ]
-        triggers = fact_guards()
+        triggers = facts_but_erasable("message", "detail")
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}"

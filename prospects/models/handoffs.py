@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from playbooks.models import Client, Team, User
+from prospects.models.erasure_guards import facts_but_erasable
 from prospects.models.facts import StageTransition
 from prospects.models.prospect import Prospect
 from prospects.models.runs import AgentRun
@@ -98,7 +99,7 @@ class Handoff(models.Model):
             models.Index(fields=["prospect", "-id"], name="handoff_latest"),
             models.Index(fields=["trace_id", "-id"], name="handoff_by_trace"),
         ]
-        triggers = [*fact_guards(), handoff_follows_a_move()]
+        triggers = [*facts_but_erasable("summary"), handoff_follows_a_move()]
 
     def __str__(self) -> str:
         return f"{self.get_from_team_display()} to {self.get_to_team_display().lower()}"

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from playbooks.models import Client, Playbook, Route, User
+from prospects.models.erasure_guards import OF_PROSPECT, frozen_but_erasable, only_erased
 from prospects.models.prospect import Prospect
 from salesops.dbtypes import trace_id_field
 from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
@@ -164,7 +165,8 @@ def lifted_once() -> Guard:
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
         func=(
-            "IF OLD.lifted_at IS NOT NULL THEN " + refuse("% was lifted, and stays so") + " END IF;"
+            f"IF {only_erased('reason', of=OF_PROSPECT)} THEN RETURN NEW; END IF;"
+            " IF OLD.lifted_at IS NOT NULL THEN " + refuse("% was lifted, and stays so") + " END IF;"
             " IF NEW.lifted_at IS NULL OR NEW.lifted_by_id IS NULL THEN "
             + refuse("% changes only by being lifted, by somebody")
             + " END IF; RETURN NEW;"
@@ -236,7 +238,9 @@ class RouteOverride(models.Model):
             no_truncate(),
             lifted_once(),
             override_is_the_clients(),
-            frozen_columns("client_id", "prospect_id", "route", "reason", "created_by_id", "created_at", "trace_id"),
+            frozen_but_erasable(
+                ("client_id", "prospect_id", "route", "reason", "created_by_id", "created_at", "trace_id"), "reason"
+            ),
         ]
 
     def __str__(self) -> str:

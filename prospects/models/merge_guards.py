@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pgtrigger
 
+from prospects.models.erasure_guards import only_erased
 from salesops.guards import Guard, refuse
 
 
@@ -25,12 +26,14 @@ def undone_once() -> Guard:
         "duplicate_id", "score", "reasons", "by_id", "run_id", "at", "trace_id",
     )  # fmt: skip
     old, new = (", ".join(f"{row}.{column}" for column in kept) for row in ("OLD", "NEW"))
+    theirs = "e.contact_ids && ARRAY[OLD.kept_contact_id, OLD.merged_contact_id] AND OLD.client_id = e.client_id"
     return Guard(
         name="undone_once",
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
         func=(
-            f"IF ({old}) IS DISTINCT FROM ({new}) THEN "
+            f"IF {only_erased('reasons', of=theirs)} THEN RETURN NEW; END IF;"
+            f" IF ({old}) IS DISTINCT FROM ({new}) THEN "
             + refuse("% keeps what it was made with")
             + " END IF; IF OLD.undone_at IS NOT NULL THEN "
             + refuse("% is undone once")

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from playbooks.models import Client, User
 from prospects.models.accounts import Company, Contact
+from prospects.models.erasure_guards import alias_is_kept
 from prospects.models.merge_guards import merge_is_followed, merge_joins_two, undone_once
 from prospects.models.runs import AgentRun
 from salesops.dbtypes import trace_id_field
-from salesops.guards import fact_guards, frozen_columns, no_delete, no_truncate
+from salesops.guards import frozen_columns, no_delete, no_truncate
 from salesops.tenancy import TenantQuerySet
 
 
@@ -224,7 +225,7 @@ class Alias(models.Model):
             ),
             models.CheckConstraint(condition=~Q(value=""), name="alias_says_something"),
         ]
-        triggers = fact_guards()
+        triggers = alias_is_kept()
 
     def __str__(self) -> str:
         return self.value

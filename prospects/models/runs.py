@@ -7,9 +7,9 @@ from django.db import models
 from django.db.models import Q
 
 from playbooks.models import Client, Playbook, PlaybookVersion, User
+from prospects.models.erasure_guards import facts_but_erasable
 from prospects.models.prospect import Prospect
 from salesops.dbtypes import trace_id_field
-from salesops.guards import fact_guards
 from salesops.tenancy import SameClient, TenantQuerySet
 
 
@@ -140,7 +140,7 @@ class AgentRun(models.Model):
                 fields=["client", "agent", "-id"], condition=~Q(implementation="rules"), name="agent_run_not_by_rules"
             ),
         ]
-        triggers = fact_guards()
+        triggers = facts_but_erasable("proposals")
 
     def __str__(self) -> str:
         return f"{self.agent} on {self.prospect_id} at {self.watermark}"

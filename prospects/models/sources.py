@@ -55,7 +55,10 @@ class SourceAnswer(models.Model):
             models.Index(fields=["client", "fetched_at"], name="source_answer_by_day"),
             models.Index(fields=["fetched_at"], condition=Q(forgotten_at__isnull=True), name="source_answer_kept"),
         ]
-        triggers = kept_for_a_time("fetched_at", documents="'[]'::jsonb", subject="''", next_page="''")
+        triggers = kept_for_a_time(
+            "fetched_at", erased_with="OLD.client_id = e.client_id", documents="'[]'::jsonb", subject="''",
+            next_page="''",
+        )  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.source}: {self.subject}"

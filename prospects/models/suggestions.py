@@ -7,10 +7,13 @@ from django.db import models
 from django.db.models import Q
 
 from playbooks.models import Client, Playbook, PlaybookVersion, User
+from prospects.models.erasure_guards import OF_PROSPECT, frozen_but_erasable, only_erased
 from prospects.models.prospect import Prospect
 from salesops.dbtypes import trace_id_field
-from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
+from salesops.guards import Guard, no_delete, no_truncate, refuse
 from salesops.tenancy import SameClient, TenantQuerySet
+
+_WORDS = ("rule", "truth", "answer")
 
 
 def answered_once() -> Guard:
@@ -19,7 +22,11 @@ def answered_once() -> Guard:
         name="answered_once",
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
-        func=f"IF OLD.state <> 'open' THEN {refuse('% has its answer')} END IF; RETURN NEW;",
+        func=(
+            f"IF OLD.state <> 'open' AND NOT {only_erased(*_WORDS, of=OF_PROSPECT)} THEN "
+            + refuse("% has its answer")
+            + " END IF; RETURN NEW;"
+        ),
     )
 
 
@@ -72,7 +79,10 @@ class Suggestion(models.Model):
         triggers = [
             no_delete(),
             no_truncate(),
-            frozen_columns("client_id", "playbook_id", "version_id", "prospect_id", "rule", "truth", "by_id", "at"),
+            frozen_but_erasable(
+                ("client_id", "playbook_id", "version_id", "prospect_id", "rule", "truth", "by_id", "at"),
+                *_WORDS,
+            ),
             answered_once(),
         ]
 

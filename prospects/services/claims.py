@@ -123,6 +123,12 @@ def claim(convergence: Convergence, after: int, size: int) -> Iterator[Claim]:
         _release(held)
 
 
+def hold(ids: Sequence[int]) -> bool:
+    """Keep agents away from these prospects until the transaction ends; False when some are at work on one."""
+    rows = fetch("SELECT pg_try_advisory_xact_lock(%s + id) FROM unnest(%s::bigint[]) AS id", [_SPACE, list(ids)])
+    return all(locked for (locked,) in rows)
+
+
 def _still_due(convergence: Convergence, ids: Sequence[int]) -> list[int]:
     """Another worker may have finished some of them between our search and our lock."""
     if not ids:

@@ -1,0 +1,60 @@
+"""Recognising somebody who was erased when they come in again, by keyed hashes of what they were known by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final
+
+from prospects.importing.identity import email_key, fold, name_key
+from prospects.models import Alias, Contact, ErasedKey
+from prospects.rules.erasing import plain_keys
+from salesops.keyed import keyed_hash, secrets_for
+
+#: Why somebody is turned away: shown to whoever brought them.
+TURNED_AWAY: Final = "this person was erased on request and is not taken in again"
+_PURPOSE = "erasure"
+
+
+def keys_of_person(contacts: Collection[Contact]) -> Iterator[str]:
+    """Hashes of all that this person is recognised by, other names included. One query."""
+    aliases = list(Alias.objects.filter(contact__in=[contact.pk for contact in contacts]))
+    secret = next(secrets_for(_PURPOSE))
+    emails = {contact.email_key or email_key(contact.email) for contact in contacts}
+    emails |= {alias.value for alias in aliases if alias.name == Alias.Name.KEY}
+    ids = {(contact.source, contact.external_id) for contact in contacts}
+    ids |= {(alias.source, alias.value) for alias in aliases if alias.name == Alias.Name.EXTERNAL_ID}
+    homes = {
+        key for contact in contacts if contact.company for key in (contact.company.domain, contact.company.name_key)
+    }
+    names = {fold(contact.name) for contact in contacts}
+    for key in plain_keys(emails=emails, ids=ids, names=names, companies=homes):
+        yield keyed_hash(secret, key)
+
+
+class Newcomers:
+    """Of some who come in at one client, those who were erased. Two queries, one where nobody ever was."""
+
+    def __init__(self, client_id: int) -> None:
+        self._rows = ErasedKey.objects.filter(client=client_id)
+        self._secrets = tuple(secrets_for(_PURPOSE)) if self._rows.exists() else ()
+        self._gone: set[str] = set()
+
+    def look_up(self, people: Iterable[Collection[str]]) -> None:
+        """Find out about everybody who goes by one of these keys."""
+        if not self._secrets:
+            return
+        hashes = {keyed_hash(secret, key): key for keys in people for key in keys for secret in self._secrets}
+        found = self._rows.filter(key_hash__in=list(hashes)).values_list("key_hash", flat=True)
+        self._gone |= {hashes[key_hash] for key_hash in found}
+
+    def __contains__(self, keys: object) -> bool:
+        return bool(self._gone) and isinstance(keys, frozenset) and not self._gone.isdisjoint(keys)
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
+
+def keys_by(*, email: str, source: str, external_id: str, name: str, domain: str, company: str) -> frozenset[str]:
+    """What one newcomer goes by. ``email`` as compared; ``company`` is a name as written or as compared."""
+    homes = {domain, name_key(company)} if company else {domain}
+    return frozenset(plain_keys(emails=[email], ids=[(source, external_id)], names=[fold(name)], companies=homes))

@@ -1,0 +1,116 @@
+"""What speaks of one person, and the same words with that person taken out of them.
+
+Two ways: whatever was written to or about the person alone loses all its words; what was written about somebody else,
+such as their company, loses those that name them. Ids, numbers, hashes and the shape of data stay in both.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+#: What stands where words stood. PostgreSQL lets nothing else in: see ``prospects.erased_sql``.
+WORD = "erased"
+_SHORTEST_NAME = 3
+_FEWEST_DIGITS = 6
+#: Names of values that are part of how data is built, and name nobody: they are needed to add it up again.
+_BUILD = frozenset({
+    "angle", "at", "built_at", "category", "channel", "content_hash", "cost", "criterion", "currency", "deal_value",
+    "expected_value", "fact_ref", "from_stage", "grade", "id", "key", "kind", "label", "layer", "need", "not_before",
+    "observed_at", "op", "route", "scorecard", "source", "stage", "status", "template_key", "tier", "to_stage",
+    "until", "verdict", "version", "zone",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """How a person shows in other people's words. ``ids``: their contacts, by which data names them."""
+
+    anyhow: re.Pattern[str] | None
+    as_written: re.Pattern[str] | None
+    ids: frozenset[int] = frozenset()
+
+    def in_(self, text: str) -> bool:
+        """Whether the words give the person away."""
+        plain = _plain(text)
+        return any(pattern is not None and pattern.search(plain) for pattern in (self.anyhow, self.as_written))
+
+
+def traces_of(
+    *, names: Iterable[str], parts: Iterable[str], addresses: Iterable[str], phones: Iterable[str],
+    ids: Collection[int] = (),
+) -> Traces:  # fmt: skip
+    """Whole names, addresses and links in any case; first and last names alone only as written: "Will", not "will".
+
+    A phone number is found however its digits are spaced.
+    """
+    whole = [*names, *addresses]
+    loose = [re.escape(_plain(word)) for word in whole if len(word) >= _SHORTEST_NAME]
+    loose += [found for found in map(_number, phones) if found]
+    alone = [re.escape(_plain(part)) for part in parts if len(part) >= _SHORTEST_NAME]
+    return Traces(_any_of(loose, re.IGNORECASE), _any_of(alone, 0), frozenset(ids))
+
+
+def _any_of(patterns: Collection[str], flags: int) -> re.Pattern[str] | None:
+    if not patterns:
+        return None
+    return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(set(patterns), key=len, reverse=True))})(?!\w)", flags)
+
+
+def _number(phone: str) -> str:
+    digits = re.sub(r"\D", "", phone)
+    return r"[\s()./-]*".join(digits[-9:]) if len(digits) >= _FEWEST_DIGITS else ""
+
+
+def _plain(text: str) -> str:
+    """Without accents: "José" and "Jose" are one."""
+    if text.isascii():
+        return text
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+
+
+def words(text: str, traces: Traces | None) -> str:
+    """The text, or the one word that says it is gone. ``traces`` None: whatever it says."""
+    gone = bool(text) and (traces is None or traces.in_(text))
+    return WORD if gone else text
+
+
+def data(value: Any, traces: Traces, *, whole: bool) -> Any:
+    """JSON of the same shape with words taken out. Numbers, yes and no, and what data is built by stay.
+
+    A part that names one of the person's contacts by id is about them as a whole.
+    """
+    if isinstance(value, str):
+        return words(value, None if whole else traces)
+    if isinstance(value, list):
+        return [data(item, traces, whole=whole) for item in value]
+    if isinstance(value, dict):
+        theirs = whole or value.get("contact_id") in traces.ids
+        return {name: _part(name, item, traces, whole=theirs) for name, item in value.items()}
+    return value
+
+
+def _part(name: str, value: Any, traces: Traces, *, whole: bool) -> Any:
+    if name in _BUILD and isinstance(value, str):
+        return words(value, traces)
+    return data(value, traces, whole=whole)
+
+
+def is_erased(*texts: str) -> bool:
+    """Whether nothing is left in any of these, and something was."""
+    return WORD in texts and all(text in ("", WORD) for text in texts)
+
+
+def plain_keys(
+    *, emails: Iterable[str], ids: Iterable[tuple[str, str]], names: Iterable[str], companies: Collection[str]
+) -> Iterator[str]:
+    """By what somebody who comes in would be recognised: an address, a source's own id, a name at a company.
+
+    ``names`` and ``companies`` (domains, or names as compared) are folded by the caller.
+    """
+    yield from (f"email:{email}" for email in emails if email)
+    yield from (f"id:{source}:{given}" for source, given in ids if given)
+    yield from (f"name:{name}@{company}" for name in names for company in companies if name and company)
