@@ -10,7 +10,7 @@ import json
 import ssl
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin
@@ -129,11 +129,15 @@ class Fetcher:
         body: Any = None,
         credential: Credential | None = None,
         max_bytes: int | None = None,
+        beginning: bool = False,
+        follow: Callable[[str], object] | None = None,
     ) -> Page:
         """Ask and follow at most five redirects, each judged like the first.
 
         ``kinds`` are the content types that are read (any, when empty; only 2xx answers are judged). ``body`` is sent
-        as JSON. Raises Refused, NetworkTrouble or BadAnswer; a status is for the caller to judge.
+        as JSON. Of an answer beyond ``max_bytes`` the ``beginning`` may be enough. ``follow`` is told where each
+        redirect leads, and raises when that is not to be read. Raises Refused, NetworkTrouble or BadAnswer; a status is
+        for the caller to judge.
         """
         deadline = _Deadline(self.reach.request_seconds)
         target = target_of(url)
@@ -146,6 +150,7 @@ class Fetcher:
                 kinds,
                 min(max_bytes or self.reach.max_bytes, self.reach.max_bytes),
                 deadline,
+                beginning=beginning,
             )
             location = page.headers.get("location", "")
             if page.status not in _MOVED or not location:
@@ -153,6 +158,8 @@ class Fetcher:
             if page.status == 303 or (page.status in (301, 302) and method == "POST"):
                 method, body = "GET", None
             target = target_of(urljoin(target.url, location.strip().replace(" ", "%20")))
+            if follow is not None:
+                follow(target.url)
         raise BadAnswer(f"more than {MAX_REDIRECTS} redirects")
 
     def _once(
@@ -164,6 +171,8 @@ class Fetcher:
         kinds: frozenset[str],
         max_bytes: int,
         deadline: _Deadline,
+        *,
+        beginning: bool,
     ) -> Page:
         if target.port != DEFAULT_PORTS[target.scheme] and not self.allowed(target.place):
             raise Refused(f"port {target.port} is not read")
@@ -183,7 +192,8 @@ class Fetcher:
                 if answer.status in _MOVED:
                     return page
                 _check_kind(page, kinds)
-                return Page(target.url, answer.status, said, _read(answer.iter_stream(), said, max_bytes))
+                read = _beginning if beginning else _read
+                return Page(target.url, answer.status, said, read(answer.iter_stream(), said, max_bytes))
         except httpcore2.TimeoutException as error:
             raise NetworkTrouble(f"{target.host} did not answer in time") from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
@@ -221,12 +231,25 @@ def _check_kind(page: Page, kinds: frozenset[str]) -> None:
 
 def _read(stream: Iterable[bytes], headers: Mapping[str, str], most: int) -> bytes:
     """The whole body, unpacked, never holding more than ``most`` bytes of it. Raises BadAnswer."""
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most:
+        raise BadAnswer(f"the answer is larger than {most:,} bytes")
+    body, whole = _unpack(stream, headers, most)
+    if not whole:
+        raise BadAnswer(f"the answer is larger than {most:,} bytes")
+    return body
+
+
+def _beginning(stream: Iterable[bytes], headers: Mapping[str, str], most: int) -> bytes:
+    """The body's first ``most`` bytes, unpacked. Raises BadAnswer."""
+    return _unpack(stream, headers, most)[0][:most]
+
+
+def _unpack(stream: Iterable[bytes], headers: Mapping[str, str], most: int) -> tuple[bytes, bool]:
+    """The body as far as ``most`` bytes go, and whether that is all of it."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise BadAnswer(f"the answer is packed with {encoding[:20]}, which was not asked for")
-    length = headers.get("content-length", "")
-    if length.isdigit() and int(length) > most:
-        raise BadAnswer(f"the answer is larger than {most:,} bytes")
     packed = encoding not in ("", "identity")
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32) if packed else None
     parts, size, came = [], 0, 0
@@ -234,12 +257,12 @@ def _read(stream: Iterable[bytes], headers: Mapping[str, str], most: int) -> byt
         came += len(chunk)
         piece = _unpacked(unpacker, chunk, most - size + 1) if unpacker else chunk
         size += len(piece)
-        if size > most or came > most:
-            raise BadAnswer(f"the answer is larger than {most:,} bytes")
         parts.append(piece)
+        if size > most or came > most:
+            return b"".join(parts), False
     if unpacker is not None and came and not unpacker.eof:
         raise BadAnswer("the answer is cut off")
-    return b"".join(parts)
+    return b"".join(parts), True
 
 
 def _unpacked(unpacker: Any, chunk: bytes, most: int) -> bytes:

@@ -56,7 +56,11 @@ class Line:
         per_minute = float(self.config.rate_per_minute)
         return again(
             lambda: self._once(
-                url, place, per_minute, lambda: self._fetch(url, kinds, method, body, max_bytes), robots=robots
+                url,
+                place,
+                per_minute,
+                lambda: self._fetch(url, kinds, method, body, max_bytes, robots=robots),
+                robots=robots,
             ),
             until=self.until,
             hold=lambda seconds: self.office.limiter.hold(place, per_minute, seconds),
@@ -99,15 +103,18 @@ class Line:
         else:
             self.brake.leave()
 
-    def _fetch(self, url: str, kinds: frozenset[str], method: str, body: Any, max_bytes: int | None) -> Page:
+    def _fetch(
+        self, url: str, kinds: frozenset[str], method: str, body: Any, max_bytes: int | None, *, robots: bool
+    ) -> Page:
         if time.monotonic() > self.until:
             raise NotAsked("there was no time left for it")
         credential = credential_of(self.config)
         if isinstance(credential, str):
             raise AuthenticationTrouble(credential)
         page = self.office.fetcher.fetch(
-            url, kinds=kinds, method=method, body=body, credential=credential, max_bytes=max_bytes
-        )
+            url, kinds=kinds, method=method, body=body, credential=credential, max_bytes=max_bytes,
+            follow=self.office.robots.check if robots else None,
+        )  # fmt: skip
         return judge(
             page,
             api=not self.config.per_host,

@@ -58,7 +58,7 @@ def judge(page: Page, *, api: bool, keyed: bool, one_of_many: bool) -> Page:
 def told_to_wait(header: str, now: datetime | None = None) -> float:
     """Seconds out of a Retry-After header, as a number or as a date; between 1 s and an hour."""
     text = header.strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         seconds = float(text[:9])
     else:
         try:

@@ -1,4 +1,6 @@
-"""robots.txt, as RFC 9309 says: no file means go ahead, a failing server means keep out."""
+"""robots.txt, as RFC 9309 says: no file means go ahead, a failing server keep out, and of a long file the
+beginning counts.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from urllib.parse import urljoin
 from protego import Protego
 
 from prospects.sources.fetch import Fetcher
-from prospects.sources.troubles import BadAnswer, NetworkTrouble, Refused
+from prospects.sources.troubles import BadAnswer, Refused
 from prospects.sources.web import target_of
 
 MAX_BYTES = 512_000
@@ -68,11 +70,9 @@ class Robots:
 
     def _ask(self, url: str) -> Protego | None:
         try:
-            page = self._fetcher.fetch(url, max_bytes=MAX_BYTES)
+            page = self._fetcher.fetch(url, max_bytes=MAX_BYTES, beginning=True)
         except BadAnswer:
-            return Protego.parse("")  # too large or no text: as good as none
-        except NetworkTrouble:
-            raise
+            return Protego.parse("")  # no text: as good as none
         if page.status >= 500 or page.status == 429:
             return None
         return Protego.parse(page.text if page.status < 300 else "")

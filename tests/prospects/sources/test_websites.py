@@ -12,7 +12,7 @@ from prospects.sources.robots import Robots
 from salesops.runtime.toolbox import Document
 from tests import factories
 from tests.prospects.sources.looking import NOW, ask, source
-from tests.prospects.sources.stand_in import Reply, StandIn, Wires, html, office, reach
+from tests.prospects.sources.stand_in import Reply, Request, StandIn, Wires, html, office, reach
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +87,36 @@ def test_robots_rules_are_kept(server: StandIn, version: PlaybookVersion) -> Non
     assert "robots.txt asks not to read" in found.problems[0]
     assert "/about-us" not in server.paths()
     assert server.paths().count("/robots.txt") == 1
+
+
+def test_robots_rules_are_kept_where_a_page_redirects_to(server: StandIn, version: PlaybookVersion) -> None:
+    """Elsewhere on the site, and on the host the site moved to, which has rules of its own."""
+    served(server, careers="<p>Jobs.</p>")
+    server.routes["/about-us"] = Reply(302, headers={"Location": "/internal/about"})
+    server.routes["/press"] = Reply(302, headers={"Location": "http://www.acme.example/press"})
+    server.routes["/internal/about"] = html("<p>Not for machines.</p>")
+
+    def rules(request: Request) -> Reply:
+        closed = "/" if request.headers["Host"].startswith("www.") else "/internal"
+        return Reply(200, f"User-agent: *\nDisallow: {closed}\n".encode(), {"Content-Type": "text/plain"})
+
+    server.routes["/robots.txt"] = rules
+    found = ask(version, site(), Web(server).office, "page")
+    assert [d.data["role"] for d in found.documents] == ["home", "careers"]
+    assert [problem.partition(": the site's robots.txt")[0] for problem in found.problems] == [
+        "site: /about-us", "site: /press"
+    ]  # fmt: skip
+    assert "/internal/about" not in server.paths()
+    assert server.paths().count("/press") == 1
+
+
+def test_of_a_robots_txt_without_end_the_beginning_counts(server: StandIn, version: PlaybookVersion) -> None:
+    served(server, about_us="<p>About.</p>", careers="<p>Jobs.</p>")
+    endless = b"User-agent: *\nDisallow: /about-us\n" + b"# and so on\n" * 60_000
+    server.routes["/robots.txt"] = Reply(200, endless, {"Content-Type": "text/plain"})
+    found = ask(version, site(), Web(server).office, "page")
+    assert [d.data["role"] for d in found.documents] == ["home", "careers"]
+    assert "/about-us" not in server.paths()
 
 
 @pytest.mark.parametrize(
