@@ -80,9 +80,10 @@ def transition_is_earned() -> Guard:
             ("categories", "text[]"),
             ("layers", "text[]"),
             ("worth", "numeric"),
+            ("judged", "bigint"),
         ],
         func=(
-            "NEW.transaction := pg_current_xact_id()::text::bigint;"
+            "NEW.transaction := pg_current_xact_id()::text::bigint; judged := NEW.prospect_id;"
             + _is_about_its_own()
             + _continues_the_log()
             + _is_legal()
@@ -98,7 +99,11 @@ def transition_is_earned() -> Guard:
 
 
 def _is_about_its_own() -> str:
-    """A deal or customer that a row names belongs to its prospect."""
+    """A deal or customer that a row names belongs to its prospect.
+
+    ``judged`` is on whose evidence and scores it moves: a deal of somebody who was merged, on those of the one they are
+    read as, who alone is judged from then on.
+    """
     return (
         " IF NEW.deal_id IS NOT NULL THEN SELECT d.amount INTO worth FROM prospects_deal d WHERE d.id = NEW.deal_id"
         " AND d.prospect_id = NEW.prospect_id; IF NOT FOUND THEN "
@@ -108,6 +113,8 @@ def _is_about_its_own() -> str:
         " WHERE c.id = NEW.customer_id AND c.prospect_id = NEW.prospect_id) THEN "
         + refuse("% names a customer that is not its prospect''s")
         + " END IF;"
+        " IF NEW.pipeline <> 'prospect' THEN SELECT coalesce(p.merged_into_id, p.id) INTO judged"
+        " FROM prospects_prospect p WHERE p.id = NEW.prospect_id; END IF;"
     )
 
 
@@ -157,14 +164,14 @@ def _cites_its_own_evidence() -> str:
         " SELECT count(*), array_agg(DISTINCT e.category) FILTER (WHERE e.value >= 50 AND NOT e.strong_negative"
         " AND e.confidence >= v.min_confidence), array_agg(DISTINCT e.layer)"
         " INTO cited, categories, layers FROM prospects_evidence e, playbooks_playbookversion v"
-        " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = NEW.prospect_id AND v.id = NEW.playbook_version_id;"
+        " WHERE e.id = ANY(NEW.evidence_ids) AND e.prospect_id = judged AND v.id = NEW.playbook_version_id;"
         " IF cited <> cardinality(NEW.evidence_ids) THEN "
         + refuse("% cites evidence that is not its prospect''s")
         + " END IF;"
         # After a merge was undone, what rests on the other's signals says nothing about this one any more.
         " IF EXISTS (SELECT 1 FROM prospects_evidence e JOIN prospects_signal s ON s.id = ANY(e.signal_ids)"
         " JOIN prospects_prospect p ON p.id = s.prospect_id WHERE e.id = ANY(NEW.evidence_ids)"
-        " AND s.prospect_id <> NEW.prospect_id AND p.merged_into_id IS DISTINCT FROM NEW.prospect_id) THEN "
+        " AND s.prospect_id <> judged AND p.merged_into_id IS DISTINCT FROM judged) THEN "
         + refuse("% rests on signals that its prospect can no longer read")
         + " END IF;"
     )
@@ -190,7 +197,7 @@ def _is_for_this_route() -> str:
     """A rule for hot prospects is for those whose newest composite under the version says hot."""
     return (
         " IF rule.route <> 'any' AND rule.route IS DISTINCT FROM (SELECT s.breakdown ->> 'route' FROM prospects_score s"
-        " WHERE s.prospect_id = NEW.prospect_id AND s.scorecard = 'icp'"
+        " WHERE s.prospect_id = judged AND s.scorecard = 'icp'"
         " AND s.playbook_version_id = NEW.playbook_version_id ORDER BY s.id DESC LIMIT 1) THEN "
         + refuse("% is not on the route that its stage rule is for")
         + " END IF;"
@@ -210,7 +217,7 @@ def _has_the_evidence() -> str:
 def _has_the_score() -> str:
     return (
         " IF rule.min_score IS NOT NULL OR rule.min_coverage IS NOT NULL THEN"
-        " SELECT * INTO held FROM prospects_score WHERE id = NEW.score_id AND prospect_id = NEW.prospect_id"
+        " SELECT * INTO held FROM prospects_score WHERE id = NEW.score_id AND prospect_id = judged"
         " AND playbook_version_id = NEW.playbook_version_id AND scorecard = rule.scorecard;"
         " IF NOT FOUND OR held.value < coalesce(rule.min_score, 0)"
         " OR held.coverage < coalesce(rule.min_coverage, 0) THEN "

@@ -19,14 +19,15 @@ from salesops.tenancy import SameClient, TenantQuerySet
 
 
 def handoff_follows_a_move() -> Guard:
-    """It belongs to a move of its own prospect into that stage, and cites that prospect's evidence."""
+    """It belongs to a move into that stage of its own prospect, or of a deal of one read as it; it cites its evidence."""
     return Guard(
         name="follows_a_move",
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
         func=(
-            "IF NOT EXISTS (SELECT 1 FROM prospects_stagetransition t WHERE t.id = NEW.transition_id"
-            " AND t.prospect_id = NEW.prospect_id AND t.client_id = NEW.client_id AND t.to_stage = NEW.stage"
+            "IF NOT EXISTS (SELECT 1 FROM prospects_stagetransition t JOIN prospects_prospect p ON p.id = t.prospect_id"
+            " WHERE t.id = NEW.transition_id AND (p.id = NEW.prospect_id OR t.pipeline <> 'prospect'"
+            " AND p.merged_into_id = NEW.prospect_id) AND t.client_id = NEW.client_id AND t.to_stage = NEW.stage"
             " AND t.transaction = pg_current_xact_id()::text::bigint) THEN "
             + refuse("% belongs to a move of its prospect in the same transaction")
             + " END IF; IF cardinality(NEW.evidence_ids) > 0 AND (SELECT count(*) FROM prospects_evidence e"

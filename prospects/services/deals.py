@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -130,7 +131,8 @@ def move_deal(
 def move_customer(customer_id: int, to_stage: str, *, client: Client, word: Word) -> StageTransition:
     """Move a customer. Raises ``IllegalMove``, and ``RuleNotMet`` with exactly what is missing."""
     with transaction.atomic():
-        rows = Customer.objects.for_client(client).select_related("prospect__playbook", "client")
+        related = ("prospect__playbook", "prospect__merged_into", "client")
+        rows = Customer.objects.for_client(client).select_related(*related)
         customer = rows.select_for_update(of=("self",), no_key=True).get(pk=customer_id)
         log = _moved(customer, customer.prospect, to_stage, word)
         _record(AuditEvent.CUSTOMER_MOVED, customer, log, {})
@@ -138,11 +140,12 @@ def move_customer(customer_id: int, to_stage: str, *, client: Client, word: Word
 
 
 def _locked_deal(deal_id: int, client: Client) -> Deal:
-    rows = Deal.objects.for_client(client).select_related("prospect__playbook", "client")
+    rows = Deal.objects.for_client(client).select_related("prospect__playbook", "prospect__merged_into", "client")
     return rows.select_for_update(of=("self",), no_key=True).get(pk=deal_id)
 
 
 def _moved(row: Deal | Customer, prospect: Prospect, to_stage: str, word: Word) -> StageTransition:
+    prospect = prospect.merged_into or prospect  # who was merged is judged as the one they are read as
     option = option_to(row, prospect, to_stage)
     if option is None:
         raise IllegalMove(f"A {row.pipeline} cannot go from {row.stage} to {to_stage} in this playbook.")
@@ -171,7 +174,9 @@ def _record(event: AuditEvent, row: Deal | Customer, log: StageTransition, detai
 
 def _welcome(deal: Deal, word: Word) -> None:
     """The customer that a won deal opens, unless its prospect is one already. Inside its transaction."""
-    living = Customer.objects.filter(prospect=deal.prospect_id).exclude(stage=stages.CHURNED)
+    one = deal.prospect.merged_into_id or deal.prospect_id
+    known = Customer.objects.filter(Q(prospect=one) | Q(prospect__merged_into=one))
+    living = known.exclude(stage=stages.CHURNED)
     if living.exists():
         return
     customer = Customer.objects.create(

@@ -94,24 +94,29 @@ def move_prospect(request: ClientRequest, pk: int) -> HttpResponse:
 @require_role(*deals.MOVERS)
 def move_deal(request: ClientRequest, pk: int) -> HttpResponse:
     """Move a deal to a stage, at an amount."""
-    deal = get_object_or_404(Deal.objects.for_client(request.client), pk=pk)
+    deal = get_object_or_404(Deal.objects.for_client(request.client).select_related("prospect"), pk=pk)
 
     def act(to: str, word: Word, amount: Any) -> None:
         deals.move_deal(pk, to, client=request.client, word=word, amount=amount)
 
-    return _moved(request, deal.prospect_id, act)
+    return _moved(request, _page_of(deal), act)
 
 
 @require_POST
 @require_role(*deals.MOVERS)
 def move_customer(request: ClientRequest, pk: int) -> HttpResponse:
     """Move a customer to a stage."""
-    customer = get_object_or_404(Customer.objects.for_client(request.client), pk=pk)
+    customer = get_object_or_404(Customer.objects.for_client(request.client).select_related("prospect"), pk=pk)
 
     def act(to: str, word: Word, _: Any) -> None:
         deals.move_customer(pk, to, client=request.client, word=word)
 
-    return _moved(request, customer.prospect_id, act)
+    return _moved(request, _page_of(customer), act)
+
+
+def _page_of(row: Deal | Customer) -> int:
+    """The prospect on whose page it stands: the one its own is read as."""
+    return row.prospect.merged_into_id or row.prospect_id
 
 
 @require_POST
@@ -131,9 +136,9 @@ def open_deal(request: ClientRequest, pk: int) -> HttpResponse:
 @require_role(*deals.MOVERS)
 def change_deal(request: ClientRequest, pk: int) -> HttpResponse:
     """What an open deal is called and worth."""
-    deal = get_object_or_404(Deal.objects.for_client(request.client), pk=pk)
+    deal = get_object_or_404(Deal.objects.for_client(request.client).select_related("prospect"), pk=pk)
     return _with_deal(
-        request, deal.prospect_id, "Noted.",
+        request, _page_of(deal), "Noted.",
         lambda name, amount: deals.change_deal(
             pk, client=request.client, actor=request.user, name=name, amount=amount
         ),
