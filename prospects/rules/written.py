@@ -21,7 +21,7 @@ _CLOSE = 1e-9
 Grounds = tuple[list[int | None], Any, Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
     """One score to write. ``text`` puts its breakdown into JSON; asked for only when it is written."""
 

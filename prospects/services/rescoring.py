@@ -29,7 +29,7 @@ from prospects.rules.written import Grounds, Written
 from prospects.runtime_loading import fetch
 from prospects.score_loading import evidence_in_force, merges_were_undone
 from prospects.services.scores import COLUMNS, PRIORITIZER, ScoringModel, scoring_model, work_level
-from salesops.runtime.bulk import Blocks, copy_text
+from salesops.runtime.bulk import Blocks, array_text, copy_text
 from salesops.runtime.ports import Scope
 from salesops.runtime.words import ImplementationKind
 
@@ -184,7 +184,7 @@ def _write(work: _Work, standing: dict[int, tuple[Any, ...]], ids: list[int]) ->
     ranking = scope.assignments.get(PRIORITIZER) is not ImplementationKind.OFF
     found = rescoring.rescore(model, evidence.items(), scope.now)
     said = [(one.prospect_id, score) for one in found for score in _said(model, one, ranking=ranking)]
-    rows = [_row(work, *one) for one in _news(said, last, provisional=model.provisional)]
+    rows = _lines(work, list(_news(said, last, provisional=model.provisional)))
     report = ScoreReport(prospects=len(ids), written=len(rows))
     saved: list[tuple[Any, ...]] = []
     routes: Counter[str] = Counter()
@@ -199,7 +199,7 @@ def _write(work: _Work, standing: dict[int, tuple[Any, ...]], ids: list[int]) ->
         copy_text("prospects_score", COLUMNS, rows)
     if saved:
         with connection.cursor() as cursor:
-            cursor.execute(_SAVE, [list(column) for column in zip(*saved, strict=True)])
+            cursor.execute(_SAVE, [array_text(column) for column in zip(*saved, strict=True)])
     report.routes = dict(routes)
     return report
 
@@ -232,15 +232,20 @@ def _news(
             yield prospect_id, score
 
 
-def _row(work: _Work, prospect_id: int, said: Written) -> str:
-    """One line of COPY: JSON holds neither tabs nor line ends, and its backslashes are doubled."""
+def _lines(work: _Work, news: Sequence[tuple[int, Written]]) -> list[str]:
+    """The lines of COPY: JSON holds neither tabs nor line ends, and its backslashes are doubled."""
     numbers, scope = work.numbers, work.scope
     assert numbers is not None  # noqa: S101 — opened with the chunk
-    provisional, breakdown = "t" if work.model.provisional else "f", said.text().replace("\\", "\\\\")
-    return (
-        f"{numbers.row('score')}\t{scope.client_id}\t{prospect_id}\t{scope.playbook.id}\t{said.card}\t{said.value!r}\t"
-        f"{said.coverage!r}\t{provisional}\t{breakdown}\t{scope.now.isoformat()}\t\\N\t{numbers.fact()}"
-    )
+    client, version, provisional = scope.client_id, scope.playbook.id, "t" if work.model.provisional else "f"
+    at, count = scope.now.isoformat(), len(news)
+    return [
+        f"{number}\t{client}\t{prospect_id}\t{version}\t{said.card}\t{said.value!r}\t{said.coverage!r}\t{provisional}\t"
+        + said.text().replace("\\", "\\\\")
+        + f"\t{at}\t\\N\t{fact}"
+        for (prospect_id, said), number, fact in zip(
+            news, numbers.take("score", count), numbers.take("fact", count), strict=True
+        )
+    ]
 
 
 def _columns(model: ScoringModel, found: Rescored, before: tuple[Any, ...], *, ranking: bool) -> tuple[Any, ...]:

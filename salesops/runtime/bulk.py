@@ -28,11 +28,19 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
     return count
 
 
-def array_text(values: Sequence[int | str]) -> str:
+def array_text(values: Sequence[float | str | None]) -> str:
     """An array as PostgreSQL reads it. The driver asks about every element again, which costs a tenth of all work."""
-    if all(isinstance(value, int) for value in values):
+    if all(isinstance(value, (int, float)) for value in values):
         return f"{{{','.join(map(str, values))}}}"
-    return "{" + ",".join('"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values) + "}"
+    return f"{{{','.join(map(_element, values))}}}"
+
+
+def _element(value: float | str | None) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return str(value)
 
 
 def copy_text(table: str, columns: Sequence[str], lines: Sequence[str]) -> int:
@@ -57,12 +65,15 @@ class Blocks:
         """The next id for ``table``."""
         held = self._held[table]
         if not held:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT nextval(%s::regclass) FROM generate_series(1, %s)", [self._sequences[table], BLOCK]
-                )
-                held.extend(row[0] for row in cursor.fetchall())
+            self._fetch(table, BLOCK)
         return held.popleft()
+
+    def take(self, table: str, count: int) -> list[int]:
+        """The next ``count`` ids for ``table``, in rising order."""
+        held = self._held[table]
+        if len(held) < count:
+            self._fetch(table, count - len(held))
+        return [held.popleft() for _ in range(count)]
 
     def fact(self) -> int:
         """The next number in the one order of all facts."""
@@ -71,3 +82,8 @@ class Blocks:
     def renew(self) -> None:
         """Forget fact numbers held: facts newer than them have been read. Row ids carry no order and stay."""
         self._held["fact"].clear()
+
+    def _fetch(self, table: str, count: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval(%s::regclass) FROM generate_series(1, %s)", [self._sequences[table], count])
+            self._held[table].extend(row[0] for row in cursor.fetchall())
