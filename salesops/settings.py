@@ -188,6 +188,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(DATA_DIR / "media"))  # uploads: never served as static files
 MEDIA_URL = ""
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=200_000_000)  # larger files go through import_prospects
+IMPORT_MAX_UNPACKED_BYTES = env.int("IMPORT_MAX_UNPACKED_BYTES", default=1_000_000_000)  # what a gzipped one may become
 
 # --- Celery: nudges only; due work is always found again in PostgreSQL ------------------------------------------------
 CELERY_BROKER_URL = URLS.celery_url

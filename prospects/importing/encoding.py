@@ -127,8 +127,11 @@ class _Tally:
                     return
 
 
-def survey(path: Path) -> Survey:
-    """Read the file once and say how to read it. Raises :class:`UnreadableFile` when it is no text at all."""
+def survey(path: Path, *, most: int | None = None) -> Survey:
+    """Read the file once and say how to read it.
+
+    Raises :class:`UnreadableFile` when it is no text at all, and once it has unpacked to more than ``most`` bytes.
+    """
     sha256 = _digest(path)
     stream = blocks(path)
     head = next(stream, b"")
@@ -139,6 +142,8 @@ def survey(path: Path) -> Survey:
     tally.add(head)
     for block in stream:
         tally.add(block)
+        if most is not None and tally.bytes > most:
+            raise UnreadableFile(f"Unpacked, the file is larger than {most / 1e6:,.0f} MB: divide it.")
     tally.finish()
     encoding, warnings = _encoding(head, tally)
     with path.open("rb") as file:

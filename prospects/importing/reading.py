@@ -60,9 +60,12 @@ class SourceFile:
         return found
 
 
-def open_source(path: Path) -> SourceFile:
-    """Look at a file: one pass for its bytes, a glance for its layout. Raises :class:`UnreadableFile`."""
-    found = survey(path)
+def open_source(path: Path, *, most: int | None = None) -> SourceFile:
+    """Look at a file: one pass for its bytes, ``most`` when unpacked, a glance for its layout.
+
+    Raises :class:`UnreadableFile`.
+    """
+    found = survey(path, most=most)
     head = next(blocks(path, 4096), b"").decode(found.encoding, "replace")
     if documents.looks_like_json(head):
         return SourceFile(path, found, documents.inspect(path, found))

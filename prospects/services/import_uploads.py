@@ -57,7 +57,7 @@ def receive_upload(
 ) -> ImportBatch:  # fmt: skip
     """Keep an uploaded file privately and look at it.
 
-    Raises FileTooLarge, and UnreadableFile when it is no table; nothing is kept then.
+    Raises FileTooLarge, and UnreadableFile when it is no table or unpacks to too much; nothing is kept then.
     """
     limit: int = settings.IMPORT_MAX_BYTES
     if (upload.size or 0) > limit:
@@ -71,7 +71,7 @@ def receive_upload(
     )  # fmt: skip
     batch.file.save(f"{batch.trace_id}{''.join(Path(name).suffixes[-2:])[:20]}", upload, save=False)
     try:
-        source = open_source(Path(batch.file.path))
+        source = open_source(Path(batch.file.path), most=settings.IMPORT_MAX_UNPACKED_BYTES)
         batch.sha256 = source.sha256
         batch.total = sum(1 for _ in source.rows())
         mapping = decide(choices_for(batch, source))

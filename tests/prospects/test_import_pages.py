@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import timedelta
 from pathlib import Path
 
@@ -150,6 +151,17 @@ def test_an_upload_that_is_too_large_says_how_large_it_may_be(into: Playbook, se
     assert response.status_code == 422
     assert "at most" in response.content.decode()
     assert not ImportBatch.objects.exists()
+
+
+def test_a_small_upload_that_unpacks_without_end_is_given_up(into: Playbook, settings, tmp_path: Path) -> None:
+    settings.IMPORT_MAX_UNPACKED_BYTES = 3_000_000
+    bomb = gzip.compress(b"name,domain\n" + b"Acme,acme.com\n" * 1_000_000)
+    assert len(bomb) < 200_000
+    response = upload(signed_in(into.client), into, bomb, "list.csv.gz")
+    assert response.status_code == 422
+    assert "Unpacked, the file is larger than 3 MB" in response.content.decode()
+    assert not ImportBatch.objects.exists()
+    assert not [path for path in (tmp_path / "media").rglob("*") if path.is_file()]
 
 
 def test_two_columns_cannot_mean_the_same(into: Playbook) -> None:

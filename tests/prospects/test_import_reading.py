@@ -8,13 +8,16 @@ import gzip
 import io
 import json
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prospects.importing import encoding
 from prospects.importing.delimited import OPEN_QUOTE, TOO_LONG
+from prospects.importing.encoding import blocks
 from prospects.importing.reading import SourceFile, UnreadableFile, open_source
 
 ROWS = [
@@ -101,6 +104,22 @@ def test_blanks_after_the_delimiter_do_not_hide_quotes(tmp_path: Path) -> None:
 
 def test_gzip_is_read_through(tmp_path: Path) -> None:
     assert cells(opened(tmp_path, gzip.compress(as_csv([HEADER, *ROWS]).encode()), "file.csv.gz")) == ROWS
+
+
+def test_what_unpacks_to_too_much_is_left_as_soon_as_that_shows(tmp_path: Path, monkeypatch) -> None:
+    looked_at = []
+
+    def counted(path: Path, size: int = encoding.BLOCK) -> Iterator[bytes]:
+        for block in blocks(path, size):
+            looked_at.append(len(block))
+            yield block
+
+    monkeypatch.setattr(encoding, "blocks", counted)
+    bomb = tmp_path / "file.csv.gz"
+    bomb.write_bytes(gzip.compress(b"name,domain\n" + b"Acme,acme.com\n" * 2_000_000))
+    with pytest.raises(UnreadableFile, match="Unpacked, the file is larger than 3 MB"):
+        open_source(bomb, most=3_000_000)
+    assert sum(looked_at) <= 3_000_000 + encoding.BLOCK
 
 
 def test_header_cells_become_distinct_names(tmp_path: Path) -> None:
