@@ -17,6 +17,8 @@ from approvals.services.gate import is_intact
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client
+from prospects.models import Erasure
+from prospects.rules.erasing import is_erased
 
 CHUNK = 2000
 
@@ -43,13 +45,50 @@ def audit_chains() -> Iterator[Fault]:
 
 
 def messages() -> Iterator[Fault]:
-    """Messages whose words no longer hash to what was approved."""
+    """Messages whose words no longer hash to what was approved, save those to people who were erased."""
     columns = (
         "id", "channel", "recipient", "sender", "subject", "body", "attachments", "rule_version", "content_hash",
     )  # fmt: skip
-    for message in Message.objects.order_by("pk").only(*columns).iterator(chunk_size=CHUNK):
-        if not is_intact(message):
+    gone = erased_contacts()
+    for message in Message.objects.order_by("pk").only("contact_id", *columns).iterator(chunk_size=CHUNK):
+        if not is_intact(message) and not (message.contact_id in gone and _is_erased(message)):
             yield Fault("approvals_message", message.pk, "its words do not hash to its content hash")
+
+
+def _is_erased(message: Message) -> bool:
+    return is_erased(message.recipient, message.subject, message.body)
+
+
+def erased_contacts() -> set[int]:
+    """Contacts that a tombstone names."""
+    return {pk for ids in Erasure.objects.values_list("contact_ids", flat=True) for pk in ids}
+
+
+# Whoever was erased has a tombstone, whoever has one was erased, and the audit log says by whom.
+_ERASURES = """
+SELECT 'prospects_contact', k.id, 'it was erased, and no tombstone says so' FROM prospects_contact k
+WHERE k.erased_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM prospects_erasure e WHERE k.id = ANY(e.contact_ids))
+UNION ALL SELECT 'prospects_contact', k.id, 'a tombstone names it, and it is not erased' FROM prospects_erasure e
+JOIN prospects_contact k ON k.id = ANY(e.contact_ids) WHERE k.erased_at IS NULL
+UNION ALL SELECT 'prospects_erasure', e.id, 'no audit entry says who did it' FROM prospects_erasure e
+WHERE NOT EXISTS (SELECT 1 FROM playbooks_auditentry a WHERE a.client_id = e.client_id AND a.event = %s
+  AND a.subject_type = 'prospects.erasure' AND a.subject_id = e.id AND a.actor_id = e.by_id)
+ORDER BY 1, 2
+"""
+
+
+def erasures() -> Iterator[Fault]:
+    """People who were erased without a trace of it, or whose erasure nobody answers for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ERASURES, [AuditEvent.PERSON_ERASED.value])
+        for table, row, reason in cursor:
+            yield Fault(table, row, reason)
+
+
+def erased() -> dict[str, int]:
+    """How many people were erased on request, and how many messages to them have lost their words."""
+    gone = erased_contacts()
+    return {"people": Erasure.objects.count(), "messages": Message.objects.filter(contact__in=gone).count()}
 
 
 # Each row must agree with the row it rests on, and with what was sealed into the audit chain when it was written.
@@ -126,6 +165,7 @@ HISTORY: tuple[tuple[str, Check], ...] = (
     ("requests", requests),
     ("decisions", decisions),
     ("dispatches", dispatches),
+    ("erasures", erasures),
 )
 DECISIONS: tuple[tuple[str, Check], ...] = (*HISTORY[1:], ("scores", scores))
 

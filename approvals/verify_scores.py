@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection
 
 from prospects.rules import scoring
+from prospects.rules.erasing import WORD
 from prospects.rules.scoring import Judged
 from prospects.score_checks import Models, wrong_scores
 
@@ -21,6 +22,10 @@ CHUNK = 500
 _COPIED = (
     "category", "criterion", "value", "confidence", "strong_negative", "rationale", "quote", "fact_ref", "source",
 )  # fmt: skip
+_WORDS = ("rationale", "quote", "source")
+_ERASED = """
+SELECT DISTINCT w.id FROM prospects_erasure e, unnest(e.prospect_ids) AS w (id) WHERE w.id = ANY(%s)
+"""
 _DECIDED = """
 SELECT DISTINCT r.id, r.prospect_id, r.playbook_version_id, r.dossier FROM approvals_approvalrequest r
 JOIN approvals_decision d ON d.request_id = r.id WHERE r.id > %s ORDER BY r.id LIMIT %s
@@ -57,6 +62,7 @@ def _wrong_dossiers(
     """What was shown to the person who decided, against the rows it was taken from."""
     ids = sorted({shown["id"] for _, _, dossier in dossiers.values() for shown in _shown(dossier)})
     stored = {row[0]: row for row in _fetch(_EVIDENCE, [ids])}
+    gone = {pk for row in _fetch(_ERASED, [[pk for pk, _, _ in dossiers.values()]]) for pk in row}
     for request_id, (prospect_id, version_id, dossier) in dossiers.items():
         known: dict[str, Judged] = {}
         for shown in _shown(dossier):
@@ -64,7 +70,7 @@ def _wrong_dossiers(
             if row is None or row[1] != prospect_id:
                 yield "approvals_approvalrequest", request_id, f"its evidence {shown['id']} is not there"
                 continue
-            changed = _changed(shown, row)
+            changed = _changed(shown, row, maybe_erased=prospect_id in gone)
             if changed:
                 yield "prospects_evidence", row[0], f"its {changed} is not what request {request_id} was decided on"
             columns = dict(zip(_COPIED, row[3:], strict=True))
@@ -75,12 +81,15 @@ def _wrong_dossiers(
                 yield "approvals_approvalrequest", request_id, words
 
 
-def _changed(shown: Mapping[str, Any], row: tuple[Any, ...]) -> str:
-    """The first thing that a dossier says of a piece of evidence otherwise than its row."""
+def _changed(shown: Mapping[str, Any], row: tuple[Any, ...], *, maybe_erased: bool) -> str:
+    """The first thing that a dossier says of a piece of evidence otherwise than its row.
+
+    ``maybe_erased``: words that named somebody may be gone from either.
+    """
     columns = {**dict(zip(_COPIED, row[3:], strict=True)), "observed_at": row[2]}
     for name, value in columns.items():
         said = datetime.fromisoformat(shown[name]) if name == "observed_at" else shown[name]
-        if said != value:
+        if said != value and not (maybe_erased and name in _WORDS and WORD in (said, value)):
             return name.replace("_", " ")
     return ""
 

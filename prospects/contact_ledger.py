@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import connection
 
+from prospects.erased import Newcomers, keys_by
 from prospects.runtime_loading import CONTACT_COLUMNS, contact_of, fetch
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Run, Scope
@@ -140,6 +141,7 @@ class ContactRows:
 
     def _write_found(self, found: list[_Held]) -> dict[int, int]:
         """Create or complete these people; returns who is to be whose contact."""
+        found = self._not_erased(found)
         ids = self._recognised(found)
         fresh: dict[str, _Held] = {}
         for position, held in enumerate(found):
@@ -161,6 +163,15 @@ class ContactRows:
             if held.proposal.choose:
                 chosen.setdefault(held.context.id, contact)
         return chosen
+
+    def _not_erased(self, found: list[_Held]) -> list[_Held]:
+        """Without people who were erased: nobody brings them back. One query where nobody ever was."""
+        newcomers = Newcomers(self._scope.client_id)
+        if not newcomers:
+            return found
+        keys = [_keys_of(held) for held in found]
+        newcomers.look_up(keys)
+        return [held for held, theirs in zip(found, keys, strict=True) if theirs not in newcomers]
 
     def _recognised(self, found: list[_Held]) -> dict[int, int]:
         """Position → the contact who is meant: the same address, the source's own id, the same name at the company."""
@@ -250,6 +261,14 @@ class ContactRows:
             data={**assessment(said), "contact_id": contact_id, "confidence": said.confidence},
             source=source, source_ref=ref, key=key,
         )  # fmt: skip
+
+
+def _keys_of(held: _Held) -> frozenset[str]:
+    said, company = held.proposal, held.context.company
+    return keys_by(
+        email=said.email, source=held.document.source, external_id=said.external_id, name=said.name,
+        domain=company.domain if company else "", company=company.name if company else "",
+    )  # fmt: skip
 
 
 def _take_as_contact(context: Context, view: ContactView) -> None:

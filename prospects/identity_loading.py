@@ -35,7 +35,8 @@ SELECT k.id, coalesce(k.merged_into_id, k.id), k.first_name, k.last_name, k.emai
            nullif(k.linkedin_url, ''), nullif(k.first_name, ''), nullif(k.last_name, ''), nullif(k.country, ''),
            nullif(k.time_zone, '')),
        EXISTS (SELECT 1 FROM prospects_prospect p WHERE p.contact_id = k.id AND p.stage = ANY(%(touched)s))
-FROM prospects_contact k LEFT JOIN prospects_company c ON c.id = k.company_id WHERE k.id = ANY(%(ids)s)
+FROM prospects_contact k LEFT JOIN prospects_company c ON c.id = k.company_id
+WHERE k.id = ANY(%(ids)s) AND k.erased_at IS NULL
 """
 # A block that is larger than it may be is a common word: the count over the cut-off list tells.
 _CANDIDATES = """

@@ -50,7 +50,7 @@ MOST_PEOPLE = 50  # of one company that an agent is shown
 _PEOPLE = f"""
 SELECT o.company, {CONTACT_COLUMNS}
 FROM unnest(%s::bigint[]) AS o (company) CROSS JOIN LATERAL (
-    SELECT * FROM prospects_contact k WHERE k.merged_into_id IS NULL AND k.company_id IN (
+    SELECT * FROM prospects_contact k WHERE k.merged_into_id IS NULL AND k.erased_at IS NULL AND k.company_id IN (
         SELECT c.id FROM prospects_company c WHERE c.id = o.company OR c.merged_into_id = o.company)
     ORDER BY k.id LIMIT {MOST_PEOPLE}) k
 """  # noqa: S608 — constants

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from prospects.erased import TURNED_AWAY
 from prospects.importing.identity import fold
 from prospects.importing.records import Record, Side, as_json
 from prospects.services.import_lookup import (
@@ -159,8 +160,8 @@ class Plan:
     rejected: list[tuple[Record, str]] = field(default_factory=list)
 
 
-class Ambiguous(Exception):  # noqa: N818 — an answer about a row, not a fault
-    """A row that could be several companies."""
+class TurnedAway(Exception):  # noqa: N818 — an answer about a row, not a fault
+    """A row that could be several companies, or is about somebody who was erased."""
 
 
 class Decider:
@@ -178,7 +179,7 @@ class Decider:
         for record in records:
             try:
                 outcome, reason = self._decide(record)
-            except Ambiguous as answer:
+            except TurnedAway as answer:
                 self.plan.rejected.append((record, str(answer)))
                 continue
             self.plan.outcomes.append((record.row, outcome, reason))
@@ -187,6 +188,8 @@ class Decider:
         return self.plan
 
     def _decide(self, record: Record) -> tuple[str, str]:
+        if record.row in self.known.erased:
+            raise TurnedAway(TURNED_AWAY)
         company, new_company, how = self._company(record)
         contact, new_contact = self._contact(record, company)
         prospect, new_prospect = self._prospect(record, company, contact)
@@ -277,7 +280,7 @@ class Decider:
         if len(found) > 1:
             if side.key or side.external_id:
                 return None
-            raise Ambiguous(f"{len(found)} companies are called {side.name}: a domain or an id is needed")
+            raise TurnedAway(f"{len(found)} companies are called {side.name}: a domain or an id is needed")
         return found[0] if found else None
 
     def _contact(self, record: Record, company: KnownCompany | None) -> tuple[KnownContact | None, bool]:

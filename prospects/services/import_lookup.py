@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from django.db import connection, transaction
 
+from prospects.erased import Newcomers, keys_by
 from prospects.importing.records import Record
 from salesops.runtime.bulk import array_text
 
@@ -88,6 +89,7 @@ class Known:
     contact_by_email: dict[str, KnownContact] = field(default_factory=dict)
     prospect_by_company: dict[int, KnownProspect] = field(default_factory=dict)
     prospect_by_contact: dict[int, KnownProspect] = field(default_factory=dict)
+    erased: set[int] = field(default_factory=set)  # rows about people who were erased
 
     def add_company(self, company: KnownCompany, *, source: str) -> None:
         if company.external_id and company.source == source:
@@ -124,11 +126,30 @@ _CONTACT_ALIASES = _ALIASES.format(kind="contact", columns="t.email_key, t.compa
 
 def look_up(records: Sequence[Record], *, client_id: int, playbook_id: int, source: str) -> Known:
     """Find the companies, contacts, prospects and earlier profiles that these rows may be about."""
-    known = Known()
+    known = Known(erased=_erased(records, client_id=client_id, source=source))
     _companies(known, records, client_id=client_id, source=source)
     _contacts(known, records, client_id=client_id, source=source)
     _prospects(known, playbook_id=playbook_id)
     return known
+
+
+def _erased(records: Sequence[Record], *, client_id: int, source: str) -> set[int]:
+    """Rows about people who were erased. Where nobody ever was, one look that finds nothing."""
+    newcomers = Newcomers(client_id)
+    if not newcomers:
+        return set()
+    keys = {record.row: _keys_of(record, source) for record in records if record.contact is not None}
+    newcomers.look_up(keys.values())
+    return {row for row, found in keys.items() if found in newcomers}
+
+
+def _keys_of(record: Record, source: str) -> frozenset[str]:
+    person, company = record.contact, record.company
+    assert person is not None  # noqa: S101 — the caller has looked; this is for the type checker
+    return keys_by(
+        email=person.key, source=source, external_id=person.external_id, name=person.name,
+        domain=company.key if company else "", company=company.name if company else "",
+    )  # fmt: skip
 
 
 def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:

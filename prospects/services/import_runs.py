@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
+from prospects.erased import TURNED_AWAY
 from prospects.importing.ahead import Chunk, Reader, chunks, chunks_apart
 from prospects.importing.reading import SourceFile, UnreadableFile
 from prospects.importing.rows import Note
@@ -134,7 +135,7 @@ class Run(Generic[ParsedT]):
             raise Cancelled
 
     def _reject(self, row: int, cells: Sequence[str], reason: str, errors: ErrorFile) -> None:
-        errors.add(cells, reason)
+        errors.add(cells if reason != TURNED_AWAY else (), reason)  # the reason alone: the rest would be kept again
         if len(self.report.rejections) < MAX_LISTED:
             self.report.rejections.append({"row": row, "reason": reason})
 

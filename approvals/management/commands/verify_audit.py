@@ -21,10 +21,18 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, as_json: bool = False, **_options: Any) -> None:
         fault = verify.first_fault(self.checks)
         names = [name for name, _ in self.checks]
+        erased = verify.erased()
         if as_json:
             found = None if fault is None else asdict(fault)
-            self.stdout.write(json.dumps({"intact": fault is None, "checked": names, "fault": found}, indent=2))
+            document = {"intact": fault is None, "checked": names, "erased": erased, "fault": found}
+            self.stdout.write(json.dumps(document, indent=2))
         if fault is not None:
             raise CommandError(str(fault), returncode=1)
         if not as_json:
             self.stdout.write(f"Intact: {', '.join(names)}.")
+            if erased["people"]:
+                people, messages = erased["people"], erased["messages"]
+                self.stdout.write(
+                    f"Erased on request: {people} {'person' if people == 1 else 'people'},"
+                    f" {messages} message{'' if messages == 1 else 's'}."
+                )
