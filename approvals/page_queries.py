@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_date
 
 from approvals.models import ApprovalRequest, CapturedMail, DeliveryEvent, Dispatch
 from playbooks.models import AuditEntry, Client, User
+from salesops.ids import id_in
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,9 @@ def audit_entries(client: Client, wanted: AuditFilter) -> QuerySet[AuditEntry]:
     if wanted.subject:
         kind, _, number = wanted.subject.partition(":")
         entries = entries.filter(subject_type=kind.strip())
-        if number.strip().isdecimal():
-            entries = entries.filter(subject_id=int(number))
+        subject = id_in(number)
+        if subject is not None:
+            entries = entries.filter(subject_id=subject)
     if wanted.trace:
         entries = entries.filter(trace_id=wanted.trace)
     day = parse_date(wanted.day) if wanted.day else None
@@ -58,7 +60,8 @@ def audit_entries(client: Client, wanted: AuditFilter) -> QuerySet[AuditEntry]:
 
 
 def _by(entries: QuerySet[AuditEntry], actor: str) -> QuerySet[AuditEntry]:
-    return entries.filter(actor_id=int(actor)) if actor.isdecimal() else entries.none()
+    person = id_in(actor)
+    return entries.none() if person is None else entries.filter(actor_id=person)
 
 
 def audit_actors(client: Client) -> list[User]:

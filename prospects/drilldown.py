@@ -20,6 +20,7 @@ from prospects.funnel_filters import read_day
 from prospects.funnel_sql import onward_stages
 from prospects.models import Basis, Outcome, Prospect, Stage, StageTransition
 from prospects.rules.statistics import WINDOWS
+from salesops.ids import id_in
 
 _LOG = StageTransition.objects.filter(pipeline=StageRule.Pipeline.PROSPECT)
 
@@ -85,7 +86,7 @@ def read_slice(params: Mapping[str, str]) -> FunnelSlice | None:
         first=read_day(params.get("from", "")),
         last=read_day(params.get("to", "")),
         within=int(within) if within in map(str, WINDOWS) else None,
-        version=version if version.isdecimal() and len(version) < 19 else "",
+        version=version if id_in(version) is not None else "",
     )
 
 

@@ -15,6 +15,7 @@ from playbooks.models import Client
 from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, Prospect, Score, Signal, StageTransition
 from prospects.score_loading import evidence_under
 from salesops.errors import Refusal
+from salesops.ids import id_in
 from salesops.runtime.ports import explainers
 
 
@@ -34,7 +35,8 @@ def find(name: str, *, client: Client | None = None) -> Prospect:
         | Q(company__external_id=known)
         | Q(contact__email_key=known.casefold())
     )
-    found = list(rows.filter(pk=int(known))) if known.isdecimal() else []
+    number = id_in(known)
+    found = [] if number is None else list(rows.filter(pk=number))
     found = found or list(rows.filter(by_key).order_by("pk")[:2])
     if not found:
         raise NoSuchProspect(f"There is no prospect {name!r}. Give its id, external id, domain or e-mail address.")

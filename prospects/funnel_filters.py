@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from playbooks.models import Client, Route, Tier
 from prospects.rules.statistics import WINDOWS
+from salesops.ids import id_in
 
 Mode = Literal["cohort", "period"]
 COHORT: Mode = "cohort"
@@ -82,7 +83,7 @@ def read_filters(params: Mapping[str, str], *, client: Client, now: datetime | N
         source=params.get("source", "")[:120],
         route=_known(params.get("route", ""), (*Route.values, NONE)),
         tier=_known(params.get("tier", ""), (*Tier.values, NONE)),
-        version=params.get("version", "") if params.get("version", "").isdecimal() else "",
+        version=params.get("version", "") if id_in(params.get("version")) is not None else "",
     )
 
 

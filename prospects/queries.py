@@ -14,6 +14,7 @@ from playbooks.models import Client, Playbook, Route, Tier
 from prospects.drilldown import FunnelSlice, in_slice, read_slice
 from prospects.funnel_filters import NONE
 from prospects.models import Prospect, RouteOverride, Stage
+from salesops.ids import id_in
 
 RANKING = ("-priority", "-id")
 _COLUMNS = ("stage", "route", "tier", "source", "segment")
@@ -55,15 +56,11 @@ def read_prospect_filters(params: Mapping[str, str]) -> ProspectFilters:
 
     return ProspectFilters(
         **{name: chosen(name) for name in _COLUMNS},
-        owner=_number(params.get("owner", "")),
+        owner=params.get("owner", "") if id_in(params.get("owner")) is not None else "",
         by_hand="1" if params.get("by_hand") == "1" else "",
         q=" ".join(params.get("q", "").replace("\x00", "").split())[:120],
         piece=read_slice(params),
     )
-
-
-def _number(text: str) -> str:
-    return text if text.isascii() and text.isdecimal() and len(text) < 10 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from approvals.views.desk import (
 )
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
+from salesops.ids import id_in
 from salesops.partials import render_page
 
 SAID = {
@@ -183,8 +184,9 @@ def bulk(request: ClientRequest) -> HttpResponse:
     items = []
     for pick in request.POST.getlist("pick")[:200]:
         number, _, seen = pick.partition(":")
-        if number.isdecimal():
-            items.append((int(number), services.Seen.parse(seen)))
+        pk = id_in(number)
+        if pk is not None:
+            items.append((pk, services.Seen.parse(seen)))
     if not items:
         messages.error(request, "Nothing was selected.")
         return redirect(reverse("approvals:queue") + filters_of(request).query)

@@ -22,6 +22,7 @@ from approvals.views.dossier import show
 from playbooks.models import Channel, Role
 from salesops.access import ClientRequest, require_role
 from salesops.context import counts_of
+from salesops.ids import id_in
 from salesops.partials import render_page, wanted_partial
 
 TEMPLATE = "approvals/desk.html"
@@ -92,11 +93,10 @@ def changes(request: ClientRequest) -> HttpResponse:
     """204 while nothing moved; else the new queue and, if somebody else decided the open request, who and what."""
     if request.GET.get("v") == counts_of(request).queue_version:
         return HttpResponse(status=204)
-    at = request.GET.get("at", "")
-    selected = int(at) if at.isdecimal() else None
+    selected = id_in(request.GET.get("at"))
     context = {**queue_context(request, selected, rules_now(request.client)), **common_context(request)}
-    if at.isdecimal():
-        context["moved"] = page_queries.moved_on(request.client, int(at))
+    if selected is not None:
+        context["moved"] = page_queries.moved_on(request.client, selected)
     return render_page(request, f"{TEMPLATE}#changes", context)
 
 

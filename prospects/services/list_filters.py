@@ -10,6 +10,7 @@ from playbooks.models import Client, User
 from prospects.models import ListPreference, SavedFilter
 from prospects.queries import read_prospect_filters
 from salesops.errors import Refusal
+from salesops.ids import id_in
 
 MOST = 50
 
@@ -33,7 +34,7 @@ def save_filter(
     if not words:
         raise BadName("Give the filter a name.")
     kept = read_prospect_filters(query).as_query()
-    if "playbook" in query and query["playbook"].isdecimal():
+    if id_in(query.get("playbook")) is not None:
         kept["playbook"] = query["playbook"]
     with transaction.atomic():
         mine = SavedFilter.objects.for_client(client).filter(owner=actor)

@@ -18,6 +18,7 @@ from prospects.rules.psychologic import FORCES, HYPOTHESES
 from prospects.services import buying as service
 from salesops.access import ClientRequest, require_role
 from salesops.errors import NotAllowed, Refusal
+from salesops.ids import id_in
 from salesops.partials import render_page
 
 _ANSWERS = ((service.SAID, "They say so"), (service.DENIED, "They deny it"), (service.NOT_KNOWN, "Not known any more"))
@@ -55,7 +56,7 @@ class MotiveForm(Said):
 
     def __init__(self, data: Any) -> None:
         super().__init__(data)
-        given = [value for value in data.getlist("supports") if value.isdecimal() and len(value) < 19]
+        given = [value for value in data.getlist("supports") if id_in(value) is not None]
         self.fields["supports"].choices = [(value, value) for value in given]  # type: ignore[attr-defined]
 
 

@@ -16,6 +16,7 @@ from prospects.models import Duplicate, Merge
 from prospects.services import merges
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
+from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 
@@ -59,8 +60,7 @@ def _count(request: ClientRequest) -> dict[str, Any]:
 @require_role(*merges.DECIDERS)
 def merge_pair(request: ClientRequest, pk: int) -> HttpResponse:
     """Make the two one. ``keep`` in the form names the record that stays."""
-    given = request.POST.get("keep", "")
-    keep = int(given) if given.isdecimal() and len(given) < 19 else None
+    keep = id_in(request.POST.get("keep"))
 
     def act() -> str:
         row = merges.merge(pk, actor=request.user, client=request.client, keep=keep)

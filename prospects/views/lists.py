@@ -19,6 +19,7 @@ from prospects.services import bulk, list_filters
 from prospects.views.list_state import people_of
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
+from salesops.ids import id_in
 from salesops.partials import render_page
 
 MOST_PICKED = 500
@@ -77,8 +78,8 @@ def open_with(request: ClientRequest, pk: int) -> HttpResponse:
 def choose_columns(request: ClientRequest) -> HttpResponse:
     """Remember which columns this person wants, in which order."""
     wanted = [key for key in request.POST.getlist("column") if key in COLUMNS]
-    places = {key: int(text) for key in wanted if (text := request.POST.get(f"place-{key}", "")).isdecimal()}
-    ordered = sorted(dict.fromkeys(wanted), key=lambda key: places.get(key, len(COLUMNS)))
+    places = {key: id_in(request.POST.get(f"place-{key}")) for key in wanted}
+    ordered = sorted(places, key=lambda key: len(COLUMNS) if (place := places[key]) is None else place)
     usual = request.POST.get("usual") == "1"
     list_filters.choose_columns([] if usual else ordered, client=request.client, actor=request.user)
     messages.success(request, "Your columns are remembered.")
@@ -89,12 +90,12 @@ def choose_columns(request: ClientRequest) -> HttpResponse:
 @require_role()
 def start_bulk(request: ClientRequest) -> HttpResponse:
     """Do one thing to the chosen prospects. “All that match” is asked once more, with how many that is."""
-    playbook = get_object_or_404(Playbook.objects.for_client(request.client), pk=_number(request.POST.get("playbook")))
+    playbook = get_object_or_404(Playbook.objects.for_client(request.client), pk=id_in(request.POST.get("playbook")))
     everybody = request.POST.get("scope") == "all"
     filters = read_prospect_filters(_query(request)) if everybody else None
     if filters is not None and request.POST.get("confirmed") != "1":
         return _confirm(request, playbook, filters)
-    picked = [_number(text) for text in request.POST.getlist("prospect")[: MOST_PICKED + 1]]
+    picked = [id_in(text) or 0 for text in request.POST.getlist("prospect")[: MOST_PICKED + 1]]
     try:
         wish = bulk.Wish(
             request.POST.get("kind", ""), _owner(request), request.POST.get("route", ""), request.POST.get("reason", "")
@@ -118,12 +119,8 @@ def _confirm(request: ClientRequest, playbook: Playbook, filters: ProspectFilter
 
 
 def _owner(request: ClientRequest) -> User | None:
-    number = _number(request.POST.get("owner"))
+    number = id_in(request.POST.get("owner"))
     return next((user for user in people_of(request.client) if user.pk == number), None) if number else None
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 18 else 0
 
 
 @require_GET

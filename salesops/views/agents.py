@@ -21,6 +21,7 @@ from prospects.services.retries import try_again
 from salesops.access import ClientRequest, require_role
 from salesops.agent_health import health_of
 from salesops.agent_numbers import DAYS, agent_names, agent_rows, due_work, newest_convergences
+from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 from salesops.templatetags.brakes import stops_in_force
@@ -126,9 +127,7 @@ def run_page(request: ClientRequest, pk: int) -> HttpResponse:
 @require_role(*STARTERS)
 def run_agents(request: ClientRequest) -> HttpResponse:
     """Set the agents to work on everything that is due under one playbook."""
-    number = request.POST.get("playbook", "")
-    playbooks = Playbook.objects.for_client(request.client)
-    playbook = get_object_or_404(playbooks, pk=int(number) if number.isdecimal() else 0)
+    playbook = get_object_or_404(Playbook.objects.for_client(request.client), pk=id_in(request.POST.get("playbook")))
     convergences.start(client=request.client, playbook=playbook, actor=request.user)
     messages.success(request, f"The agents are at work for {playbook}.")
     return redirect("agents")
@@ -138,7 +137,7 @@ def run_agents(request: ClientRequest) -> HttpResponse:
 @require_role(*STARTERS)
 def retry(request: ClientRequest) -> HttpResponse:
     """Try again on prospects where something failed."""
-    chosen = [int(number) for number in request.POST.getlist("prospect")[:100] if number.isdecimal()]
+    chosen = [pk for text in request.POST.getlist("prospect")[:100] if (pk := id_in(text)) is not None]
     count = try_again(chosen, client=request.client, actor=request.user)
     messages.success(request, f"Trying again on {count} prospect{'' if count == 1 else 's'}.")
     return redirect("agents")

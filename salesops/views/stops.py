@@ -20,6 +20,7 @@ from prospects.models import Prospect
 from salesops.access import ClientRequest, require_role
 from salesops.agent_numbers import agent_names
 from salesops.errors import Refusal
+from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 from salesops.stop_rows import NOW, OVER, STATES, stop_rows
@@ -56,11 +57,12 @@ class StopForm(forms.Form):
 def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[str, str]]:
     """Everything this client can stop, as ``level:target``; the prospect or request that the person came from first."""
     found = []
-    if request.isdecimal() and ApprovalRequest.objects.for_client(client).filter(pk=int(request)).exists():
-        found.append((f"request:{request}", f"Only request #{request}"))
-    if prospect.isdecimal():
-        row = Prospect.objects.for_client(client).select_related("company", "contact").filter(pk=int(prospect)).first()
-        found += [(f"prospect:{prospect}", f"Only {row}")] if row else []
+    one, who = id_in(request), id_in(prospect)
+    if one is not None and ApprovalRequest.objects.for_client(client).filter(pk=one).exists():
+        found.append((f"request:{one}", f"Only request #{one}"))
+    if who is not None:
+        row = Prospect.objects.for_client(client).select_related("company", "contact").filter(pk=who).first()
+        found += [(f"prospect:{who}", f"Only {row}")] if row else []
     found.append(("client:", f"All of {client.name}: no agent runs, nothing is sent"))
     found += [(f"playbook:{row.pk}", f"Playbook {row.name}") for row in Playbook.objects.for_client(client)]
     found += [(f"agent:{name}", f"Agent {name.replace('_', ' ')}") for name in agent_names()]
@@ -95,7 +97,7 @@ def _aimed(request: ClientRequest) -> dict[str, str] | None:
     if request.GET.get("agent") in agent_names():
         return {"scope": f"agent:{request.GET['agent']}"}
     playbook = request.GET.get("playbook", "")
-    return {"scope": f"playbook:{playbook}"} if playbook.isdecimal() else None
+    return {"scope": f"playbook:{playbook}"} if id_in(playbook) is not None else None
 
 
 def _listed(request: ClientRequest) -> dict[str, Any]:
@@ -150,7 +152,7 @@ def _stop(request: ClientRequest, chosen: dict[str, Any]) -> Stop:
         level=level,
         kind=chosen["kind"],
         reason=chosen["reason"],
-        target_id=int(target) if target.isdecimal() else None,
+        target_id=id_in(target),
         agent=target if level == Stop.Level.AGENT else "",
         until=timezone.now() + timedelta(hours=hours) if hours else None,
     )

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from prospects.models import Prospect
 from salesops.access import ClientRequest, require_role
+from salesops.ids import id_in
 from salesops.partials import render_page
 from salesops.trace import neighbours, trace_of
 
@@ -16,11 +17,10 @@ from salesops.trace import neighbours, trace_of
 @require_role()
 def trace_page(request: ClientRequest, trace_id: str) -> HttpResponse:
     """What this client has under one trace id; ``?prospect=`` narrows it to one prospect."""
-    number = request.GET.get("prospect", "")
     prospect = None
-    if number.isdecimal():
+    if number := request.GET.get("prospect"):
         rows = Prospect.objects.for_client(request.client).select_related("company", "contact")
-        prospect = get_object_or_404(rows, pk=int(number))
+        prospect = get_object_or_404(rows, pk=id_in(number))
     trace = trace_of(request.client, trace_id, prospect)
     if not trace:
         raise Http404("Nothing of this client carries that trace id.")
