@@ -15,7 +15,7 @@ from typing import Any
 #: What stands where words stood. PostgreSQL lets nothing else in: see ``prospects.erased_sql``.
 WORD = "erased"
 _SHORTEST_NAME = 3
-_FEWEST_DIGITS = 6
+_FEWEST_DIGITS, _TELLING_DIGITS = 6, 8
 #: Names of values that are part of how data is built, and name nobody: they are needed to add it up again.
 _BUILD = frozenset({
     "angle", "at", "built_at", "category", "channel", "content_hash", "cost", "criterion", "currency", "deal_value",
@@ -47,22 +47,23 @@ def traces_of(
 
     A phone number is found however its digits are spaced.
     """
-    whole = [*names, *addresses]
-    loose = [re.escape(_plain(word)) for word in whole if len(word) >= _SHORTEST_NAME]
-    loose += [found for found in map(_number, phones) if found]
-    alone = [re.escape(_plain(part)) for part in parts if len(part) >= _SHORTEST_NAME]
-    return Traces(_any_of(loose, re.IGNORECASE), _any_of(alone, 0), frozenset(ids))
+    patterns = [_any_of((*names, *addresses)), *map(_number, phones)]
+    anyhow = "|".join(pattern for pattern in patterns if pattern)
+    alone = _any_of(parts)
+    return Traces(
+        re.compile(anyhow, re.IGNORECASE) if anyhow else None, re.compile(alone) if alone else None, frozenset(ids)
+    )
 
 
-def _any_of(patterns: Collection[str], flags: int) -> re.Pattern[str] | None:
-    if not patterns:
-        return None
-    return re.compile(rf"(?<!\w)(?:{'|'.join(sorted(set(patterns), key=len, reverse=True))})(?!\w)", flags)
+def _any_of(words: Iterable[str]) -> str:
+    found = {re.escape(_plain(word)) for word in words if len(word) >= _SHORTEST_NAME}
+    return rf"(?<!\w)(?:{'|'.join(sorted(found, key=len, reverse=True))})(?!\w)" if found else ""
 
 
 def _number(phone: str) -> str:
-    digits = re.sub(r"\D", "", phone)
-    return r"[\s()./-]*".join(digits[-9:]) if len(digits) >= _FEWEST_DIGITS else ""
+    """The end of a number, where every way to write it is alike."""
+    digits = re.sub(r"\D", "", phone)[-_TELLING_DIGITS:]
+    return r"[\s()./-]*".join(digits) + r"(?!\d)" if len(digits) >= _FEWEST_DIGITS else ""
 
 
 def _plain(text: str) -> str:

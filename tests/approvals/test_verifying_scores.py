@@ -15,8 +15,10 @@ from django.db import connection
 from approvals import queries
 from approvals.models import ApprovalRequest
 from approvals.services import decide
+from playbooks.models import Role
 from playbooks.services import drafts, lifecycle
 from prospects.models import Prospect
+from prospects.services.erasure import erase_person
 from prospects.services.rescoring import rescore
 from tests import factories
 from tests.approvals.test_verifying_history import behind_the_guards
@@ -87,6 +89,24 @@ def test_publishing_leaves_every_earlier_score_and_decision_as_it_was(decided: A
     document = verified(capsys)
     assert document["intact"], document
     assert "scores" in document["checked"]
+
+
+def test_what_was_decided_about_somebody_erased_still_adds_up(
+    decided: ApprovalRequest, capsys: Any, client: Any
+) -> None:
+    admin = factories.user(decided.client, Role.ADMIN)
+    scores = rows_by_table()["prospects_score"]
+    erase_person(decided.contact, actor=admin, reason="asked")
+    document = verified(capsys)
+    assert document["intact"], document
+    assert document["erased"]["people"] == 1
+    assert rows_by_table()["prospects_score"] == scores
+    client.force_login(admin)
+    for page in (decided.get_absolute_url(), decided.prospect.get_absolute_url(), "/audit/", "/approvals/"):
+        assert client.get(page).status_code == 200, page
+    assert decided.contact.email not in client.get(decided.get_absolute_url()).content.decode()
+    behind_the_guards(f"UPDATE approvals_message SET body = 'Hi' WHERE id = {decided.message_id}")
+    assert not verified(capsys)["intact"]
 
 
 @pytest.mark.parametrize(

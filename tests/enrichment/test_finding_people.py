@@ -1,6 +1,7 @@
 """The contact finder: people on file and people that sources know, judged, kept and chosen."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from django.db.models import QuerySet
 
 from approvals.models import ApprovalRequest, Suppression
 from approvals.services import suppress
-from playbooks.models import AgentPermission
+from playbooks.models import AgentPermission, Role
 from prospects.models import AgentRun, Contact, Diagnostic, Prospect, Signal
+from prospects.services.erasure import erase_person
 from tests import factories
 from tests.enrichment import world
 from tests.enrichment.world import person
@@ -196,3 +198,18 @@ def test_two_companies_that_name_one_person_share_one_contact(server: StandIn) -
     scene.run(under)
     contact = found(one).get()
     assert {p.contact_id for p in Prospect.objects.filter(pk__in=[one.pk, two.pk])} == {contact.pk, None}
+
+
+def test_somebody_who_was_erased_is_not_found_again(server: StandIn) -> None:
+    under = world.playbook(world.people(server))
+    good = world.unknown_team(under)
+    asked_about(server, good, person(good, "Robin Gale", "Founder & CEO"), person(good, "Ann Lower", "Office Manager"))
+    scene.run(under)
+    gone = Contact.objects.get(name="Robin Gale")
+    erase_person(gone, actor=factories.user(good.client, Role.ADMIN), reason="asked")
+    good.refresh_from_db()
+    assert good.contact is None
+    scene.run(under, clock=scene.CLOCK + timedelta(days=40))
+    good.refresh_from_db()
+    assert {c.name for c in found(good)} == {"Erased person", "Ann Lower"}
+    assert good.contact is None or good.contact.name == "Ann Lower"
