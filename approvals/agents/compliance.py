@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date
@@ -29,10 +28,7 @@ def run(batch: Batch, tools: Tools) -> Answers:
 
 
 def _brand_rules(tools: Tools) -> tuple[compliance.BrandRule, ...]:
-    return tuple(
-        compliance.BrandRule(rf"(?<!\w){re.escape(row.phrase)}(?!\w)", cast(Any, row.verdict.upper()), row.reason)
-        for row in tools.playbook.brand_rules
-    )
+    return tuple(compliance.BrandRule.about(row.phrase, row.verdict, row.reason) for row in tools.playbook.brand_rules)
 
 
 def _verdict(
@@ -67,10 +63,7 @@ def quality_draft(prospect: ProspectView, contact: ContactView, message: Message
         first_name=contact.first_name,
         company_name=prospect.company.name if prospect.company else "",
         facts=_facts(prospect, message),
-        claims=tuple(
-            quality.Claim(str(c["sentence"]), tuple(c["evidence_ids"]), str(c["source"]), c["kind"])
-            for c in message.claims
-        ),
+        claims=tuple(map(quality.Claim.read, message.claims)),
         touch=touches + 1,
         attachments=len(message.attachments),
         has_prior_thread=touches > 0,
@@ -85,24 +78,13 @@ def quality_draft(prospect: ProspectView, contact: ContactView, message: Message
 def _facts(prospect: ProspectView, message: MessageView) -> tuple[quality.Fact, ...]:
     """The cited evidence, with the words in which the message speaks of it."""
     company = prospect.company.name if prospect.company else ""
-    facts = []
-    for evidence in prospect.evidence:
-        if evidence.id not in message.evidence_ids:
-            continue
-        terms = [evidence.quote]
-        for claim in message.claims:
-            if evidence.id in claim["evidence_ids"]:
-                terms.extend(claim.get("terms") or [claim["sentence"]])
-        facts.append(
-            quality.Fact(
-                key=evidence.criterion,
-                terms=tuple(term for term in terms if term and term != company),
-                evidence_ids=(evidence.id,),
-                about="company",
-                observed_on=evidence.observed_at.date(),
-            )
+    return tuple(
+        quality.Fact.cited(
+            e.criterion, e.quote, e.id, message.claims, company=company, observed_on=e.observed_at.date()
         )
-    return tuple(facts)
+        for e in prospect.evidence
+        if e.id in message.evidence_ids
+    )
 
 
 def _case(

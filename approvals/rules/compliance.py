@@ -60,6 +60,11 @@ class BrandRule:
     verdict: Verdict
     reason: str
 
+    @classmethod
+    def about(cls, phrase: str, verdict: str, reason: str) -> BrandRule:
+        """The rule about a phrase as the playbook words it: whole words only, the verdict in small letters."""
+        return cls(rf"(?<!\w){re.escape(phrase)}(?!\w)", cast(Verdict, verdict.upper()), reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:

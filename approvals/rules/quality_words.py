@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from approvals.rules import reading
 from approvals.rules.content import split_footer
@@ -28,6 +29,30 @@ class Fact:
     about: Literal["company", "person"] = "company"
     observed_on: date | None = None
 
+    @classmethod
+    def cited(
+        cls,
+        key: str,
+        quote: str,
+        evidence_id: int,
+        claims: Iterable[Mapping[str, Any]],
+        *,
+        company: str,
+        observed_on: date,
+    ) -> Fact:
+        """Evidence that a message cites: its quote, and what the message's claims about it say, are the words to find.
+
+        The company's own name proves nothing.
+        """
+        said = (
+            str(term)
+            for claim in claims
+            if evidence_id in (claim.get("evidence_ids") or ())
+            for term in (claim.get("terms") or [claim.get("sentence", "")])
+        )
+        terms = tuple(term for term in (quote, *said) if term and term != company)
+        return cls(key, terms, (evidence_id,), "company", observed_on)
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -37,6 +62,16 @@ class Claim:
     evidence_ids: tuple[int, ...] = ()
     source: str = ""
     kind: Literal["fact", "proof"] = "fact"
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Claim:
+        """A claim as messages keep it."""
+        return cls(
+            sentence=str(stored.get("sentence", "")),
+            evidence_ids=tuple(stored.get("evidence_ids") or ()),
+            source=str(stored.get("source", "")),
+            kind="proof" if stored.get("kind") == "proof" else "fact",
+        )
 
     @property
     def covered(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -63,10 +61,7 @@ def _collected_on(contact: Contact) -> date | None:
 def brand_rules(version: PlaybookVersion) -> tuple[compliance.BrandRule, ...]:
     """The version's own rules about words."""
     rows = BrandRule.objects.filter(version=version).order_by("id")
-    return tuple(
-        compliance.BrandRule(rf"(?<!\w){re.escape(row.phrase)}(?!\w)", cast(Any, row.verdict.upper()), row.reason)
-        for row in rows
-    )
+    return tuple(compliance.BrandRule.about(row.phrase, row.verdict, row.reason) for row in rows)
 
 
 def compliance_of(
@@ -132,16 +127,7 @@ def _consent(row: ConsentBasis | None) -> compliance.ConsentBasis | None:
 
 def claims_of(message: Message) -> tuple[quality.Claim, ...]:
     """The message's claims as the quality rules read them."""
-    return tuple(_claim(row) for row in message.claims)
-
-
-def _claim(row: Mapping[str, Any]) -> quality.Claim:
-    return quality.Claim(
-        sentence=str(row.get("sentence", "")),
-        evidence_ids=tuple(row.get("evidence_ids") or ()),
-        source=str(row.get("source", "")),
-        kind="proof" if row.get("kind") == "proof" else "fact",
-    )
+    return tuple(map(quality.Claim.read, message.claims))
 
 
 def claims_json(claims: tuple[quality.Claim, ...]) -> list[dict[str, Any]]:
@@ -191,26 +177,13 @@ def quality_of(
 
 
 def _facts(message: Message, company: str) -> tuple[quality.Fact, ...]:
-    """The cited evidence as facts; its quote, or the numbers and names in it, are the words to look for."""
+    """The cited evidence as facts."""
     rows = Evidence.objects.filter(pk__in=message.evidence_ids).order_by("pk")
     return tuple(
-        quality.Fact(
-            key=row.criterion,
-            terms=tuple(term for term in (row.quote, *_claimed_terms(message, row.pk)) if term and term != company),
-            evidence_ids=(row.pk,),
-            about="company",
-            observed_on=row.observed_at.date(),
+        quality.Fact.cited(
+            e.criterion, e.quote, e.pk, message.claims, company=company, observed_on=e.observed_at.date()
         )
-        for row in rows
-    )
-
-
-def _claimed_terms(message: Message, evidence_id: int) -> tuple[str, ...]:
-    return tuple(
-        str(term)
-        for row in message.claims
-        if evidence_id in (row.get("evidence_ids") or ())
-        for term in (row.get("terms") or [row.get("sentence", "")])
+        for e in rows
     )
 
 
