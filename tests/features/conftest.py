@@ -246,12 +246,33 @@ def _() -> None:
             assert not [n for n in names if n.split(".")[0] == "django" or ".models" in n], module
 
 
+@then("no agent module reaches for the time, for chance or for the outside")
+def _() -> None:
+    for app in ("prospects", "approvals"):
+        for module, names in imports_of(Path(settings.BASE_DIR, app, "agents")):
+            assert not {name.split(".")[0] for name in names} & OUTSIDE, module
+            assert not calls_in(module) & {"now", "utcnow", "today", "open", "eval", "exec", "__import__"}, module
+
+
 @then("no runtime module imports an app")
 def _() -> None:
     own = {config.name for config in apps.get_app_configs()} - {"salesops"}
     local = {name for name in own if Path(settings.BASE_DIR, name).is_dir()}
     for module, names in imports_of(Path(settings.BASE_DIR, "salesops/runtime")):
         assert not [n for n in names if n.split(".")[0] in local], module
+
+
+#: What an agent is handed by its tools, or has no use for.
+OUTSIDE = {
+    "asyncio", "http", "httpcore2", "httpx", "importlib", "io", "os", "pathlib", "psycopg", "random", "redis",
+    "requests", "secrets", "socket", "ssl", "subprocess", "sys", "threading", "time", "urllib", "uuid",
+}  # fmt: skip
+
+
+def calls_in(module: Path) -> set[str]:
+    """The names of everything called, whatever it is called on."""
+    called = (node.func for node in ast.walk(ast.parse(module.read_text("utf-8"))) if isinstance(node, ast.Call))
+    return {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in called}
 
 
 def imports_of(folder: Path) -> Iterator[tuple[Path, list[str]]]:

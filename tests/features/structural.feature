@@ -19,5 +19,8 @@ Feature: What a playbook and the machine must be before anything runs
   Scenario: Agents know no models
     Then no agent module imports a model
 
+  Scenario: Agents have no clock, no chance and no way out of their own
+    Then no agent module reaches for the time, for chance or for the outside
+
   Scenario: The runtime knows no app
     Then no runtime module imports an app

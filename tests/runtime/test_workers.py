@@ -144,13 +144,13 @@ while after is not None:
 """
 
 
-def worker_process(convergence: Convergence) -> subprocess.Popen[bytes]:
+def worker_process(convergence: Convergence, **environment: str) -> subprocess.Popen[bytes]:
     """A process of its own that works on the test database."""
     database = {key: connection.settings_dict[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT.format(database=database, convergence=convergence.pk)],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "salesops.settings"},
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "salesops.settings", **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -188,6 +188,15 @@ def test_workers_killed_at_any_moment_leave_nothing_double_and_nothing_undone() 
 
     fresh = crowd_again(under)
     assert convergence_reports.digest_of(fresh) == resumed
+
+
+def test_a_process_with_another_hash_seed_proposes_the_same_byte_for_byte() -> None:
+    under = crowd(6)
+    elsewhere = opened(under)
+    assert worker_process(elsewhere, PYTHONHASHSEED="4242").wait(timeout=150) == 0
+    elsewhere.refresh_from_db()
+    assert (elsewhere.status, elsewhere.done) == ("done", 6)
+    assert convergence_reports.digest_of(elsewhere) == convergence_reports.digest_of(crowd_again(under))
 
 
 def crowd_again(under: Any) -> Convergence:
