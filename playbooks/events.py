@@ -8,8 +8,10 @@ class AuditEvent(models.TextChoices):
 
     IMPORT_FINISHED = "import.finished", "A file was imported"
     IMPORT_FAILED = "import.failed", "A file could not be imported"
+    IMPORT_CANCELLED = "import.cancelled", "A person stopped an import"
     CONVERGENCE_STARTED = "convergence.started", "Agents were set to work"
     TRIGGER_FIRED = "trigger.fired", "A trigger set the agents to work"
+    CONVERGENCE_CANCELLED = "convergence.cancelled", "A person called the agents back"
     CONVERGENCE_FINISHED = "convergence.finished", "Agents came to rest"
     PERMISSION_DENIED = "agent.permission_denied", "An agent proposed what its team may not write"
     PLAYBOOK_EDITED = "playbook.edited", "A draft was edited"

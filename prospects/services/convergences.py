@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-import structlog
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -23,8 +22,6 @@ from prospects.runtime_store import NoActiveVersion
 from prospects.services import claims, funnel_cells
 from salesops.errors import Refusal
 from salesops.runtime.words import Depth
-
-log = structlog.get_logger(__name__)
 
 BATCH = 500
 PARALLEL = 4  # nudges sent at once; more only wait in the queue
@@ -150,7 +147,10 @@ def cancel(convergence_id: int, *, client: Client, actor: User | None) -> Conver
         if convergence.status in OPEN and not convergence.cancel_requested:
             convergence.cancel_requested = True
             convergence.save(update_fields=["cancel_requested"])
-            log.info("convergence_cancel_requested", convergence=convergence.pk, actor=actor.pk if actor else None)
+            audit.record(
+                client=client, event=AuditEvent.CONVERGENCE_CANCELLED, subject=convergence, actor=actor,
+                trace_id=convergence.trace_id, detail={"done": convergence.done, "prospects": convergence.total},
+            )  # fmt: skip
             transaction.on_commit(lambda: nudge(convergence, workers=1))
     return convergence
 

@@ -18,6 +18,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.utils import timezone
 
+from playbooks import audit
+from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, User
 from prospects.importing.columns import Choice, ColumnMap, decide, override, prospect_targets, signal_targets
 from prospects.importing.reading import SourceFile, UnreadableFile, open_source
@@ -165,12 +167,17 @@ def cancel(batch: ImportBatch, *, actor: User) -> None:
     """Stop an import at its next chunk; what is committed stays. Raises WrongMoment when there is nothing to stop."""
     with transaction.atomic():
         locked = _locked(batch, ImportBatch.Status.UPLOADED, *_WAITING)
+        if locked.cancel_requested:
+            return
         if locked.status == ImportBatch.Status.RUNNING:
             locked.cancel_requested = True
         else:
             locked.status, locked.finished_at = ImportBatch.Status.CANCELLED, timezone.now()
         locked.save(update_fields=["status", "cancel_requested", "finished_at"])
-    log.info("import.cancel_requested", batch=batch.pk, actor=actor.pk)
+        audit.record(
+            client=batch.client, event=AuditEvent.IMPORT_CANCELLED, subject=batch, actor=actor,
+            trace_id=batch.trace_id, detail={"status": locked.status, "sha256": batch.sha256},
+        )  # fmt: skip
 
 
 def _locked(batch: ImportBatch, *states: str) -> ImportBatch:

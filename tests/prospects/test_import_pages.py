@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from playbooks.models import Client, Playbook, Role, User
+from playbooks.models import AuditEntry, Client, Playbook, Role, User
 from prospects.models import Company, ImportBatch, Signal
 from prospects.services import import_uploads
 from prospects.services.import_uploads import run_stored
@@ -211,7 +211,8 @@ def test_an_import_is_stopped_or_dropped_once(into: Playbook, nudged: list[int])
     upload(browser, into)
     batch = ImportBatch.objects.get()
     ImportBatch.objects.update(status="running")
-    browser.post(page(batch, "import_cancel"))
+    for _ in range(2):
+        browser.post(page(batch, "import_cancel"))
     batch.refresh_from_db()
     assert (batch.status, batch.cancel_requested) == ("running", True)
     ImportBatch.objects.update(status="done")
@@ -221,6 +222,8 @@ def test_an_import_is_stopped_or_dropped_once(into: Playbook, nudged: list[int])
     browser.post(page(batch, "import_cancel"))
     batch.refresh_from_db()
     assert batch.status == "cancelled"
+    said = AuditEntry.objects.filter(event="import.cancelled", actor=User.objects.get(), subject_id=batch.pk)
+    assert [entry.detail["status"] for entry in said.order_by("seq")] == ["running", "cancelled"]
 
 
 def test_the_sweep_finds_what_nobody_works_on(into: Playbook, nudged: list[int]) -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from playbooks.models import AuditEntry, User
 from playbooks.services import stops
 from prospects.models import Convergence, TriggerFiring
 from tests import factories
@@ -52,8 +53,11 @@ def test_a_run_can_be_stopped_and_keeps_what_it_found(client: Client, version: o
     signed_in(client, version, "operator").post(reverse("run_agents"), {"playbook": version.playbook_id})
     run = Convergence.objects.get()
     assert client.post(reverse("cancel_run", args=[run.pk])).status_code == 302
+    assert client.post(reverse("cancel_run", args=[run.pk])).status_code == 302
     run.refresh_from_db()
     assert run.cancel_requested
+    said = AuditEntry.objects.get(event="convergence.cancelled")
+    assert (said.subject_id, said.actor_id, said.trace_id) == (run.pk, User.objects.get().pk, run.trace_id)
     assert "Stopping after the prospects at hand" in client.get(reverse("agents")).content.decode()
 
 
