@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
+from django.db.models import Q, QuerySet
+
+from playbooks.models import Client
 from prospects.importing.identity import email_key, fold, name_key
 from prospects.models import Alias, Contact, ErasedKey
 from prospects.rules.erasing import plain_keys
@@ -29,6 +32,15 @@ def keys_of_person(contacts: Collection[Contact]) -> Iterator[str]:
     names = {fold(contact.name) for contact in contacts}
     for key in plain_keys(emails=emails, ids=ids, names=names, companies=homes):
         yield keyed_hash(secret, key)
+
+
+def known_as(client: Client, email: str) -> QuerySet[Contact]:
+    """People of a client who go or went by this address."""
+    key = email_key(email)
+    aliases = Alias.objects.for_client(client).filter(name=Alias.Name.KEY, value=key, contact__isnull=False)
+    named = Q(email_key=key) | Q(pk__in=aliases.values("contact"))
+    found = Contact.objects.for_client(client).filter(named).select_related("client", "company").order_by("pk")
+    return found if key else found.none()
 
 
 class Newcomers:

@@ -7,6 +7,7 @@ from django.urls import path
 from prospects.views import (
     buying,
     duplicates,
+    erasures,
     funnel,
     imports,
     lists,
@@ -42,6 +43,8 @@ urlpatterns = [
     path("prospects/duplicates/<int:pk>/apart/", duplicates.keep_pair_apart, name="keep_apart"),
     path("prospects/duplicates/<int:pk>/again/", duplicates.ask_pair_again, name="ask_again"),
     path("prospects/duplicates/merged/<int:pk>/undo/", duplicates.undo_merge, name="undo_merge"),
+    path("people/erased/", erasures.erasure_list, name="erasures"),
+    path("people/<int:pk>/erase/", erasures.erase_page, name="erase"),
     path("prospects/<int:pk>/", prospects.prospect_page, name="detail"),
     path("prospects/<int:pk>/wrong/", suggestions.suggest, name="suggest"),
     path("playbooks/<int:playbook_id>/notes/", suggestions.suggestion_list, name="suggestions"),

@@ -12,7 +12,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
-from playbooks.models import Membership, Route, Tier
+from playbooks.models import Membership, Role, Route, Tier
 from prospects.duplicate_pages import count_open
 from prospects.list_columns import Column, csv_header, csv_row, filled
 from prospects.models import Prospect, RouteOverride, Stage
@@ -21,6 +21,7 @@ from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_p
 from prospects.run_queries import handoffs_of, spent_on
 from prospects.services.merges import DECIDERS
 from prospects.timeline import timeline_of
+from prospects.trust import marked_today
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.list_state import beside, default_query, named_columns, preference_of, rows_of
 from prospects.why import why_of
@@ -144,6 +145,7 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
         .prefetch_related(Prefetch("merged", merged)),
         pk=pk,
     )
+    marked_today(prospect.client_id, [prospect])
     shown = request.GET.get("show", "")
     timeline = timeline_of(prospect, limit=TIMELINE_LENGTH, kind=shown)
     context: dict[str, Any] = {"prospect": prospect, "timeline": timeline, "shown": shown}
@@ -156,6 +158,7 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
             "spent": spent_on(prospect),
             "by_hand": _by_hand(prospect) if prospect.has_route_by_hand else [],  # type: ignore[attr-defined]  # annotated
             "merged": prospect.merged.all(),
+            "may_erase": Role.ADMIN in request.roles,
         }
     return render_page(request, "prospects/detail.html", context, partial="timeline")
 

@@ -120,6 +120,7 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
             "prospects:what_if_csv": version.pk,
             "prospects:publish": version.pk,
             "prospects:suggest": waiting.prospect_id,
+            "prospects:erase": waiting.contact_id,
             "prospects:suggestions": version.playbook_id,
             "prospects:answer_suggestion": note.pk,
             "where_used": version.pk,
@@ -249,6 +250,7 @@ def test_pages_carry_no_inline_script_style_or_handler(client: Browser) -> None:
         lambda ids: reverse("prospects:duplicates"),
         lambda ids: reverse("prospects:merges"),
         lambda ids: reverse("prospects:sources"),
+        lambda ids: reverse("prospects:erasures"),
         lambda ids: reverse("agents"),
         lambda ids: reverse("agent", args=["fit_evidence"]),
         lambda ids: reverse("run", args=[ids["run"]]),
@@ -267,7 +269,7 @@ def test_pages_carry_no_inline_script_style_or_handler(client: Browser) -> None:
     ],
     ids=[
         "queue", "dossier", "outbox", "dispatch", "tasks", "audit", "stops", "prospects", "funnel", "prospect",
-        "duplicates", "merges", "sources", "agents", "agent", "run", "runs", "jobs", "job", "trace", "work",
+        "duplicates", "merges", "sources", "erased", "agents", "agent", "run", "runs", "jobs", "job", "trace", "work",
         "playbooks", "playbook", "what-if", "publish", "notes", "used", "answer",
     ],
 )  # fmt: skip
@@ -278,7 +280,7 @@ def test_a_page_asks_as_many_questions_of_many_rows_as_of_few(
     for size in (1, 8):
         owner = factories.client()
         ids = furnished(owner, size=size)
-        client.force_login(factories.user(owner, "reviewer", "leader"))
+        client.force_login(factories.user(owner, "reviewer", "leader", "admin"))
         client.get(address(ids))
         with CaptureQueriesContext(
             connection,
