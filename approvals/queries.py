@@ -21,10 +21,12 @@ from playbooks.halts import Brake
 from playbooks.models import Channel, Client, PlaybookVersion, Route, Stop, User
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect, RouteOverride, Signal
+from prospects.trust import is_provisional, marked_today
+from salesops.ids import id_in
 
 #: What one row of the queue shows or sends back: drafts and their checks are long, and a page has many rows.
 QUEUE_COLUMNS = (
-    "id", "version", "channel", "grade", "composite", "priority", "content_hash", "message__template_key",
+    "id", "client_id", "version", "channel", "grade", "composite", "priority", "content_hash", "message__template_key",
     "prospect_id", "prospect__playbook_id", "prospect__facts_no", "prospect__stage", "prospect__route",
     "prospect__provisional", "prospect__company__name", "prospect__contact__name", "contact__name", "contact__title",
 )  # fmt: skip
@@ -183,6 +185,7 @@ def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list
     if user is not None:
         views = RequestView.objects.filter(user=user, request__in=[row.id for row in page])
         opened = set(views.values_list("request_id", "version"))
+    marked = any(row.prospect__provisional for row in page) and is_provisional(page[0].client_id)
     rows = []
     for row in page:
         asked = Asked(row.id, row.prospect_id, row.prospect__playbook_id, row.channel)
@@ -195,7 +198,7 @@ def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list
                 channel=row.channel,
                 grade=row.grade,
                 composite=row.composite,
-                provisional=row.prospect__provisional,
+                provisional=row.prospect__provisional and marked,
                 route=row.prospect__route,
                 template_key=row.message__template_key,
                 name=row.prospect__company__name or row.prospect__contact__name,
@@ -230,6 +233,7 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
     message = now.message
     words, footer = split_footer(message.body)
     ended = called_off_by(request)
+    marked_today(client.pk, [request.prospect])
     return Dossier(
         request=request,
         message=message,
@@ -321,8 +325,9 @@ def outbox_page(client: Client, *, status: str = "", after: str = "", size: int 
     )
     if status:
         rows = rows.filter(status=status)
-    if after.isdecimal():
-        rows = rows.filter(pk__lt=int(after))
+    last = id_in(after)
+    if last is not None:
+        rows = rows.filter(pk__lt=last)
     found = list(rows.order_by("-id")[: size + 1])
     return OutboxPage(found[:size], str(found[size - 1].pk) if len(found) > size else "")
 
@@ -339,8 +344,9 @@ def tasks_page(client: Client, *, status: str = "open", kind: str = "", after: s
     rows = Task.objects.for_client(client).filter(status=status).select_related(*related)
     if kind:
         rows = rows.filter(kind=kind)
-    if after.isdecimal():
-        rows = rows.filter(pk__lt=int(after))
+    last = id_in(after)
+    if last is not None:
+        rows = rows.filter(pk__lt=last)
     found = list(rows.order_by("-id")[: size + 1])
     return TaskPage(found[:size], str(found[size - 1].pk) if len(found) > size else "")
 

@@ -20,6 +20,8 @@ LAYERS = ("firmographic", "behavioral", "psychologic", "investment")
 CATEGORIES = ("fit", "timing", "need", "risk", "commitment")
 MISSING = ("unknown", "zero", "value")
 STATISTICS = ("count", "sum", "max", "median", "latest", "days_since", "confidence")
+#: A larger number is no business of anybody's, and would not come back from JSON as it went in.
+LARGEST = 10**15
 #: Among the values of a set: whatever is known at all.
 ANYTHING = "*"
 
@@ -203,6 +205,9 @@ class _Reader:
     ) -> float | None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # NaN is no number
             self.fail(name, f"expected a number, got {value!r}")
+            return default
+        if abs(value) > LARGEST:
+            self.fail(name, f"expected a number of at most {LARGEST:,} either way, got {value:g}")
             return default
         if (low is not None and value < low) or (high is not None and value > high):
             between = f"between {low:g} and {high:g}" if low is not None and high is not None else f"at least {low}"

@@ -152,7 +152,8 @@ def _origin(context: Context, proposal: SignalProposal) -> SignalView | Document
 def _whence(proposal: SignalProposal) -> dict[str, Any]:
     if proposal.document is not None:
         return {"document": proposal.document}
-    return {"derived_from": {"signal_id": proposal.derived_from, "attribute": proposal.attribute}}
+    supports = {"supports": list(proposal.rests_on)} if proposal.rests_on else {}
+    return {**supports, "derived_from": {"signal_id": proposal.derived_from, "attribute": proposal.attribute}}
 
 
 def _ref(proposal: SignalProposal, origin: SignalView | Document) -> str:

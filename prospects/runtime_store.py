@@ -134,7 +134,11 @@ class ProspectHost:
     def contexts(self, scope: Scope, ids: Sequence[int]) -> dict[int, Context]:
         """Without those that were merged into another since they were found due."""
         going_on = Prospect.objects.filter(pk__in=ids).going_on().values_list("pk", flat=True)
-        return loading.new_contexts(sorted(going_on), scope.playbook.id)
+        contexts = loading.new_contexts(sorted(going_on), scope.playbook.id)
+        if not scores.scoring_model(scope).provisional:
+            for context in contexts.values():
+                context.provisional = False  # as of today, not as of the last score
+        return contexts
 
     def load(self, scope: Scope, contexts: Mapping[int, Context]) -> None:
         loading.load_facts(contexts, scope.playbook.id)

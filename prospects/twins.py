@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from playbooks.ruling import Ruling, rulings_of, sql_case
 from prospects.identity_loading import Facts, Record, candidates, fetch, records, refresh_keys
 from prospects.models import RecordKind
 from salesops.runtime.context import Context
@@ -35,12 +36,12 @@ WHERE other_contact_id = ANY(%(ids)s)""",
 _GOING_ON = {
     RecordKind.COMPANY: """
 SELECT coalesce(c.merged_into_id, c.id), bool_or(p.facts_no > p.converged_no
-       OR p.converged_version_id IS DISTINCT FROM %(version)s)
+       OR p.converged_version_id IS DISTINCT FROM {ruling})
 FROM prospects_company c JOIN prospects_prospect p ON p.company_id = c.id
 WHERE c.id = ANY(%(ids)s) AND p.playbook_id = %(playbook)s AND p.merged_into_id IS NULL GROUP BY 1""",
     RecordKind.CONTACT: """
 SELECT coalesce(k.merged_into_id, k.id), bool_or(p.facts_no > p.converged_no
-       OR p.converged_version_id IS DISTINCT FROM %(version)s)
+       OR p.converged_version_id IS DISTINCT FROM {ruling})
 FROM prospects_contact k JOIN LATERAL (
     SELECT * FROM prospects_prospect q WHERE q.contact_id = k.id
     UNION SELECT * FROM prospects_prospect q WHERE q.company_id = k.company_id) p ON true
@@ -70,14 +71,18 @@ class _Kind:
 
 
 def load_twins(contexts: Mapping[int, Context], *, client_id: int, playbook_id: int, version_id: int) -> None:
-    """Fill ``extras`` with twins and the ids a proposal may name: some ten queries, however many prospects.
+    """Fill ``extras`` with twins and the ids a proposal may name: a dozen queries, however many prospects.
 
     Of two prospects the later speaks, for both would say the same; the earlier when the later is at rest and has not.
+    At rest is whoever was judged under the version that rules them, which need not be ``version_id``.
     """
     if not contexts:
         return
+    held = rulings_of([playbook_id]).get(playbook_id, [])
+    if all(one.version_id != version_id for one in held):
+        held = [Ruling(version_id, None)]
     for found in (_companies(contexts), _people(contexts)):
-        _fill(found, client_id, playbook_id, version_id)
+        _fill(found, client_id, playbook_id, held)
         for context in contexts.values():
             _hand_over(context, found)
 
@@ -97,7 +102,7 @@ def _people(contexts: Mapping[int, Context]) -> _Kind:
     return _Kind(RecordKind.CONTACT, own)
 
 
-def _fill(found: _Kind, client_id: int, playbook_id: int, version_id: int) -> None:
+def _fill(found: _Kind, client_id: int, playbook_id: int, held: Sequence[Ruling]) -> None:
     mine = sorted({pk for rows in found.own.values() for pk in rows})
     found.rows = records(found.kind, mine)
     refresh_keys(found.kind, client_id, found.rows.values())
@@ -106,8 +111,9 @@ def _fill(found: _Kind, client_id: int, playbook_id: int, version_id: int) -> No
     found.rows.update(records(found.kind, others))
     asked = {"ids": sorted({found.rows[pk].facts.id for pk in found.near if pk in found.rows})}
     found.said = {(row[0], row[1]): (row[2], row[3]) for row in fetch(_SAID[found.kind], asked)}
-    given = {"ids": sorted(found.rows), "playbook": playbook_id, "version": version_id}
-    found.going_on = dict(fetch(_GOING_ON[found.kind], given))
+    ruling, versions = sql_case(held, "p.created_at")
+    given = {**versions, "ids": sorted(found.rows), "playbook": playbook_id}
+    found.going_on = dict(fetch(_GOING_ON[found.kind].replace("{ruling}", ruling), given))
 
 
 def _hand_over(context: Context, found: _Kind) -> None:

@@ -12,6 +12,8 @@ from math import sqrt
 from approvals.rules import compliance
 from approvals.rules.content import sender_header, tidy_words, with_footer
 from prospects.agents.judging import criteria_of, facts_of
+from prospects.rules.psychologic import CARD as FORCES_CARD
+from prospects.rules.psychologic import FORCE_KIND, Force, forces_of, largest_resistor
 from prospects.rules.scoring import EvidenceItem
 from prospects.rules.wording import FactWords, fact_words
 from salesops.runtime.contract import Tools
@@ -91,6 +93,21 @@ def offers_for(prospect: ProspectView, tools: Tools) -> list[PropositionView]:
     """The value propositions of the prospect's segment and those for everybody, the closest first."""
     fitting = [p for p in tools.playbook.propositions if p.segment in ("", prospect.segment)]
     return sorted(fitting, key=lambda p: p.segment == "")
+
+
+def resistor_of(prospect: ProspectView, tools: Tools) -> Force | None:
+    """What holds them back most, as far as a person, a reader or the playbook's phrases have heard."""
+    criteria = [c for (card, _), c in criteria_of(tools).items() if card == FORCES_CARD]
+    if not criteria and all(signal.kind != FORCE_KIND for signal in prospect.signals):
+        return None
+    return largest_resistor(forces_of(criteria, facts_of(prospect, tools)))
+
+
+def held_by(resistor: Force | None, answered: str) -> str:
+    """The sentence of a rationale that says which resistance a message answers; empty where it answers none."""
+    if resistor is None or answered != resistor.name:
+        return ""
+    return f" It answers their {resistor.name}, which holds them back most."
 
 
 def address_of(contact: ContactView, channel: str) -> str:

@@ -19,8 +19,10 @@ from approvals.agents.drafting import (
     address_of,
     before_drafting,
     evidence_words,
+    held_by,
     needs_review,
     offers_for,
+    resistor_of,
     rounds,
     whole_message,
 )
@@ -28,9 +30,7 @@ from approvals.agents.model_messages import messages_by_model
 from approvals.agents.past import angle_lift
 from approvals.rules.content import tidy_words
 from playbooks.templating import Filled, fill
-from prospects.agents.judging import criteria_of, facts_of
-from prospects.rules.psychologic import CARD as FORCES_CARD
-from prospects.rules.psychologic import FORCE_KIND, Force, forces_of, largest_resistor
+from prospects.rules.psychologic import Force
 from prospects.rules.wording import FactWords, template_values
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
@@ -88,21 +88,13 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
     strength = {
         t.key: _strength(t, prospect, words, tools.now) * angle_lift(prospect, t.channel, t.angle) for t in templates
     }
-    resistor = _resistor(prospect, tools)
+    resistor = resistor_of(prospect, tools)
     if resistor is not None:
         templates = [t for t in templates if t.addresses == resistor.name] or templates
     for template in sorted(templates, key=lambda t: (-strength[t.key], t.position, t.key)):
         draft = draft_from(prospect, contact, tools, template, values, words, offer, resistor)
         if draft is not None:
             yield draft
-
-
-def _resistor(prospect: ProspectView, tools: Tools) -> Force | None:
-    """What holds them back most, as far as a person or the playbook's phrases have heard."""
-    criteria = [c for (card, _), c in criteria_of(tools).items() if card == FORCES_CARD]
-    if not criteria and all(signal.kind != FORCE_KIND for signal in prospect.signals):
-        return None
-    return largest_resistor(forces_of(criteria, facts_of(prospect, tools)))
 
 
 def _strength(template: TemplateView, prospect: ProspectView, words: Mapping[str, FactWords], now: datetime) -> float:
@@ -181,9 +173,8 @@ def _claims(filled: Filled, words: Mapping[str, FactWords], offer: PropositionVi
 def _rationale(template: TemplateView, words: Mapping[str, FactWords], resistor: Force | None) -> str:
     grounds = [f"{words[key].text or key.replace('_', ' ')} ({words[key].month})" for key in template.requires]
     rests = f" It rests on {', '.join(grounds)}." if grounds else ""
-    answers = resistor is not None and template.addresses == resistor.name
-    held = f" It answers their {template.addresses}, which holds them back most." if answers else ""
-    return f"The {template.angle.replace('-', ' ').replace('_', ' ')} angle.{rests}{held}"[:1000]
+    angle = template.angle.replace("-", " ").replace("_", " ")
+    return f"The {angle} angle.{rests}{held_by(resistor, template.addresses)}"[:1000]
 
 
 def _ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:

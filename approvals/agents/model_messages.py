@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-import tldextract
 from pydantic import Field
 
 from approvals.agents.drafting import (
@@ -21,20 +21,27 @@ from approvals.agents.drafting import (
     before_drafting,
     evidence_words,
     failings,
+    held_by,
     needs_review,
     offers_for,
+    resistor_of,
     rounds,
     unspent,
     whole_message,
 )
+from approvals.rules.motives import asserted
 from prospects.agents.asking import NOBODY, Form, Untyped, instead, known_about
+from prospects.rules.psychologic import STRONGEST, Force
 from salesops.llm.prompts import load
 from salesops.llm.screening import addressed_to_models
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import Claim, NoteProposal, Proposal
+from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal, Proposal
 from salesops.runtime.toolbox import Question
 from salesops.runtime.views import ContactView, EvidenceView, PropositionView, ProspectView
 from salesops.runtime.words import Refused
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 PROMPT = "approvals/message_hypothesis"
 _MOST_FACTS, _MOST_ROUNDS = 12, 2
@@ -60,6 +67,7 @@ class Draft(Form):
     subject: str = Field(description="two to five words")
     paragraphs: list[list[Sentence]] = Field(min_length=1, max_length=6)
     why: str = Field(description="why this should work, in one sentence")
+    answers: str = Field(default="", description="what holds them back that it answers, by its name; empty for none")
 
 
 class DraftsAnswer(Form):
@@ -75,6 +83,7 @@ class _Grounds:
     facts: Mapping[str, EvidenceView]
     offers: Mapping[str, PropositionView]
     texts: Mapping[str, str]
+    resistor: Force | None
 
     def said(self, names: Sequence[str]) -> str:
         return "\n".join(self.texts.get(name, "") for name in names)
@@ -127,7 +136,7 @@ def _grounds(prospect: ProspectView, tools: Tools) -> _Grounds:
         for name, e in facts.items()
     }
     texts |= {name: "\n".join((p.pain, p.promise, p.proof)) for name, p in offers.items()}
-    return _Grounds(facts, offers, texts)
+    return _Grounds(facts, offers, texts, resistor_of(prospect, tools))
 
 
 def _question(prospect: ProspectView, contact: ContactView, grounds: _Grounds, tools: Tools) -> Question[DraftsAnswer]:
@@ -143,13 +152,17 @@ def _question(prospect: ProspectView, contact: ContactView, grounds: _Grounds, t
         "offers": "\n".join(offers) or "none",
         "channels": "\n".join(_channels(contact, tools)) or "none",
         "earlier": _earlier(prospect),
+        "resistor": _resistance(grounds.resistor),
     }
     return Question(prospect, PROMPT, values, DraftsAnswer)
 
 
-def _fact(name: str, evidence: EvidenceView) -> str:
-    quoted = f" Quoted: {evidence.quote}" if evidence.quote else ""
-    return f"{name}: {evidence.rationale} ({evidence.observed_at:%B %Y}){quoted}"
+def _resistance(resistor: Force | None) -> str:
+    """What holds them back most with the words it was heard in; words that speak to language models are left out."""
+    if resistor is None:
+        return "nothing we know of"
+    quoted = "" if addressed_to_models(resistor.quote) else f": “{resistor.quote[:300]}”"
+    return f"{resistor.name}, {resistor.strength} of {STRONGEST}{quoted}"
 
 
 def _channels(contact: ContactView, tools: Tools) -> list[str]:
@@ -164,7 +177,9 @@ def _earlier(prospect: ProspectView) -> str:
 def _drafted(
     prospect: ProspectView, contact: ContactView, answer: DraftsAnswer, grounds: _Grounds, tools: Tools
 ) -> Iterator[Proposal]:
+    """Notes for drafts that are refused, then the others; those that answer what holds them back where any does."""
     taken: set[tuple[str, str]] = set()
+    sound: list[tuple[Draft, MessageProposal]] = []
     open_channels = _channels(contact, tools)
     for number, draft in enumerate(answer.drafts, 1):
         wrong = _wrong(draft, prospect, grounds, open_channels)
@@ -174,7 +189,10 @@ def _drafted(
         elif (draft.channel, angle) not in taken:
             taken.add((draft.channel, angle))
             key = f"model-{rounds(prospect) + 1}-{number}"
-            yield whole_message(prospect, contact, tools, _wording(draft, angle, key, contact, grounds, tools))
+            wording = _wording(draft, angle, key, contact, grounds, tools)
+            sound.append((draft, whole_message(prospect, contact, tools, wording)))
+    answering = [message for draft, message in sound if draft.answers.strip()]
+    yield from answering or [message for _, message in sound]
 
 
 def _wrong(
@@ -183,6 +201,9 @@ def _wrong(
     """The first thing about a draft that nobody should be asked to approve."""
     if draft.channel not in open_channels:
         return Refused.PERMISSION, f"it goes by a channel that is not open here (“{draft.channel[:20]}”)."
+    answered = draft.answers.strip()
+    if answered and (grounds.resistor is None or answered != grounds.resistor.name):
+        return Refused.PROVENANCE, f"it answers what nobody said holds them back most (“{answered[:20]}”)."
     sentences = [sentence for paragraph in draft.paragraphs for sentence in paragraph]
     cited = [name for sentence in sentences for name in sentence.rests_on]
     for name in cited:
@@ -194,6 +215,9 @@ def _wrong(
         wrong = _wrong_words(text, prospect, grounds.said(names), bool(names))
         if wrong is not None:
             return wrong
+        told = asserted(text, [grounds.resistor.quote] if grounds.resistor is not None else [])
+        if told:
+            return Refused.COMPLIANCE, f"it tells them what holds or moves them (“{told[:80]}”)."
     return None
 
 
@@ -218,7 +242,9 @@ def _host(text: str, prospect: ProspectView) -> bool:
 
 
 @cache
-def _suffixes() -> tldextract.TLDExtract:
+def _suffixes() -> TLDExtract:
+    import tldextract  # brings a whole HTTP client along, which most processes never need
+
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 
@@ -236,7 +262,9 @@ def _wording(draft: Draft, angle: str, key: str, contact: ContactView, grounds: 
         body="\n\n".join(block for block in blocks if block),
         claims=claims,
         evidence_ids=tuple(sorted({i for claim in claims for i in claim.evidence_ids})),
-        rationale=f"Drafted by a language model. {_tidy(draft.why)}"[:1000],
+        rationale=f"Drafted by a language model. {_tidy(draft.why)}{held_by(grounds.resistor, draft.answers.strip())}"[
+            :1000
+        ],
     )
 
 

@@ -58,17 +58,18 @@ class Material:
         return None if None in found else [signal for signal in found if signal is not None]
 
 
-def material(signals: Iterable[SignalView], prefix: str) -> Material:
+def material(signals: Iterable[SignalView], prefix: str, *, wordless: str = "") -> Material:
     """The newest signals first, each with at most 4,000 characters and 16,000 together.
 
-    What speaks to language models instead of to people is withheld, and a note says so.
+    ``wordless`` stands in for the words of a signal that has none; without it such a signal is left out. What speaks to
+    language models instead of to people is withheld, and a note says so.
     """
     named: dict[str, SignalView] = {}
     pieces: list[Piece] = []
     withheld: list[NoteProposal] = []
     left = _ALL
     for signal in sorted(signals, key=lambda s: (_negative(s.observed_at), s.dedup_key)):
-        text = shown(signal)[: min(_PIECE, left)]
+        text = (shown(signal) or wordless)[: min(_PIECE, left)]
         if not text.strip() or len(pieces) >= _PIECES:
             continue
         spoken = addressed_to_models(text)

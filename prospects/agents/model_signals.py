@@ -1,16 +1,22 @@
-"""Typed weak signals out of texts, by a language model: what happened, in the text's own words."""
+"""Typed weak signals out of texts, by a language model: what happened, and what was heard, in the text's own words.
+
+What happened is read in public texts, forces and motives where somebody speaks: two questions, each put only where
+there is something to read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
+from prospects.agents import model_motives
 from prospects.agents.asking import (
     NOBODY,
     Form,
     Material,
+    Untyped,
     is_fragment,
     known_about,
     material,
@@ -20,8 +26,8 @@ from prospects.agents.asking import (
 from prospects.rules.facts import confidence_of
 from salesops.llm.prompts import load
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import NoteProposal, Proposal, SignalProposal
-from salesops.runtime.toolbox import Question
+from salesops.runtime.proposals import NoteProposal, SignalProposal
+from salesops.runtime.toolbox import Question, Reply
 from salesops.runtime.views import ProspectView
 from salesops.runtime.words import Refused
 
@@ -68,22 +74,43 @@ def signals_by_model(texts: frozenset[str], by_rules: Callable[[Batch, Tools], A
 
     def run(batch: Batch, tools: Tools) -> Answers:
         ruled = by_rules(batch, tools)
-        seen = [material((s for s in p.signals if s.kind in texts and s.agent != NAME), "t") for p in batch]
-        asked = [(p, m) for p, m in zip(batch, seen, strict=True) if m.pieces]
-        replies = tools.ask([_question(p, m) for p, m in asked])
-        answers: dict[int, list[Proposal | Mapping[str, Any]]] = {p.id: [*ruled.get(p.id, ())] for p in batch}
-        for (prospect, shown), reply in zip(asked, replies, strict=True):
-            own = ruled.get(prospect.id, ())
-            if reply.answer is None:
-                answers[prospect.id] = [*until_it_answers(reply, own)]
-            else:
-                from_data = [r for r in own if not isinstance(r, SignalProposal) or not r.quote]
-                answers[prospect.id] = [*from_data, *_observed(reply.answer, shown)]
-        for prospect, shown in zip(batch, seen, strict=True):
-            answers[prospect.id] += shown.withheld
+        read = [(p, material((s for s in p.signals if s.kind in texts and s.agent != NAME), "t")) for p in batch]
+        heard = [model_motives.Heard(prospect) for prospect in batch]
+        asked: list[Question[Any]] = [_question(p, shown) for p, shown in read if shown.pieces]
+        asked += [question for one in heard if (question := one.question) is not None]
+        replies = iter(tools.ask(asked))
+        answers: dict[int, list[Untyped]] = {}
+        for prospect, shown in read:
+            reply = next(replies) if shown.pieces else None
+            answers[prospect.id] = [*_happened(reply, shown, ruled.get(prospect.id, ())), *shown.withheld]
+        for one in heard:
+            reply = next(replies) if one.said.pieces else None
+            answers[one.prospect.id] += _moved(reply, one, answers[one.prospect.id])
         return answers
 
-    return Implementation(run, version=f"1.{load(PROMPT).edition}")
+    return Implementation(run, version=f"2.{load(PROMPT).edition}.{model_motives.EDITION}")
+
+
+def _happened(reply: Reply[Any] | None, shown: Material, by_rules: Iterable[Untyped]) -> list[Untyped]:
+    if reply is None:
+        return [*by_rules]
+    if reply.answer is None:
+        return until_it_answers(reply, by_rules)
+    from_data = [r for r in by_rules if not isinstance(r, SignalProposal) or not r.quote]
+    return [*from_data, *_observed(reply.answer, shown)]
+
+
+def _moved(reply: Reply[Any] | None, heard: model_motives.Heard, said: Iterable[Untyped]) -> list[Untyped]:
+    """Nothing stands in for a model that does not answer: the playbook's phrases are heard in any case."""
+    told = {note.message for note in said if isinstance(note, NoteProposal)}
+    if reply is None:
+        found: list[Untyped] = []
+    elif reply.answer is None:
+        found = until_it_answers(reply, ())
+    else:
+        found = [*heard.proposals(reply.answer)]
+    found += [*heard.said.withheld, *heard.done.withheld]
+    return [one for one in found if not isinstance(one, NoteProposal) or one.message not in told]
 
 
 def _question(prospect: ProspectView, shown: Material) -> Question[SignalsAnswer]:
@@ -92,7 +119,7 @@ def _question(prospect: ProspectView, shown: Material) -> Question[SignalsAnswer
     return Question(prospect, PROMPT, values, SignalsAnswer)
 
 
-def _observed(answer: SignalsAnswer, shown: Material) -> Iterator[Proposal | Mapping[str, Any]]:
+def _observed(answer: SignalsAnswer, shown: Material) -> Iterator[Untyped]:
     taken: set[tuple[str, int]] = set()
     for observed in answer.observations:
         if observed.kind not in KINDS:

@@ -19,7 +19,7 @@ from salesops.tenancy import SameClient, TenantQuerySet
 
 
 def handoff_follows_a_move() -> Guard:
-    """It belongs to a move into that stage of its own prospect, or of a deal of one read as it; it cites its evidence."""
+    """It belongs to a move of its prospect, or of a deal of one read as it, into that stage, and cites its evidence."""
     return Guard(
         name="follows_a_move",
         when=pgtrigger.After,

@@ -323,7 +323,8 @@ def _spoken(facts: Facts, phrases: tuple[str, ...], kinds: tuple[str, ...], with
     signals = [signal for signal in facts.recent(kinds or tuple(facts.by_kind), within_days) if signal.text]
     pattern = _pattern(phrases)
     hits = [(signal, match) for signal in signals if (match := pattern.search(signal.text))]
-    return signals, hits
+    heard = {signal.id for signal, _ in hits}  # what an agent quoted out of one of them was not said a second time
+    return signals, [(s, match) for s, match in hits if origin_of(s, "")[0] not in heard - {s.id}]
 
 
 def _judge_phrase(params: Phrase, facts: Facts) -> Judgement:

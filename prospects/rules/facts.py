@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 PROFILE = "profile"
 ANSWER = "answer"
+#: Under ``by`` in the data of what one of our people told us.
+PERSON = "person"
 DEFAULT_CONFIDENCE = 0.9
 SECONDS_PER_DAY = 86_400.0
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from playbooks.criteria import Answer, Criterion
 from prospects.rules.criteria import ACCEPTS, day_of, judge
-from prospects.rules.facts import ANSWER, Facts, confidence_of
+from prospects.rules.facts import ANSWER, PERSON, Facts, confidence_of
 from prospects.rules.frameworks import (
     EXPIRES,
     FRAMEWORKS,
@@ -29,7 +29,6 @@ from prospects.rules.frameworks import (
 from salesops.runtime.views import EvidenceView, SignalView
 
 ICP = "icp"
-PERSON = "person"
 _SPOKEN = frozenset({"reply", "call_note", "meeting_note"})
 _NO = frozenset({"no", "false", "none", "0"})
 _CLAIM_SHARE = 0.5  # of the confidence in whoever claims it

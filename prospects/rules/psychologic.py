@@ -16,7 +16,7 @@ from typing import Any
 
 from playbooks.criteria import Criterion
 from prospects.rules.criteria import judge
-from prospects.rules.facts import Facts, SignalLike
+from prospects.rules.facts import PERSON, Facts, SignalLike
 from prospects.rules.frameworks import EXPIRES
 
 CARD = "switch"
@@ -35,10 +35,13 @@ HYPOTHESES: Mapping[str, str] = MappingProxyType(
     }
 )
 SUPPORTS = 2
-#: What somebody says, or what a file or a person of ours says of them, is nothing they did.
+#: What somebody says, or what a file, a page or a person of ours says of them, is nothing they did.
 _NOT_BEHAVIOR = frozenset(
-    {"profile", "answer", "reply", "call_note", "meeting_note", "judgement", "outreach_sent", FORCE_KIND, MOTIVE_KIND}
-)
+    {
+        "profile", "answer", "reply", "call_note", "meeting_note", "judgement", "outreach_sent", "page", "web_page",
+        "news", "text", "contact", "merged", "merge_undone", FORCE_KIND, MOTIVE_KIND,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +63,26 @@ class Force:
 
 
 def forces_of(criteria: Iterable[Criterion], facts: Facts) -> dict[str, Force]:
-    """The four forces as they stand: the newer of a person's word and what the playbook's phrases heard.
+    """The four forces as they stand by the newest word of each.
 
-    A force without a quote is none. What is older than 90 days has expired.
+    Of one day a person's word counts before a reader's, and a reader's before what the playbook's phrases heard. A
+    force without a quote is none. What is older than 90 days has expired.
     """
-    heard = {c.key: _heard(c, facts) for c in criteria if c.scorecard == CARD and c.key in FORCES}
-    told: dict[str, Force] = {}
-    for signal in facts.by_kind.get(FORCE_KIND, ()):  # newest first
-        force = _told(signal)
-        if force is not None and facts.now - EXPIRES < signal.observed_at:
-            told.setdefault(force.name, force)
-    found = {}
-    for name in FORCES:
-        both = [force for force in (told.get(name), heard.get(name)) if force is not None and force.at is not None]
-        found[name] = max(both, key=lambda force: (force.at.date() if force.at else None, force is told.get(name)),
-                          default=Force(name))  # fmt: skip
-    return found
+    said: dict[str, list[tuple[tuple[Any, ...], Force]]] = {name: [] for name in FORCES}
+    for criterion in criteria:
+        heard = _heard(criterion, facts) if criterion.scorecard == CARD and criterion.key in FORCES else None
+        if heard is not None and heard.at is not None:
+            said[heard.name].append(((heard.at.date(), 0, heard.at), heard))
+    for signal in facts.by_kind.get(FORCE_KIND, ()):
+        told = _told(signal)
+        if told is not None and facts.now - EXPIRES < signal.observed_at:
+            said[told.name].append(((signal.observed_at.date(), 1 + _by_person(signal), signal.observed_at), told))
+    return {name: max(words, key=lambda word: word[0])[1] if words else Force(name) for name, words in said.items()}
+
+
+def _by_person(signal: SignalLike) -> bool:
+    """Whether one of our people told us."""
+    return bool(signal.data.get("by") == PERSON)
 
 
 def _told(signal: SignalLike) -> Force | None:
@@ -135,11 +142,11 @@ class Motive:
 
 
 def motive_of(signals: Collection[SignalLike], now: datetime) -> Motive | None:
-    """The newest motive on record that has not expired."""
+    """The newest motive on record that has not expired; of one day a person's word counts first."""
     mine = [s for s in signals if s.kind == MOTIVE_KIND and now - EXPIRES < s.observed_at <= now]
     if not mine:
         return None
-    newest = max(mine, key=lambda s: (s.observed_at, s.id))
+    newest = max(mine, key=lambda s: (s.observed_at.date(), _by_person(s), s.observed_at, s.id))
     data: Mapping[str, Any] = newest.data
     return Motive(
         newest.id, newest.observed_at, newest.text, str(data.get("speaker") or ""), str(data.get("hypothesis") or ""),

@@ -20,13 +20,14 @@ from playbooks.models import Client, PlaybookVersion, Role, User
 from prospects.models import Evidence, Prospect, Score, Signal
 from prospects.rules import scoring
 from prospects.rules.compiled import built
-from prospects.rules.facts import ANSWER, Facts
+from prospects.rules.facts import ANSWER, PERSON, Facts
 from prospects.rules.frameworks import FRAMEWORKS, LETTERS
-from prospects.rules.letters import PERSON, evidence_of, known, letters_in
+from prospects.rules.letters import evidence_of, known, letters_in
 from prospects.rules.psychologic import FORCE_KIND, FORCES, MOTIVE_KIND, STRONGEST, hypothesis_problems
 from prospects.runtime_loading import load_facts, new_contexts
 from prospects.services.ledger import ruling_versions
 from prospects.services.scores import items_of
+from prospects.trust import is_provisional
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 
@@ -176,7 +177,7 @@ def _score(
             made.append(
                 Score(
                     client_id=prospect.client_id, prospect=prospect, playbook_version=version, scorecard=name,
-                    value=result.value, coverage=result.coverage, provisional=prospect.provisional,
+                    value=result.value, coverage=result.coverage, provisional=is_provisional(prospect.client_id),
                     breakdown={"criteria": result.breakdown_json()}, computed_at=at,
                 )
             )  # fmt: skip

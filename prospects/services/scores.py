@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from playbooks.criteria import Criterion
-from playbooks.events import AuditEvent
-from playbooks.models import AuditEntry
 from prospects.models import WorkLevel
 from prospects.rules import priority as priorities
 from prospects.rules import scoring, written
@@ -23,13 +21,12 @@ from prospects.rules.rescoring import VersionModel, model_of
 from prospects.rules.scoring import Composite, EvidenceItem
 from prospects.rules.written import Written
 from prospects.runtime_loading import ICP
+from prospects.trust import is_provisional
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope
 from salesops.runtime.views import ScoreView
 
-#: Below this many recorded decisions a composite is marked provisional: nobody has confirmed yet that it predicts.
-DECISIONS_TO_TRUST = 50
 #: The agent whose score the priority is.
 PRIORITIZER = "prioritization"
 COLUMNS = (
@@ -58,20 +55,9 @@ def scoring_model(scope: Scope) -> ScoringModel:
     model: ScoringModel | None = scope.memory.get("scoring")
     if model is None:
         made = model_of(scope.playbook, criteria_of(scope))
-        provisional = _decisions(scope.client_id) < DECISIONS_TO_TRUST
-        model = ScoringModel(made.icp, made.cards, made.priority, made.criteria, provisional)
+        model = ScoringModel(made.icp, made.cards, made.priority, made.criteria, is_provisional(scope.client_id))
         scope.memory["scoring"] = model
     return model
-
-
-#: What people say of a request that says whether the prospect was rightly qualified.
-_QUALIFIES = ("approve", "approve_edits", "reject")
-
-
-def _decisions(client_id: int) -> int:
-    """How many qualification decisions people have recorded for this client, counted no further than it matters."""
-    made = AuditEntry.objects.for_client(client_id).filter(event=AuditEvent.DECISION_MADE, detail__kind__in=_QUALIFIES)
-    return len(made.values_list("pk", flat=True)[:DECISIONS_TO_TRUST])
 
 
 def items_of(context: Context) -> dict[str, dict[str, EvidenceItem]]:

@@ -20,8 +20,9 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
-from playbooks.models import Client, PlaybookVersion, User
+from playbooks.models import Client, Criterion, PlaybookVersion, User
 from playbooks.queries import document_of
+from playbooks.ruling import rulings
 from playbooks.validation import problems
 from playbooks.yaml_io import dump
 from prospects.foresight import OPEN_STAGES, Foreseen, Foresight, open_ids
@@ -128,11 +129,14 @@ def _next_chunk(what_if: WhatIf, foresight: Foresight) -> bool:
 
 
 def _new_questions(what_if: WhatIf, foresight: Foresight) -> list[str]:
-    """Criteria that ask something new, and that only a person or a language model can answer."""
+    """Criteria that ask something new of somebody, and that only a person or a language model can answer."""
     known: list[str] | None = foresight.scope.memory.get(UNASKED)
     if known is None:
-        asked = what_if.against.criteria.values_list(*_SAME) if what_if.against is not None else []
-        old = {json.dumps(row, sort_keys=True, default=str) for row in asked}
+        asked = [
+            {json.dumps(row, sort_keys=True, default=str) for row in version.criteria.values_list(*_SAME)}
+            for version in _ruling(what_if, foresight).values()
+        ]
+        old = set.intersection(*asked) if asked else set()
         view = {(c.scorecard, c.key): c for c in foresight.scope.playbook.criteria}
         known = []
         for criterion in foresight.unasked:
@@ -140,6 +144,17 @@ def _new_questions(what_if: WhatIf, foresight: Foresight) -> list[str]:
             if json.dumps([getattr(row, name) for name in _SAME], sort_keys=True, default=str) not in old:
                 known.append(criterion.label or criterion.key)
         foresight.scope.memory[UNASKED] = known
+    return known
+
+
+def _ruling(what_if: WhatIf, foresight: Foresight) -> dict[int, PlaybookVersion]:
+    """The versions that rule today's prospects, by id: several where one was let loose on newcomers only."""
+    known: dict[int, PlaybookVersion] | None = foresight.scope.memory.get("what_if_ruling")
+    if known is None:
+        newest = what_if.against_id
+        held = rulings(what_if.playbook_id, newest) if newest is not None else []
+        known = PlaybookVersion.objects.in_bulk([one.version_id for one in held])
+        foresight.scope.memory["what_if_ruling"] = known
     return known
 
 
@@ -155,33 +170,41 @@ def _stand(context: Context) -> Stand:
 def _changes(
     what_if: WhatIf, foresight: Foresight, changed: Sequence[tuple[Stand, Foreseen]]
 ) -> Iterable[WhatIfChange]:
-    """Rows that say who changes and why. One query for what their scores were made of."""
-    breakdowns = _breakdowns([foreseen.prospect_id for _, foreseen in changed])
-    version, against = what_if.version, what_if.against or what_if.version
-    bounds = tuple(Bounds(v.hot_threshold, v.warm_threshold) for v in (against, version))
-    labels = _labels(foresight, against)
+    """Rows that say who changes and why. One query for what their scores were made of, and under which version."""
+    scored = _scored([foreseen.prospect_id for _, foreseen in changed])
+    ruling = _ruling(what_if, foresight)
+    now_bounds = _bounds(what_if.version)
+    labels = _labels(foresight, ruling)
     for before, foreseen in changed:
-        old = breakdowns.get(foreseen.prospect_id, {})
+        version_id, old = scored.get(foreseen.prospect_id, (what_if.against_id, {}))
+        then = _bounds(ruling[version_id]) if version_id in ruling else now_bounds
         was = _founded(before, old)
         now = _after(foreseen)
         yield WhatIfChange(
             what_if=what_if, prospect_id=foreseen.prospect_id, route=was.route, new_route=now.route, tier=was.tier,
             new_tier=now.tier, verdict=was.verdict, new_verdict=now.verdict, composite=was.composite,
             new_composite=now.composite, moved=abs((now.composite or 0.0) - (was.composite or 0.0)),
-            why=reasons(was, now, labels, (bounds[0], bounds[1])),
+            why=reasons(was, now, labels, (then, now_bounds)),
         )  # fmt: skip
 
 
-def _breakdowns(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _scored(ids: Sequence[int]) -> dict[int, tuple[int, dict[str, Any]]]:
+    """By prospect, the version its newest composite was computed under, and what it was added up from."""
     scores = Score.objects.filter(prospect__in=ids, scorecard=ICP)
     newest = scores.order_by("prospect_id", "-pk").distinct("prospect_id")
-    return dict(newest.values_list("prospect_id", "breakdown"))
+    rows = newest.values_list("prospect_id", "playbook_version_id", "breakdown")
+    return {prospect: (version, breakdown) for prospect, version, breakdown in rows}
 
 
-def _labels(foresight: Foresight, against: PlaybookVersion) -> dict[str, str]:
+def _bounds(version: PlaybookVersion) -> Bounds:
+    return Bounds(version.hot_threshold, version.warm_threshold)
+
+
+def _labels(foresight: Foresight, ruling: Mapping[int, PlaybookVersion]) -> dict[str, str]:
     known: dict[str, str] | None = foresight.scope.memory.get("what_if_labels")
     if known is None:
-        old = against.criteria.filter(scorecard=ICP).values_list("key", "label")
+        asked = Criterion.objects.filter(version__in=list(ruling), scorecard=ICP).order_by("version__number")
+        old = asked.values_list("key", "label")
         new = [(c.key, c.label) for c in foresight.model.icp.criteria]
         known = foresight.scope.memory["what_if_labels"] = {k: label or k for k, label in [*old, *new]}
     return known

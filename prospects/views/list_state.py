@@ -14,6 +14,7 @@ from prospects.list_columns import COLUMNS, Column, Row, columns_named
 from prospects.models import BulkAction, ListPreference, Prospect, RouteOverride, SavedFilter
 from prospects.queries import ProspectFilters
 from prospects.services.bulk import MAY
+from prospects.trust import marked_today
 from salesops.access import ClientRequest
 
 REMEMBERED = timedelta(minutes=30)
@@ -34,7 +35,8 @@ def default_query(preference: ListPreference, user: User) -> str:
 
 
 def rows_of(prospects: Sequence[Prospect], client: Client, columns: Sequence[Column]) -> list[Row]:
-    """The prospects with what other tables say; at most three queries however many."""
+    """The prospects with what other tables say; at most four queries however many."""
+    marked_today(client.pk, prospects)
     ids = [prospect.pk for prospect in prospects]
     by_hand = {o.prospect_id: o for o in RouteOverride.objects.for_client(client).in_force().filter(prospect__in=ids)}
     wanted = {column.key for column in columns}

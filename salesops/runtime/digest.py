@@ -13,6 +13,7 @@ Names = Mapping[str, Mapping[int, str]]
 # Which table the ids in an identity field belong to. Fields not listed (contact, hash of words) add nothing.
 _TABLES = {
     "derived_from": "signal",
+    "rests_on": "signal",
     "signal_ids": "signal",
     "evidence_ids": "evidence",
     "why_now_evidence": "evidence",

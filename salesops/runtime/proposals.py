@@ -33,12 +33,13 @@ class Proposal(BaseModel):
 class SignalProposal(Proposal):
     """A typed signal: derived from another signal of the same prospect, or read in a document handed to the agent.
 
-    ``source_ref`` says where in the world a document's fact stands, where that is not the document's own place.
+    ``source_ref`` says where in the world a document's fact stands, where that is not the document's own place;
+    ``rests_on`` names other signals of the prospect that speak for it.
     """
 
     writes: ClassVar[Key] = Key.SIGNALS
     resource: ClassVar[Resource] = Resource.ACTIVITY
-    identities: ClassVar[frozenset[str]] = frozenset({"derived_from", "document"})
+    identities: ClassVar[frozenset[str]] = frozenset({"derived_from", "document", "rests_on"})
 
     type: Literal["signal"] = "signal"
     kind: Annotated[str, Field(min_length=1, max_length=60)]
@@ -48,6 +49,7 @@ class SignalProposal(Proposal):
     data: dict[str, Any] = Field(default_factory=dict)
     derived_from: int | None = None
     document: int | None = None
+    rests_on: Ids = ()
     source_ref: Annotated[str, Field(max_length=300)] = ""
     attribute: Annotated[str, Field(max_length=60)] = ""
     confidence: Share = 0.9

@@ -117,6 +117,10 @@ def _signal(scope: Scope, context: Context, proposal: SignalProposal) -> Objecti
         cited = {"signal": proposal.derived_from}
     if origin is None:
         return Objection(Refused.PROVENANCE, "Cites something that was not seen about this prospect.", cited)
+    strangers = set(proposal.rests_on).difference(s.id for s in context.signals) if proposal.rests_on else ()
+    if strangers:
+        detail = {"signals": sorted(strangers)}
+        return Objection(Refused.PROVENANCE, "Rests on signals that are not this prospect's.", detail)
     if isinstance(origin, Document) and proposal.text and proposal.text not in origin.quotable:
         return Objection(Refused.PROVENANCE, "The words do not stand in the document they are taken from.", cited)
     if proposal.quote and not _quoted(proposal.quote, [origin]):

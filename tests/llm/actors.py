@@ -56,6 +56,16 @@ def _signals(asked: Asked) -> Answer:
     return {"observations": [{"kind": "expansion", "source": source, "quote": quote, "confidence": 0.7}]}
 
 
+def _motives(asked: Asked) -> Answer:
+    """One fear, in the first sentence of the newest text."""
+    source, text = next(iter(pieces(asked, "texts").items()))
+    return {"forces": [heard(source, text.split(".")[0])], "motives": []}
+
+
+def heard(source: str, words: str, **fields: Any) -> dict[str, Any]:
+    return {"force": "anxiety", "strength": 2, "source": source, "quote": words, **fields}
+
+
 def _drafts(asked: Asked) -> Answer:
     facts = list(lines(asked, "facts"))
     first = {"text": "You are hiring, and each new hire needs new deals to pay for it.", "rests_on": facts[:2]}
@@ -75,6 +85,7 @@ def _option(asked: Asked) -> Answer:
 _ANSWERS: dict[str, Callable[[Asked], Answer]] = {
     "judgements": _evidence,
     "observations": _signals,
+    "forces": _motives,
     "drafts": _drafts,
     "option": _option,
 }

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from playbooks.models import PlaybookVersion
+from playbooks.services import drafts, lifecycle
 from prospects.identity_loading import candidates, records, refresh_keys
 from prospects.models import AgentRun, BlockingKey, Company, Convergence, Duplicate, Merge, Prospect
 from tests import factories as make
@@ -90,6 +91,25 @@ def test_the_playbook_says_from_where_on_twins_are_merged_and_asked_about(
     run(under)
     assert Merge.objects.count() == merged
     assert Duplicate.objects.filter(kind="company", status="open", automatic=False).count() == asked
+
+
+def test_who_was_judged_under_a_later_version_is_at_rest_so_the_earlier_one_speaks() -> None:
+    """Two versions rule. The newcomer had nobody to compare with; what makes the two alike is learnt of the other."""
+    under = demo()
+    facts = {**GOOD, "name": "Globex Industries", "name_key": "globex industries", "city": "Austin"}
+    old = imported(under, {**facts, "name": "Initech", "name_key": "initech", "domain": "globex.example"})
+    run(under)
+    draft = drafts.new_version(under.playbook, actor=None)
+    lifecycle.publish(draft, actor=None, note="For those to come.", applies_to="new")
+    new = imported(draft, {**facts, "domain": ""})
+    run(draft)
+    assert not Merge.objects.exists()
+    Company.objects.filter(pk=old.company_id).update(name="Globex Industries", name_key="globex industries")
+    make.signal(old, kind="news", text="Initech is Globex now.")
+    Prospect.objects.filter(pk=old.pk).update(facts_no=old.signals.latest("fact_no").fact_no)
+    run(draft)
+    merge = Merge.objects.get()
+    assert {merge.kept, merge.merged} == {old.company, new.company}
 
 
 def test_who_was_kept_apart_is_not_asked_about_again() -> None:

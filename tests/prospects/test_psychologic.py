@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from playbooks.criteria import Criterion
+from prospects.rules.criteria import judge
 from prospects.rules.facts import Facts
 from prospects.rules.psychologic import Force, forces_of, hypothesis_problems, largest_resistor, motive_of
 from salesops.runtime.views import SignalView
@@ -98,3 +99,33 @@ def test_the_newest_motive_counts_until_it_expires() -> None:
     assert found is not None
     assert (found.stated, found.hypothesis, found.supports) == ("To grow.", "status", (5, 6))
     assert motive_of([signal("motive", "Old.", 91)], NOW) is None
+
+
+def test_of_one_day_a_persons_word_counts_before_a_readers_and_that_before_phrases() -> None:
+    heard = signal("reply", "What if it breaks?", 2, 1)
+    read = signal("switch_force", "What if it breaks?", 2, 2, force="anxiety", strength=3)
+    told = signal("switch_force", "She is calm about it.", 2.2, 3, force="anxiety", strength=2, by="person")
+    assert forces(heard)["anxiety"].strength == 1
+    assert forces(heard, read)["anxiety"].strength == 3
+    assert forces(heard, read, told)["anxiety"].strength == 2
+    later = signal("switch_force", "What if it breaks?", 0, 4, force="anxiety", strength=1)
+    assert forces(read, told, later)["anxiety"].strength == 1
+
+
+def test_a_persons_motive_of_the_same_day_counts_before_a_readers() -> None:
+    told = signal("motive", "To grow.", 2.2, 1, by="person")
+    read = signal("motive", "To rest.", 2, 2)
+    found = motive_of([told, read], NOW)
+    assert found is not None
+    assert found.stated == "To grow."
+
+
+def test_what_was_quoted_out_of_a_text_was_not_said_twice() -> None:
+    said = signal("reply", "It looks too risky to me.", number=1)
+    quoted = signal("switch_force", "too risky", number=2, derived_from={"signal_id": 1, "attribute": "anxiety"})
+    any_text = Criterion.build(
+        key="objects", kind="phrase", params={"phrases": ["too risky"], "min_count": 2}, category="risk",
+        layer="psychologic", scorecard="icp", label="Objects", weight=10,
+    )  # fmt: skip
+    assert judge(any_text, Facts([said, quoted], NOW)).value == 50
+    assert judge(any_text, Facts([quoted], NOW)).value == 50

@@ -7,10 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as some
 
+from approvals.models import ApprovalRequest
 from playbooks import audit
 from playbooks.criteria import Criterion
 from playbooks.events import AuditEvent
@@ -181,3 +184,29 @@ def test_a_composite_is_provisional_until_fifty_people_have_decided_whom_to_take
     assert provisional() == (True, True)
     decisions(client, person, "approve_edits", 1)
     assert provisional() == (False, False)
+
+
+@pytest.mark.django_db
+def test_the_fiftieth_decision_takes_the_mark_off_wherever_it_stood_and_writes_nothing(client: Browser) -> None:
+    under = scene.demo()
+    owner = under.playbook.client
+    good = scene.company(under, scene.GOOD)
+    scene.run(under)
+    person = factories.user(owner, "reviewer")
+    client.force_login(person)
+    waiting = ApprovalRequest.objects.get(prospect=good)
+    pages = {
+        reverse("prospects:list"): "provisional", good.get_absolute_url(): "provisional",
+        # What the dossier said of its risks when it was made stays; the mark beside the number is today's.
+        reverse("approvals:queue"): "ewer than 50 decisions", waiting.get_absolute_url(): "ewer than 50 decisions",
+    }  # fmt: skip
+
+    def marked() -> list[bool]:
+        return [words in client.get(page).content.decode() for page, words in pages.items()]
+
+    decisions(owner, person, "approve", 49)
+    assert marked() == [True] * len(pages)
+    scores = Score.objects.count()
+    decisions(owner, person, "reject", 1)
+    assert marked() == [False] * len(pages)
+    assert (Score.objects.count(), Prospect.objects.get(pk=good.pk).provisional) == (scores, True)

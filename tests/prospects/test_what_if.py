@@ -15,8 +15,8 @@ from playbooks.models import PlaybookVersion
 from playbooks.services import drafts, lifecycle
 from prospects import tasks
 from prospects.foresight import Foresight
-from prospects.models import Prospect, Signal, WhatIf, WhatIfChange
-from prospects.services import what_if
+from prospects.models import Prospect, Score, Signal, WhatIf, WhatIfChange
+from prospects.services import rescoring, what_if
 from tests import factories
 from tests.runtime import scene
 
@@ -244,3 +244,53 @@ def test_publishing_leaves_every_earlier_score_and_decision_as_it_was() -> None:
     assert hashes() == before
     assert all(count for _, count in last.values())
     assert Signal.objects.exists()
+
+
+def _numbers(standing: dict[int, tuple[Any, ...]]) -> dict[int, tuple[Any, ...]]:
+    return {pk: (route, tier, *rest) for pk, (route, tier, _verdict, *rest) in standing.items()}
+
+
+def test_what_if_and_re_score_agree_where_two_versions_rule() -> None:
+    """Those who came first stay under the first version, newcomers are ruled by the second; then a third for all."""
+    first = scene.demo()
+    playbook, client = first.playbook, first.playbook.client
+    various(first, 40)
+    scene.run(first)
+    early = set(standings())
+    second = drafts.new_version(playbook, actor=None)
+    second.hot_threshold, second.warm_threshold = 90, 60
+    second.save()
+    second.criteria.filter(key="industry").update(weight=60)
+    second = lifecycle.publish(second, actor=None, note="Stricter.", applies_to="new")
+    various(first, 30)
+    scene.run(second)
+    late = set(standings()) - early
+
+    later = scene.CLOCK + timedelta(days=20)
+    foreseen = {}
+    for version, group in ((first, early), (second, late)):
+        foreseen |= {c.id: f.standing for c, f in Foresight(version, now=later).look(sorted(group))}
+    rescoring.rescore(client=client, playbook=playbook, actor=None, clock=later)
+    # A re-score moves nobody: the verdict is the next convergence's to change.
+    assert _numbers(standings()) == _numbers(foreseen)
+    newest = Score.objects.filter(scorecard="icp").order_by("prospect_id", "-pk").distinct("prospect_id")
+    assert set(newest.values_list("prospect_id", "playbook_version_id")) == {
+        (pk, version.pk) for version, group in ((first, early), (second, late)) for pk in group
+    }
+    third = draft_of(first)
+    foreseen = {c.id: f.standing for c, f in Foresight(third, now=later).look(sorted(early | late))}
+    made = worked(what_if.start(third, client=client, actor=None, clock=later))
+    before = standings()
+    publish(third)
+    scene.run(third, clock=later)
+    after = standings()
+    assert foreseen == after
+    rows = {row.prospect_id: row for row in WhatIfChange.objects.filter(what_if=made)}
+    assert set(rows) == {pk for pk in before if before[pk][:3] != after[pk][:3]}
+    began = {
+        name: {words for pk in group if pk in rows for words in rows[pk].why if words.startswith("Hot begins at")}
+        for name, group in (("early", early), ("late", late))
+    }
+    assert began["early"] <= {"Hot begins at 62 instead of 70."}
+    assert began["late"] <= {"Hot begins at 62 instead of 90."}
+    assert began["early"] | began["late"]
