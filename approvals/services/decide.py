@@ -36,7 +36,8 @@ from approvals.services.refusals import (
 from approvals.services.seen import Present, Seen
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Channel, Client, Membership, Role, User
+from playbooks.models import Channel, Client, Role, User
+from playbooks.services.authority import holds
 from prospects.models import Signal
 from salesops.errors import NotAllowed
 
@@ -170,7 +171,7 @@ def locked(request_id: int, client: Client) -> ApprovalRequest:
 
 def check_decider(actor: User, client: Client) -> None:
     """Raises NotAllowed for people without a deciding role at this client."""
-    if not actor.is_active or not Membership.objects.filter(user=actor, client=client, role__in=DECIDERS).exists():
+    if not holds(actor, client, DECIDERS):
         raise NotAllowed("Only reviewers, leaders and admins of this client decide. Ask an admin for the role.")
 
 

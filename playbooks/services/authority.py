@@ -1,9 +1,16 @@
-"""Who may change what a client's agents go by."""
+"""Who may do what at a client."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from playbooks.models import Client, Membership, Role, User
 from salesops.errors import NotAllowed
+
+
+def holds(actor: User, client: Client, roles: Collection[Role]) -> bool:
+    """Whether this person, as of now, has one of the roles at this client. Who left the team has none."""
+    return actor.is_active and Membership.objects.filter(user=actor, client=client, role__in=roles).exists()
 
 
 def require_admin(client: Client, actor: User | None) -> None:
@@ -13,5 +20,5 @@ def require_admin(client: Client, actor: User | None) -> None:
     """
     if actor is None or actor.is_superuser:
         return
-    if not Membership.objects.filter(user=actor, client=client, role=Role.ADMIN).exists():
+    if not holds(actor, client, {Role.ADMIN}):
         raise NotAllowed(f"Only an admin of {client} may do this. Ask one, or ask for the role.")

@@ -19,7 +19,8 @@ from django.utils import timezone
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.halts import StopSet
-from playbooks.models import Client, Membership, Role, Stop, User
+from playbooks.models import Client, Role, Stop, User
+from playbooks.services.authority import holds
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed, Refusal
 
@@ -292,5 +293,5 @@ def _check_target(level: str, target_id: int | None, agent: str, until: datetime
 
 def _check_admin(client: Client, actor: User) -> None:
     """Stopping every client is for an admin; each person may stop their own client."""
-    if not Membership.objects.filter(user=actor, client=client, role=Role.ADMIN).exists():
+    if not holds(actor, client, {Role.ADMIN}):
         raise NotAllowed("Only an admin can stop or restart everything. You can stop this client.")

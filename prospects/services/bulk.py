@@ -20,6 +20,7 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Membership, Playbook, Role, Route, User
 from playbooks.services import stops
+from playbooks.services.authority import holds
 from prospects.models import BulkAction, BulkItem, Prospect
 from prospects.queries import ProspectFilters, ranked_prospects
 from prospects.runtime_store import NoActiveVersion
@@ -111,8 +112,7 @@ def begin(
 def _check(wish: Wish, client: Client, playbook: Playbook, actor: User) -> None:
     if wish.kind not in MAY:
         raise NobodyChosen("Choose what to do.")
-    roles = set(Membership.objects.filter(client=client, user=actor).values_list("role", flat=True))
-    if not roles & {role.value for role in MAY[wish.kind]}:
+    if not holds(actor, client, MAY[wish.kind]):
         raise NotAllowed("Your roles do not allow this for many prospects at once.")
     if playbook.client_id != client.pk:
         raise NotYours("This list belongs to somebody else.")
@@ -180,8 +180,7 @@ def undo(action_id: int, *, client: Client, actor: User) -> BulkAction:
     """Take it back: what somebody has changed since stays. Raises CannotUndo, BulkAction.DoesNotExist, NotAllowed."""
     with transaction.atomic():
         action = BulkAction.objects.for_client(client).select_for_update(of=("self",)).get(pk=action_id)
-        roles = set(Membership.objects.filter(client=client, user=actor).values_list("role", flat=True))
-        if not roles & {role.value for role in MAY[action.kind]}:
+        if not holds(actor, client, MAY[action.kind]):
             raise NotAllowed("Your roles do not allow you to take this back.")
         if not action.can_be_undone:
             raise CannotUndo("There is nothing to take back: it is at work still, or was taken back before.")

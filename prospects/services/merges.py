@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Membership, Role, User
+from playbooks.models import Client, Role, User
+from playbooks.services.authority import holds
 from prospects.models import Duplicate, Merge
 from prospects.services import merging
 from prospects.services.merging import AlreadyOne, TooBusy
@@ -171,8 +172,8 @@ def _again_on_deadlock(work: Callable[[], Result]) -> Result:
 
 
 def check_decider(actor: User, client: Client) -> None:
-    """Raises NotAllowed for people who may not import here."""
-    if not actor.is_active or not Membership.objects.filter(user=actor, client=client, role__in=DECIDERS).exists():
+    """Raises NotAllowed for people who may not say who is who here."""
+    if not holds(actor, client, DECIDERS):
         raise NotAllowed("Only operators, leaders and admins of this client say who is who. Ask an admin for the role.")
 
 
