@@ -39,7 +39,7 @@ class Column:
 
 
 def _sub(first: str, second: object) -> SafeString:
-    return format_html('{}<span class="pl-sub">{}</span>', first, second) if second else conditional_escape(first)
+    return format_html('{}<span class="sub">{}</span>', first, second) if second else conditional_escape(first)
 
 
 def _person(row: Row) -> SafeString:
@@ -53,7 +53,7 @@ def _route(row: Row) -> SafeString:
     if row.override is None:
         return by_score
     return format_html(
-        '{}<span class="pl-sub" title="{}">by hand; the score says {}</span>',
+        '{}<span class="sub" title="{}">by hand; the score says {}</span>',
         route_chip(row.override.route), row.override.reason, row.prospect.route or "nothing",
     )  # fmt: skip
 

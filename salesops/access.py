@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -56,7 +56,7 @@ def require_role(*roles: Role) -> Callable[[View[P]], AnyView[P]]:
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
     """To the sign-in page and back again; a fragment cannot show it, so htmx is told to go there."""
-    url = f"{resolve_url(settings.LOGIN_URL)}?next={quote(request.get_full_path())}"
-    if request.headers.get("HX-Request") == "true":
-        return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
-    return HttpResponseRedirect(url)
+    is_fragment = request.headers.get("HX-Request") == "true"
+    seen = urlsplit(request.headers.get("HX-Current-URL", ""))._replace(scheme="", netloc="").geturl()
+    url = f"{resolve_url(settings.LOGIN_URL)}?next={quote(seen or '/' if is_fragment else request.get_full_path())}"
+    return HttpResponse(status=204, headers={"HX-Redirect": url}) if is_fragment else HttpResponseRedirect(url)

@@ -56,6 +56,7 @@ class Entry:
     url: str
     word: str
     icon: str
+    kind: str  # what its count counts, and the end of that count's id; "" counts nothing
     count: str
     alert: bool
     current: bool
@@ -71,6 +72,11 @@ class Counts:
     newest_request: int | None
     newest_decision: int | None
     stops: list[dict[str, Any]]
+
+    @property
+    def waiting_shown(self) -> str:
+        """As the rail says it: nothing for none, "1000+" beyond the cap."""
+        return _capped(self.waiting)
 
     @property
     def queue_version(self) -> str:
@@ -113,7 +119,7 @@ def build_shell(request: HttpRequest) -> Shell:
     """The shell of this request. One query when the person works for a client, none otherwise."""
     counts = counts_of(request)
     here = next((url for url, *_ in _resolved_entries() if request.path.startswith(url)), "")
-    links = _links(here, _capped(counts.waiting), _capped(counts.tasks), counts.overdue > 0)
+    links = _links(here, counts.waiting_shown, _capped(counts.tasks), counts.overdue > 0)
     return Shell(links, counts, theme_of(request), rail_of(request), _resolve("prospects:list"))
 
 
@@ -122,7 +128,7 @@ def _links(here: str, waiting: str, tasks: str, is_urgent: bool) -> SafeString:
     """The rail's links as markup. It depends on nothing but these words, and every page draws it."""
     counts = {"waiting": waiting, "tasks": tasks}
     entries = [
-        Entry(url, word, icon, counts.get(kind, ""), kind == "waiting" and is_urgent, url == here)
+        Entry(url, word, icon, kind, counts.get(kind, ""), kind == "waiting" and is_urgent, url == here)
         for url, word, icon, kind in _resolved_entries()
     ]
     return render_to_string("partials/rail_links.html", {"entries": entries})
@@ -145,6 +151,7 @@ def read_counts(client_id: int) -> Counts:
         waiting, overdue, tasks, request, decision, stops = cursor.fetchone()
     found = json.loads(stops) if isinstance(stops, str) else stops
     for stop in found:
+        stop["agent"] = (stop["agent"] or "").replace("_", " ")
         stop["until"] = datetime.fromisoformat(stop["until"]) if stop["until"] else None
     return Counts(waiting, overdue, tasks, request, decision, found)
 

@@ -330,13 +330,14 @@ def _gates(
             gates.append(_gate(gate.key, gate.label, gate.passed, have, need))
     points, least = message.quality_points, playbook.min_quality
     confidence = playbook.min_contact_confidence
+    verdict = message.compliance.replace("_", " ").lower()
     return [
         *gates,
         _gate("quality", "Message quality", points >= least, f"{message.grade} ({points:.0f})", f"{least:g}"),
-        _gate("compliance", "Compliance", message.compliance == "PASS", message.compliance, ""),
+        _gate("compliance", "Compliance", message.compliance == "PASS", verdict, ""),
         _gate(
-            "confidence", "Confidence to contact", message.confidence >= confidence, f"{message.confidence:.2f}",
-            f"{confidence:.2f}",
+            "confidence", "Confidence to contact", message.confidence >= confidence, f"{message.confidence:.0%}",
+            f"{confidence:.0%}",
         ),
     ]  # fmt: skip
 

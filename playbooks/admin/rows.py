@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.http import HttpRequest
 
-from playbooks.admin import fields, forms
+from playbooks.admin import fields, forms, row_forms
 from playbooks.models import (
     AgentAssignment,
     BrandRule,
@@ -75,7 +75,7 @@ class RowsInLines(DraftRows, AnyTabularInline):
 class CriterionInline(RowsInBoxes):
     classes = ()
     model = Criterion
-    form = forms.CriterionForm
+    form = row_forms.CriterionForm
     fieldsets = laid_out(
         Criterion, ("label", "key", "scorecard"), ("layer", "category", "kind"), ("params",),
         ("weight", "half_life_days", "missing"),
@@ -89,7 +89,7 @@ class ValuePropositionInline(RowsInLines):
 
 class StageRuleInline(RowsInBoxes):
     model = StageRule
-    form = forms.StageRuleForm
+    form = row_forms.StageRuleForm
     fieldsets = laid_out(
         StageRule, ("pipeline", "from_stage", "to_stage"), ("min_categories", "min_score", "min_coverage"),
         ("required_categories", "required_layers"), ("needs_person", "team"),
@@ -102,7 +102,7 @@ class ChannelPolicyInline(RowsInLines):
 
 class MessageTemplateInline(RowsInBoxes):
     model = MessageTemplate
-    form = forms.TemplateForm
+    form = row_forms.TemplateForm
     fieldsets = laid_out(
         MessageTemplate, ("key", "channel", "angle", "segment"), ("requires",), ("subject",), ("body",)
     )
@@ -111,17 +111,17 @@ class MessageTemplateInline(RowsInBoxes):
 
 class SequenceStepInline(RowsInLines):
     model = SequenceStep
-    form = forms.StepForm
+    form = row_forms.StepForm
 
 
 class AgentAssignmentInline(RowsInLines):
     model = AgentAssignment
-    form = forms.AgentForm
+    form = row_forms.AgentForm
 
 
 class TriggerInline(RowsInBoxes):
     model = Trigger
-    form = forms.TriggerForm
+    form = row_forms.TriggerForm
     fieldsets = laid_out(
         Trigger, ("label", "key", "kind"), ("signal_kind",), ("cron",), ("metric", "comparison", "value"),
         ("depth", "enabled"),
@@ -130,7 +130,7 @@ class TriggerInline(RowsInBoxes):
 
 class SourceInline(RowsInBoxes):
     model = Source
-    form = forms.SourceForm
+    form = row_forms.SourceForm
     fieldsets = laid_out(
         Source, ("key", "kind", "enabled"), ("url",), ("delivers", "fallback"), ("params",),
         ("rate_per_minute", "cost"), ("confidence", "weight"), ("auth_env", "auth_header"),

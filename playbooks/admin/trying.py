@@ -10,7 +10,7 @@ from django import forms as django_forms
 from django.http import HttpRequest, QueryDict
 
 from playbooks import previews, templating
-from playbooks.admin import fields, forms
+from playbooks.admin import fields, forms, row_forms
 from playbooks.document import ROWS
 from playbooks.models import Criterion, MessageTemplate, PlaybookVersion
 from salesops.errors import Refusal
@@ -18,8 +18,8 @@ from salesops.errors import Refusal
 TRY_ON = "try_on"  # the field, and where the session keeps the last name given
 _ASKED = re.compile(r"try:(criteria|templates)-(\d+)")
 _FORMS: Mapping[str, tuple[Any, type[forms.RowForm]]] = {
-    "criteria": (Criterion, forms.CriterionForm),
-    "templates": (MessageTemplate, forms.TemplateForm),
+    "criteria": (Criterion, row_forms.CriterionForm),
+    "templates": (MessageTemplate, row_forms.TemplateForm),
 }
 #: What stands for a value where no prospect was named.
 _SAMPLE = {

@@ -94,7 +94,7 @@ STEPS = {
 
 
 def _section_title(section: str) -> str:
-    return section.replace("_", " ").capitalize() or "Purpose"
+    return {"": "Purpose", "icp": "Ideal customer"}.get(section) or section.replace("_", " ").capitalize()
 
 
 def _section_columns(section: str) -> tuple[str, ...]:
@@ -184,12 +184,13 @@ class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
     def _for_editing(self, request: HttpRequest, version: PlaybookVersion) -> dict[str, Any]:
         """What a draft's page offers besides its fields."""
         angles = version.templates.values_list("angle", flat=True).distinct()
+        people = previews.people(version)
         return {
             "open_problems": [_open(found) for found in problems(document_of(version))]
             if request.method == "GET"
             else (),
-            "try_on": request.session.get(trying.TRY_ON, ""),
-            "try_people": previews.people(version),
+            "try_on": request.session.get(trying.TRY_ON, people[0][0] if people else ""),
+            "try_people": people,
             "attributes": params.ATTRIBUTES,
             "angles": sorted(angles),
             "patterns": [

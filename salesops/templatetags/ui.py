@@ -163,9 +163,7 @@ def score_bar(
     """A 0–100 bar to scale; the part of it that rests on no evidence is hatched. ``coverage`` is a share 0–1."""
     if value is None:
         name = format_html('<span class="label">{}</span>', label) if label else ""
-        return format_html(
-            '<div class="score">{}<span class="value quiet small">unknown</span>{}</div>', name, _bar("")
-        )
+        return format_html('<div class="score">{}<span class="value quiet">unknown</span>{}</div>', name, _bar(""))
     shown = min(100.0, max(0.0, float(value)))
     known = min(1.0, max(0.0, float(1.0 if coverage is None else coverage)))
     solid, hatched = f"{shown * known:.1f}%", f"{shown * (1 - known):.1f}%"

@@ -87,7 +87,9 @@ def stops_page(request: ClientRequest) -> HttpResponse:
             return redirect(_back(request, request.GET.get("next", "")))
     status = 422 if form.is_bound else 200
     context: dict[str, Any] = {"form": form, "here": here}
-    if request.headers.get("HX-Target") != "dialog":
+    if request.headers.get("HX-Target") == "dialog":
+        form.fields["reason"].widget.attrs["autofocus"] = True  # what to stop stands there already
+    else:
         context |= _listed(request)
     return render_page(request, "stops.html", context, partial="dialog", status=status)
 

@@ -105,11 +105,17 @@ document.addEventListener("keydown", (event) => {
     panel("");
     return;
   }
+  const form = event.key === "Enter" && event.target.closest?.(".panel-form");
+  if (form && (event.ctrlKey || event.metaKey)) form.querySelector("[name=action]").click();
+  else if (form && event.target.matches("#panel-edit input")) {
+    event.preventDefault(); // Enter in the subject goes on to the words; it does not send them
+    form.querySelector("textarea").focus();
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || $("dialog[open]")) return;
   const act = {
     j: () => step(1),
     k: () => step(-1),
-    u: () => $$("#undo form button").at(-1)?.click(),
+    u: () => $("#undo form button")?.click(), // the newest stands first
     x: () => $(`#row-${current()} [data-pick]`)?.click(),
     "?": () => $("#keys").showModal(),
   }[event.key] ?? (() => $(`#decide [data-key="${CSS.escape(event.key)}"]`)?.click());

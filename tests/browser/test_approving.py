@@ -70,11 +70,19 @@ def test_an_edited_word_goes_out_exactly_as_approved_and_every_page_shows_it(
 
 def test_undo_takes_an_approval_back_before_anything_leaves(founder: Page, desk: Desk, post_office: None) -> None:
     page = founder
+    waiting = page.locator("#count-waiting")
+    expect(waiting).to_contain_text("4")
     page.keyboard.press("a")
     expect(page.locator("#undo")).to_contain_text("Birch Robotics")
+    page.keyboard.press("a")
+    expect(page.locator("#undo")).to_contain_text("Cobalt Data")
+    expect(waiting).to_contain_text("2")
+    page.keyboard.press("u")  # the last one first
+    expect(page.get_by_role("heading", name="Cobalt Data")).to_be_visible()
     page.keyboard.press("u")
     expect(page.get_by_role("heading", name="Birch Robotics")).to_be_visible()
     expect(page.locator("#undo form")).to_have_count(0)
+    expect(waiting).to_contain_text("4")
     let_the_window_end()
     assert not CapturedMail.objects.exists()
     assert ApprovalRequest.objects.get(pk=desk.requests[0].pk).status == "waiting"

@@ -118,3 +118,14 @@ def test_a_new_password_can_be_asked_for_without_telling_who_has_an_account(clie
     assert known.content == unknown.content
     assert len(mailoutbox) == 1
     assert "/password/reset/" in mailoutbox[0].body
+
+
+def test_whoever_was_signed_out_comes_back_to_the_page_that_asked_for_a_piece_of_itself(client: Browser) -> None:
+    page = "https://anywhere.example/prospects/?q=birch&tier=TIER_1"
+    asked = {"HX-Request": "true", "HX-Target": "rows", "HX-Current-URL": page}
+    answer = client.get("/prospects/?q=birc", headers=asked)
+    assert (answer.status_code, answer["HX-Redirect"]) == (
+        204,
+        "/sign-in/?next=/prospects/%3Fq%3Dbirch%26tier%3DTIER_1",
+    )
+    assert "you go on where you were" in client.get(answer["HX-Redirect"]).content.decode()
