@@ -8,6 +8,7 @@ from datetime import UTC, date
 from typing import Any, cast
 
 from approvals.rules import compliance, quality
+from approvals.rules.claims import backed
 from prospects.rules.psychologic import motive_of
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import VerdictProposal
@@ -39,7 +40,7 @@ def _verdict(
     rules: tuple[compliance.BrandRule, ...],
 ) -> VerdictProposal:
     graded = quality.grade_message(quality_draft(prospect, contact, message, tools))
-    case = _case(contact, message, tools, rules)
+    case = _case(prospect, contact, message, tools, rules)
     motive = motive_of(prospect.signals, tools.now)
     judged = compliance.evaluate(replace(case, unsaid=(motive.why,)) if motive is not None and motive.why else case)
     return VerdictProposal(
@@ -88,10 +89,15 @@ def _facts(prospect: ProspectView, message: MessageView) -> tuple[quality.Fact, 
 
 
 def _case(
-    contact: ContactView, message: MessageView, tools: Tools, rules: tuple[compliance.BrandRule, ...]
+    prospect: ProspectView,
+    contact: ContactView,
+    message: MessageView,
+    tools: Tools,
+    rules: tuple[compliance.BrandRule, ...],
 ) -> compliance.Case:
     playbook, client, known = tools.playbook, tools.playbook.client, contact.attributes
     touches = int(known.get("touches", 0))
+    said = {e.id: f"{e.rationale} {e.quote}" for e in prospect.evidence if e.id in message.evidence_ids}
     return compliance.Case(
         channel=message.channel,
         country=compliance.country_code(contact.country),
@@ -118,6 +124,8 @@ def _case(
         do_not_call=bool(known.get("do_not_call")),
         attested=message.channel == "linkedin",
         brand_rules=rules,
+        grounds=backed(message.claims, said),
+        names=(client.name, prospect.company.name if prospect.company else ""),
     )
 
 

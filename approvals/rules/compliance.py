@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, cast
 
-from approvals.rules import calls, motives
+from approvals.rules import calls, claims, motives
 from approvals.rules.calls import Window
+from approvals.rules.claims import Backed
 from approvals.rules.compliance_tables import COMMON, EVERYWHERE, RULE_VERSION, TABLES, Rule, Verdict, country_code
-from approvals.rules.content import UnsafeHeader, check_address, check_header
+from approvals.rules.content import UnsafeHeader, check_address, check_header, split_footer
 
 __all__ = [
     "RULE_VERSION",
@@ -94,7 +95,8 @@ class Case:
     guessed_address: bool = False
     do_not_call: bool = False
     attested: bool = False
-    claims_evidenced: bool = True
+    grounds: tuple[Backed, ...] = ()  # what the evidence under each claim says
+    names: tuple[str, ...] = ()  # of the recipient's company and of our own
     linkedin_today: int = 0
     linkedin_week: int = 0
     brand_rules: tuple[BrandRule, ...] = ()
@@ -335,9 +337,11 @@ def _address_not_guessed(case: Case, _: Params) -> Answer:
 
 
 def _sensitive_claims(case: Case, params: Params) -> Answer:
-    found = re.search(rf"\b(?:{'|'.join(map(re.escape, params['words']))})\b", case.body, re.IGNORECASE)
-    problem = found is not None and not case.claims_evidenced
-    return problem, f"claims about “{found.group()}”" if found else "no claim about health, energy, damp or savings"
+    words = f"{case.subject}\n{split_footer(case.body)[0]}"
+    open_word, covered = claims.bare(words, params["words"], case.grounds, (case.sender_name, *case.names))
+    if open_word:
+        return True, f"speaks of “{open_word}” where no evidence does"
+    return False, f"speaks of “{covered}” as its evidence does" if covered else f"no claim about {params['topics']}"
 
 
 def _asks_no_consent(case: Case, _: Params) -> Answer:

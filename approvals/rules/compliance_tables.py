@@ -7,7 +7,7 @@ not hold. Sources are the laws the row was written from; (P) marks our own defau
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -125,8 +125,16 @@ _NZ = (
           "inferred", "express")),
     _rule("nz.email.no-guess", "address_not_guessed", "email", "UEM Act 2007 s. 13"),
     _rule("nz.data.source", "details_source", EVERYWHERE, "Privacy Act 2020, IPP 3A"),
-    _rule("nz.claims", "sensitive_claims", EVERYWHERE, "Fair Trading Act s. 12A",
-          words=("health", "healthy", "healthier", "energy", "damp", "mould", "mold", "savings", "save")),
+    replace(
+        _rule("nz.claims", "sensitive_claims", EVERYWHERE, "Fair Trading Act s. 12A",
+              topics="health, energy, damp or savings", words=(
+                  ("health", "healthy", "healthier", "unhealthy", "asthma"),
+                  ("energy",),
+                  ("damp", "dampness", "mould", "mouldy", "mold", "moldy"),
+                  ("savings", "saving", "save", "saves"),
+              )),
+        version=2,
+    ),
     _calls("nz", "Marketing Association code", _week((8, 21), (8, 21), None), holidays=True),
 )  # fmt: skip
 

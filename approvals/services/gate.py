@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_date
 
 from approvals.models import ConsentBasis, Dispatch, Message
 from approvals.rules import compliance, quality
+from approvals.rules.claims import Backed, backed
 from approvals.rules.content import Content, content_hash, sender_address
 from approvals.services.suppress import link_in, suppressed
 from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
@@ -104,9 +105,18 @@ def compliance_of(
         linkedin_today=today,
         linkedin_week=week,
         brand_rules=brand_rules(version),
+        grounds=_grounds(message),
+        names=(client.name, contact.company.name if contact.company else ""),
         unsaid=guesses_about(message.prospect_id, at),
     )
     return compliance.evaluate(case)
+
+
+def _grounds(message: Message) -> tuple[Backed, ...]:
+    """What the evidence under each of the message's claims says."""
+    rows = Evidence.objects.filter(pk__in=message.evidence_ids, prospect=message.prospect_id)
+    said = {pk: f"{rationale} {quote}" for pk, rationale, quote in rows.values_list("pk", "rationale", "quote")}
+    return backed(message.claims, said)
 
 
 def _linkedin_acts(client: Client, at: datetime) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 from typing import Any
 
@@ -228,9 +229,27 @@ def test_the_clients_own_forbidden_words_block() -> None:
     assert "Too familiar." in str(verdict.compliance_detail)
 
 
-def test_an_unknown_country_blocks() -> None:
-    import dataclasses
+@pytest.mark.parametrize(("quote", "expected"), [("damp in both bedrooms", "PASS"), ("prices, please", "BLOCK")])
+def test_a_sensitive_claim_passes_where_the_evidence_it_cites_says_it(quote: str, expected: str) -> None:
+    about, said = drafted(), "You wrote to us about damp bedrooms."
+    draft = about.messages[0]
+    heard = evidence(1, criterion="wrote", rationale="They wrote to us.", quote=quote).model_dump(exclude={"type"})
+    about.add_evidence(EvidenceView(**heard, id=11, fact_no=4))
+    claim = {"sentence": said, "evidence_ids": (11,), "source": "", "kind": "fact", "terms": ()}
+    words, cites = draft.body.replace("Would it", f"{said} Would it"), (*draft.evidence_ids, 11)
+    about.messages = [dataclasses.replace(draft, body=words, claims=(*draft.claims, claim), evidence_ids=cites)]
+    assert about.contact is not None
+    consent = {"type": "express", "url": "https://warmwell.example/form", "snapshot_hash": "ab", "captured_at": SEEN,
+               "role_relevant": True}  # fmt: skip
+    attributes = {**about.contact.attributes, "consent": consent}
+    about.contact = dataclasses.replace(about.contact, country="NZ", attributes=attributes)
+    verdict = judged(about, rules(countries=("NZ",)))
+    assert verdict.compliance == expected
+    (rule,) = (rule for rule in verdict.compliance_detail["rules"] if rule["id"] == "nz.claims")
+    assert rule["verdict"] == expected
 
+
+def test_an_unknown_country_blocks() -> None:
     about = drafted()
     assert about.contact is not None
     about.contact = dataclasses.replace(about.contact, country="")

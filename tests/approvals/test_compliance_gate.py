@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from approvals.rules.claims import backed
 from approvals.rules.compliance import (
     RULE_VERSION,
     TABLES,
@@ -142,12 +143,39 @@ def test_consent_by_country(country, consent, expected):
     assert verdict(country=country, consent=consent) == expected
 
 
-def test_new_zealand_refuses_guessed_addresses_and_bare_claims_about_damp():
-    known = {"country": "NZ", "consent": basis("express")}
-    assert "nz.email.no-guess" in blocking(**known, guessed_address=True)
-    damp = BODY.replace("Worth a look?", "A drier, healthier home. Worth a look?")
-    assert "nz.claims" in blocking(**known, body=damp, claims_evidenced=False)
-    assert verdict(**known, body=damp) == "PASS"
+def test_new_zealand_refuses_guessed_addresses():
+    assert "nz.email.no-guess" in blocking(country="NZ", consent=basis("express"), guessed_address=True)
+
+
+DAMP = "Your two bedrooms are damp."
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "expected"),
+    [
+        (DAMP, None, "BLOCK"),  # nothing is cited
+        (DAMP, "They asked about prices.", "BLOCK"),  # what is cited does not speak of it
+        (DAMP, "They wrote: damp in both bedrooms.", "PASS"),
+        (DAMP, "They sent a photo of mould.", "PASS"),  # one family
+        (f"{DAMP} Save on power.", "They wrote: damp in both bedrooms.", "BLOCK"),
+        (f"{DAMP} A damp home is no fun.", "They wrote: damp in both bedrooms.", "BLOCK"),  # said again, elsewhere
+        ("Healthier homes\n\nWorth a look?", None, "BLOCK"),
+        ("We saw Acme Energy grow.", None, "PASS"),  # a name promises nothing
+        ("More energy for Acme Energy.", None, "BLOCK"),
+        ("Dampen the noise, safely.", None, "PASS"),
+    ],
+)
+def test_new_zealand_hears_of_damp_health_energy_and_savings_only_what_the_evidence_says(words, says, expected):
+    body = BODY.replace("Worth a look?", words)
+    grounds = backed([{"sentence": DAMP, "evidence_ids": [3]}], {3: says} if says else {})
+    known = {"country": "NZ", "consent": basis("express"), "names": ("Acme Energy",), "grounds": grounds}
+    assert verdict(**known, body=body) == expected
+    assert ("nz.claims" in blocking(**known, body=body)) is (expected == "BLOCK")
+    assert "nz.claims" not in blocking(**{**known, "country": "AU"}, body=body)
+
+
+def test_a_subject_claims_as_much_as_a_body():
+    assert "nz.claims" in blocking(country="NZ", consent=basis("express"), subject="A healthy home")
 
 
 def test_australia_refuses_asking_for_consent():

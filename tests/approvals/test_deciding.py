@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals.models import ApprovalRequest, Decision, Dispatch, Message, Task
+from approvals.models import ApprovalRequest, ConsentBasis, Decision, Dispatch, Message, Task
 from approvals.rules.content import content_hash, split_footer
 from approvals.services import decide, gate
 from approvals.services import request as requests
@@ -22,6 +22,7 @@ from playbooks.models import AuditEntry, Stop
 from salesops.errors import NotAllowed
 from tests import factories as make
 from tests.approvals.scene import WORDS, reload, scene
+from tests.factories import SEEN_ON
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +99,19 @@ def test_words_that_may_not_go_out_are_refused_and_nothing_is_written(at_work, s
 def test_a_recipient_where_the_law_forbids_it_cannot_be_approved(at_work):
     with pytest.raises(ContentRefused, match="consent"):
         at_work.approve(at_work.request(contact={"country": "DE"}))
+
+
+def test_an_edit_may_not_bring_in_a_claim_that_no_evidence_makes():
+    here = scene(countries=["NZ"])
+    request = here.request(contact={"country": "NZ"})
+    ConsentBasis.objects.create(client=here.client, contact=request.contact, type="express", captured_at=SEEN_ON,
+                                url="https://warmwell.example/form", snapshot_hash="ab")  # fmt: skip
+    known = {"actor": here.reviewer, "client": here.client, "subject": request.message.subject}
+    with pytest.raises(ContentRefused, match="speaks of “damp” where no evidence does"):
+        decide.approve_with_edits(
+            request.pk, seen=here.seen(request), **known, body=WORDS.replace("Would it", "Your home is damp. Would it")
+        )
+    assert here.approve(request).decision.kind == "approve"
 
 
 @pytest.mark.parametrize("kind", ["reject", "defer", "redraft"])
