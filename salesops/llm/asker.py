@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import queue
+import re
 import threading
 import time
 from collections import deque
@@ -35,6 +36,7 @@ from salesops.runtime.toolbox import A, Question, Reply, Usage
 
 log = structlog.get_logger(__name__)
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # an even number of backslashes before it belongs to the text
 _LATE = "There was no time left to ask."
 _paces: dict[tuple[str, str, int, int], Pace] = {}
 _making = threading.Lock()
@@ -358,18 +360,23 @@ def _reply(question: Question[A], kept: Kept | None, problem: Problem | None) ->
     if kept.outcome is not Outcome.ANSWERED:
         return Reply(None, kept.words)
     wrong = _wrong_form(question.answer, kept.text)
-    return Reply(None, wrong) if wrong else Reply(question.answer.model_validate_json(kept.text))
+    return Reply(None, wrong) if wrong else Reply(question.answer.model_validate_json(_without_nul(kept.text)))
 
 
 def _wrong_form(kind: type[BaseModel], text: str) -> str:
     """What keeps the text from being an answer of that type; empty when nothing does."""
     try:
-        kind.model_validate_json(text)
+        kind.model_validate_json(_without_nul(text))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "answer"
         return f"The answer does not have the form asked for ({where[:80]}: {first['msg'][:120]})."
     return ""
+
+
+def _without_nul(text: str) -> str:
+    """JSON without the one character that JSON can say and no database takes."""
+    return _NUL.sub(r"\1", text)
 
 
 @cache

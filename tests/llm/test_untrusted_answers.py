@@ -68,6 +68,18 @@ def test_an_unsound_judgement_is_refused_in_sight_and_the_rules_speak(
     assert (row.value, row.rationale) == (100, "Industry is B2B, as wanted.")
 
 
+@pytest.mark.parametrize(
+    "fields", [{"rationale": "Sold \0to makers."}, {"criterion": "fit/icp.\0charm"}, {"more\0": "than asked"}]
+)
+def test_characters_that_no_database_takes_stop_nobody(fields: dict[str, Any], provider: Start) -> None:
+    under = playbook("fit_evidence")
+    made = with_page(under)
+    provider(judging(**fields))
+    assert scene.run(under).outcome.refusals["failed"] == 0
+    row = Evidence.objects.get(prospect=made, criterion="industry")
+    assert row.rationale == ("Sold to makers." if "rationale" in fields else "Industry is B2B, as wanted.")
+
+
 def test_a_quote_from_another_piece_than_the_cited_one_is_refused(provider: Start) -> None:
     under = playbook("timing_evidence")
     with_page(under)
