@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -45,6 +46,22 @@ class ClientMiddleware:
     def _clients(self, request: HttpRequest) -> list[Any]:
         """The clients that the person works for, with the roles ``held`` at each."""
         return list(Client.objects.raw(_CLIENTS, [request.user.pk])) if request.user.is_authenticated else []
+
+
+class NoNulMiddleware:
+    """A request that carries the one character no database takes is a bad one, whichever view would have read it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> None:
+        """Once it is known to be no forgery."""
+        given = [pair for sent in (request.GET, request.POST) for pair in sent.lists()]
+        if any("\0" in text for text in (request.path, *(text for name, values in given for text in (name, *values)))):
+            raise BadRequest("A NUL character in what was sent.")
 
 
 class RefusalMiddleware:

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "salesops.middleware.NoNulMiddleware",
     "salesops.middleware.RefusalMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
