@@ -17,14 +17,21 @@ import structlog
 _ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 # PostgreSQL's DETAIL repeats the row's values: "Key (email)=(…) already exists", "Failing row contains (…)".
 _ROW_VALUES = re.compile(r"(DETAIL:)[^\n]*")
+# Whoever reads one of these tokens can sign in as somebody, or end their mail.
+_TOKENS = re.compile(r"(/password/reset/|/u/)(?!sent/|done/)[^\s?]+")
 
 
 def _scrub(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take personal data out of text that we did not write ourselves: error messages and tracebacks."""
+    """Take personal data out of text that we did not write ourselves: requests, error messages and tracebacks."""
+    request = event.get("request")
+    if isinstance(request, str):
+        event["request"] = _TOKENS.sub(r"\1…", request.partition("?")[0])  # a query says whom somebody searched for
     for key in ("event", "exception", "error"):
         text = event.get(key)
         if isinstance(text, str) and ("@" in text or "DETAIL:" in text):
-            event[key] = _ROW_VALUES.sub(r"\1 …", _ADDRESS.sub("‹address›", text))
+            text = _ROW_VALUES.sub(r"\1 …", _ADDRESS.sub("‹address›", text))
+        if isinstance(text, str):
+            event[key] = _TOKENS.sub(r"\1…", text)
     return event
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import structlog
+from django.urls import reverse
 
 from salesops import logs
 from salesops.engines.layout import CHECKOUT
@@ -50,6 +51,18 @@ def test_errors_lose_the_addresses_and_values_they_quote() -> None:
         assert "bob@" not in text
         assert "ValueError" in text
         assert "more" in text
+
+
+def test_nobody_learns_from_the_log_whom_somebody_searched_for_or_how_to_become_them() -> None:
+    reset = reverse("password_reset_confirm", args=["MQ", "c0ffee-secret"])
+    written = [
+        logs._scrub(None, "", {"request": f"GET {url}", "event": f"Internal Server Error: {url}"})
+        for url in (reset, reverse("unsubscribe", args=["secret"]), f"{reverse('prospects:list')}?q=secret")
+    ]
+    assert [event["request"] for event in written] == ["GET /password/reset/…", "GET /u/…", "GET /prospects/"]
+    assert "secret" not in written[0]["event"] + written[1]["event"]
+    kept = logs._scrub(None, "", {"request": f"POST {reverse('password_reset_done')}"})
+    assert kept["request"] == "POST /password/reset/sent/"
 
 
 def test_a_person_gets_words() -> None:
