@@ -1,4 +1,4 @@
-"""Addresses of what goes out: the desk, the outbox, tasks, the audit log, and the one-click unsubscribe."""
+"""Addresses of what goes out: the desk, the outbox, tasks and the audit log. The short unsubscribe link is in salesops/urls.py."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.urls.resolvers import URLPattern, URLResolver
 
-from approvals import unsubscribe
+from approvals.views import unsubscribe
 from salesops.health import healthz, readyz
 from salesops.views import agents, jobs, session, stops, trace, where_used, work
 from salesops.views.sign_in import EmailSignInForm
