@@ -1,4 +1,4 @@
-"""Addresses of what goes out: the desk, the outbox, tasks and the audit log. The short unsubscribe link is in salesops/urls.py."""
+"""Addresses of what goes out: desk, outbox, tasks, audit log. The short unsubscribe link is the project's own."""
 
 from __future__ import annotations
 

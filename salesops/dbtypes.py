@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-
 from django.db import models
 from django.db.models import Func, Value
 
+from salesops.logs import new_trace_id
 
-def new_trace_id() -> str:
-    """A fresh 32-character hexadecimal trace id."""
-    return uuid.uuid4().hex
+__all__ = ["fact_no_field", "new_trace_id", "trace_id_field"]
 
 
 def trace_id_field() -> models.CharField[str, str]:

@@ -45,7 +45,7 @@ _SHARED: list[Any] = [
 
 
 def new_trace_id() -> str:
-    """Return the id that will follow one import, click or run through every row and log line it causes."""
+    """Return the 32 hexadecimal digits that will follow one import, click or run through every row and log line."""
     return uuid.uuid4().hex
 
 
