@@ -80,3 +80,18 @@ Feature: Nothing goes out that a named person did not approve
     Then the dispatch is "unknown"
     And a task asks whether it went out
     And the mail server was given the message once
+
+  Scenario: A channel nobody can carry is refused in words
+    Given the request is a text message, which the law would let pass
+    When the reviewer tries to approve it
+    Then the decision is refused, saying "nothing here sends text messages"
+    And the request is "waiting"
+    And nothing has gone out
+
+  Scenario: What was approved for a channel nobody can carry ends with the reason
+    Given the request is a text message, which the law would let pass
+    And it was approved all the same
+    When the outbox is worked
+    Then nothing has gone out
+    And the dispatch is "cancelled"
+    And the dispatch says "nothing here sends text messages"

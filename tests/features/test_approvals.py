@@ -12,13 +12,16 @@ from pytest_bdd import given, parsers, scenarios, then, when
 from approvals.models import Dispatch, Task
 from approvals.services import decide, dispatch, suppress, undo
 from approvals.services.decide import Decided, Seen
-from approvals.services.refusals import StaleDecision
+from approvals.services.refusals import CannotSend, StaleDecision
 from playbooks import audit
 from playbooks.models import Stop
+from salesops.errors import Refusal
 from tests import factories as make
 from tests.approvals.post_office import PostOffice, bad_line, post_office
 from tests.approvals.scene import WORDS, Scene, reload, scene, soon
+from tests.approvals.test_ways_out import approved, asked
 
+pytestmark = pytest.mark.django_db  # steps ask for the database too late for pytest-django to set it up by itself
 scenarios("approvals.feature")
 
 
@@ -31,7 +34,7 @@ class Story:
     request: Any = None
     seen: Seen | None = None
     decided: Decided | None = None
-    refusal: StaleDecision | None = None
+    refusal: Refusal | None = None
     silent: list[Any] = field(default_factory=list)
 
 
@@ -55,6 +58,18 @@ def a_request(story: Story) -> None:
 @given("the reviewer is looking at the request")
 def looking(story: Story) -> None:
     story.seen = story.at_work.seen(story.request)
+
+
+@given("the request is a text message, which the law would let pass")
+def a_text_message(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.request = asked(story.at_work, "sms")
+    monkeypatch.setattr(decide, "_check_words", lambda case, message: None)
+
+
+@given("it was approved all the same")
+def approved_all_the_same(story: Story) -> None:
+    approved(story.at_work, story.request)
+    make.end_undo_windows()
 
 
 @pytest.fixture
@@ -82,6 +97,13 @@ def approves_as_seen(story: Story) -> None:
         decide.approve(story.request.pk, seen=story.seen, actor=story.at_work.reviewer, client=story.at_work.client)
     except StaleDecision as refusal:
         story.refusal = refusal
+
+
+@when("the reviewer tries to approve it")
+def tries_to_approve(story: Story) -> None:
+    with pytest.raises(CannotSend) as refusal:
+        story.at_work.approve(story.request)
+    story.refusal = refusal.value
 
 
 @when(parsers.parse('the reviewer approves with the subject "{subject}"'))
@@ -189,6 +211,11 @@ def request_is(story: Story, status: str) -> None:
 @then(parsers.parse('the dispatch is "{status}"'))
 def dispatch_is(story: Story, status: str) -> None:
     assert Dispatch.objects.get(request=story.request).status == status
+
+
+@then(parsers.parse('the dispatch says "{words}"'))
+def dispatch_says(story: Story, words: str) -> None:
+    assert words in Dispatch.objects.get(request=story.request).reason
 
 
 @then(parsers.parse('the decision is refused, saying "{words}"'))
