@@ -1,5 +1,6 @@
 """Every test session runs on real engines: those the environment names, else embedded ones with their own data."""
 
+import gc
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -55,6 +56,13 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """Each process has two logical databases of its own, and a Redis that nobody tuned has 16."""
     number = yield
     return number if engines.urls().embedded_valkey else min(number, MOST_ON_A_PLAIN_REDIS)
+
+
+def pytest_collection_finish() -> None:
+    """Look through what was imported no more, and for cycles seldom: it took a third of the time of page tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure() -> None:

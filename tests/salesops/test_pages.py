@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -160,18 +160,18 @@ def test_a_visitor_is_sent_to_sign_in(client: Browser, name: str, arguments: lis
 OWNED = [(name, arguments) for name, arguments in GUARDED if arguments and name not in ANYONES]
 
 
-@pytest.mark.parametrize(("name", "arguments"), OWNED, ids=[name for name, _ in OWNED])
-def test_another_clients_object_does_not_exist(client: Browser, name: str, arguments: list[str]) -> None:
+def test_another_clients_object_does_not_exist(client: Browser) -> None:
     foreign = furnished(factories.client())
-    assert name in foreign, f"say in furnished() which row {name} names"
+    assert not [name for name, _ in OWNED if name not in foreign], "say in furnished() which rows these name"
     client.force_login(factories.user(factories.client(), "reviewer", "leader", "admin", "operator"))
-    url = reverse(name, args=[foreign[name]])
-    before = world()
     words = {"action": "approve", "seen": "1|x|1|qualified|-", "reason": "x", "outcome": "done", "words": "x"}
-    answers = [client.get(url).status_code, client.post(url, words).status_code]
-    assert set(answers) <= {404, 405}
-    assert 404 in answers
-    assert world() == before
+    before = world()
+    for name, _ in OWNED:
+        url = reverse(name, args=[foreign[name]])
+        answers = [client.get(url).status_code, client.post(url, words).status_code]
+        assert set(answers) <= {404, 405}, name
+        assert 404 in answers, name
+        assert world() == before, name
 
 
 def world() -> list[object]:
@@ -234,61 +234,40 @@ def test_pages_carry_no_inline_script_style_or_handler(client: Browser) -> None:
         assert not [word for word in ("onclick=", "onload=", "onsubmit=", "onchange=") if word in page], url
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        lambda ids: reverse("approvals:queue"),
-        lambda ids: reverse("approvals:detail", args=[ids["approvals:detail"]]),
-        lambda ids: reverse("approvals:outbox"),
-        lambda ids: reverse("approvals:outbox_detail", args=[ids["approvals:outbox_detail"]]),
-        lambda ids: reverse("approvals:tasks"),
-        lambda ids: reverse("approvals:audit"),
-        lambda ids: reverse("stops"),
-        lambda ids: reverse("prospects:list"),
-        lambda ids: reverse("prospects:funnel"),
-        lambda ids: reverse("prospects:detail", args=[ids["prospects:detail"]]),
-        lambda ids: reverse("prospects:duplicates"),
-        lambda ids: reverse("prospects:merges"),
-        lambda ids: reverse("prospects:sources"),
-        lambda ids: reverse("prospects:erasures"),
-        lambda ids: reverse("agents"),
-        lambda ids: reverse("agent", args=["fit_evidence"]),
-        lambda ids: reverse("run", args=[ids["run"]]),
-        lambda ids: reverse("prospect_runs", args=[ids["prospect_runs"]]),
-        lambda ids: reverse("jobs"),
-        lambda ids: reverse("job", args=[ids["job"]]),
-        lambda ids: reverse("trace", args=[ids["trace"]]),
-        lambda ids: reverse("work"),
-        lambda ids: reverse("playbooks:list"),
-        lambda ids: reverse("playbooks:version", args=[ids["playbooks:version"]]),
-        lambda ids: reverse("prospects:what_if", args=[ids["prospects:what_if"]]),
-        lambda ids: reverse("prospects:publish", args=[ids["prospects:publish"]]),
-        lambda ids: reverse("prospects:suggestions", args=[ids["prospects:suggestions"]]),
-        lambda ids: reverse("where_used", args=[ids["where_used"]]),
-        lambda ids: reverse("approvals:answer_task", args=[ids["approvals:answer_task"]]),
-    ],
-    ids=[
-        "queue", "dossier", "outbox", "dispatch", "tasks", "audit", "stops", "prospects", "funnel", "prospect",
-        "duplicates", "merges", "sources", "erased", "agents", "agent", "run", "runs", "jobs", "job", "trace", "work",
-        "playbooks", "playbook", "what-if", "publish", "notes", "used", "answer",
-    ],
+# Pages that list rows, and pages of one row that furnished() names.
+LISTS = (
+    "approvals:queue", "approvals:outbox", "approvals:tasks", "approvals:audit", "stops", "prospects:list",
+    "prospects:funnel", "prospects:duplicates", "prospects:merges", "prospects:sources", "prospects:erasures",
+    "agents", "jobs", "work", "playbooks:list",
 )  # fmt: skip
-def test_a_page_asks_as_many_questions_of_many_rows_as_of_few(
-    client: Browser, address: Callable[[dict[str, Any]], str]
-) -> None:
-    counts = []
-    for size in (1, 8):
-        owner = factories.client()
-        ids = furnished(owner, size=size)
-        client.force_login(factories.user(owner, "reviewer", "leader", "admin"))
-        client.get(address(ids))
-        with CaptureQueriesContext(
-            connection,
-        ) as asked:
-            assert client.get(address(ids)).status_code == 200
-        counts.append(len(asked))
-    assert counts[0] == counts[1]
-    assert counts[0] <= 30
+PAGES = (
+    "approvals:detail", "approvals:outbox_detail", "prospects:detail", "run", "prospect_runs", "job", "trace",
+    "playbooks:version", "prospects:what_if", "prospects:publish", "prospects:suggestions", "where_used",
+    "approvals:answer_task",
+)  # fmt: skip
+
+
+def test_a_page_asks_as_many_questions_of_many_rows_as_of_few(client: Browser) -> None:
+    few, many = _questions(client, size=1), _questions(client, size=8)
+    assert few == many
+    assert max(few.values()) <= 30, few
+
+
+def _questions(client: Browser, *, size: int) -> dict[str, int]:
+    """How many queries each page makes, by its name, for a client with so many rows of every kind."""
+    owner = factories.client()
+    ids = furnished(owner, size=size)
+    client.force_login(factories.user(owner, "reviewer", "leader", "admin"))
+    urls = {name: reverse(name) for name in LISTS}
+    urls |= {name: reverse(name, args=[ids[name]]) for name in PAGES}
+    urls["agent"] = reverse("agent", args=["fit_evidence"])
+    counts = {}
+    for name, url in urls.items():
+        client.get(url)  # what is asked once only
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(url).status_code == 200, name
+        counts[name] = len(asked)
+    return counts
 
 
 def test_the_shell_costs_one_query_and_only_when_it_is_drawn(client: Browser) -> None:
