@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from django.apps import apps
 from django.db import InterfaceError, OperationalError
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Greatest
 from django.utils import timezone
@@ -181,8 +181,10 @@ def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> O
 
 
 def _count(convergence: Convergence, batch: Outcome, levels: Sequence[int]) -> None:
+    """What was done counts, though it may have been called off or ended by another worker meanwhile."""
+    begun = When(status=Convergence.Status.QUEUED, then=Value(Convergence.Status.RUNNING.value))
     Convergence.objects.filter(pk=convergence.pk).update(
-        status=Convergence.Status.RUNNING,
+        status=Case(begun, default=F("status")),
         done=F("done") + batch.prospects,
         level_done=RawSQL(
             "ARRAY(SELECT coalesce(a, 0) + b FROM unnest(level_done, %s::integer[]) WITH ORDINALITY AS t (a, b, i)"

@@ -148,6 +148,22 @@ def test_in_mid_run(
     assert AgentRun.objects.filter(agent="fit_evidence", prospect=stopped).count() == 1  # nothing is done twice
 
 
+def test_a_cancel_lifted_while_the_batch_at_hand_goes_on_brings_no_run_back(
+    under: PlaybookVersion, person: User, in_mid_run: Callable[..., None]
+) -> None:
+    prospect, client = scene.company(under, scene.GOOD), under.playbook.client
+
+    def and_back() -> None:
+        stop = stop_it(under, person, prospect, "client", "cancel")
+        stops.lift(stop.pk, client=client, actor=person, reason="Looked")
+
+    in_mid_run(and_back)
+    run = scene.run(under).convergence
+    assert (run.status, run.done) == ("cancelled", 1)
+    ended = AuditEntry.objects.for_client(client).filter(event="convergence.finished", subject_id=run.pk)
+    assert [entry.detail["status"] for entry in ended] == ["cancelled"]
+
+
 @pytest.mark.parametrize("level", [level for level in LEVELS if level != "request"])
 def test_a_pause_ends_by_itself(under: PlaybookVersion, person: User, level: str) -> None:
     prospect = scene.company(under, scene.GOOD)
