@@ -13,6 +13,7 @@ from prospects.models import (
     Customer,
     Deal,
     Diagnostic,
+    Erasure,
     Evidence,
     ImportBatch,
     MarketScan,
@@ -51,6 +52,12 @@ class ProspectAdmin(FactAdmin):
     list_filter = ("stage", "verdict", "route", "tier")
     list_select_related = ("client", "company", "contact")
     search_fields = ("=company__domain", "=contact__email_key")
+
+
+@admin.register(Erasure)
+class ErasureAdmin(FactAdmin):
+    list_display = ("id", "client", "at", "by", "reason")
+    list_select_related = ("client", "by")
 
 
 @admin.register(RouteOverride)

@@ -13,6 +13,7 @@ from prospects.contact_ledger import CONTACT
 from prospects.erasing import Person, Sheet
 from prospects.models import (
     AgentRun,
+    Company,
     Deal,
     Diagnostic,
     Duplicate,
@@ -74,6 +75,8 @@ class ProspectsPart:
             _never,
             named=("verdict_reason", "verdict_missing", "next_action"),
         )
+        companies = Company.objects.filter(prospects__in=person.beside).only("attributes")
+        yield Sheet(companies, (), _never, named=("attributes",))
         yield from _comparisons(person)
         yield Sheet(
             ImportBatch.objects.for_client(person.client).exclude(notes=[]).only("notes"), (), _never, named=("notes",)

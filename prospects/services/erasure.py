@@ -86,6 +86,8 @@ def preview(contact: Contact) -> dict[str, int]:
 
 def _erase(contact_id: int, client: Client, actor: User, reason: str) -> Erasure:
     person, at = _held(contact_id, client), timezone.now()
+    if person.traces.in_(reason):
+        raise NoReason("The reason names the person, and it stays for good. Say why without a word about them.")
     for part in parts():
         part.withdraw(person, actor=actor, at=at)
     _close(person, actor, at)

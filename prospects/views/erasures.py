@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
 from playbooks.models import Role
 from prospects.erased import known_as
@@ -46,11 +46,14 @@ class ErasureForm(forms.Form):
         return typed
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
 def erasure_list(request: ClientRequest) -> HttpResponse:
-    """Who was erased, as far as that can be told, and the way to somebody who asks to be."""
-    email = request.GET.get("email", "").strip()
+    """Who was erased, as far as that can be told, and the way to somebody who asks to be.
+
+    An address is looked for by POST, which writes nothing: addresses of pages end up in logs and histories.
+    """
+    email = request.POST.get("email", "").strip()
     page = keyset_page(
         Erasure.objects.for_client(request.client).select_related("by"), keys=("-id",), request=request, size=PAGE_SIZE
     )
