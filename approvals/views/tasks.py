@@ -43,11 +43,11 @@ def tasks(request: ClientRequest) -> HttpResponse:
 @require_POST
 @require_role(*DECIDERS)
 def resolve(request: ClientRequest, pk: int) -> HttpResponse:
-    """End a task: an unknown dispatch went out or did not; anything else is done, with a note."""
+    """End a task: an unknown dispatch went out or did not; anything else is done, or stays unanswered, with a note."""
     task = get_object_or_404(Task.objects.for_client(request.client), pk=pk)
     form = ResolveForm(request.POST)
     outcome = request.POST.get("outcome", "")
-    if not form.is_valid() or outcome not in ("went_out", "did_not", "done"):
+    if not form.is_valid() or outcome not in ("went_out", "did_not", "done", "no_answer"):
         return HttpResponseBadRequest("Say how the task ended.")
     words = form.cleaned_data["words"]
     try:
@@ -56,7 +56,8 @@ def resolve(request: ClientRequest, pk: int) -> HttpResponse:
                 pk, actor=request.user, client=request.client, went_out=outcome == "went_out", words=words
             )
         else:
-            services.close(pk, actor=request.user, client=request.client, resolution="done", words=words)
+            ended = outcome.replace("_", " ")
+            services.close(pk, actor=request.user, client=request.client, resolution=ended, words=words)
     except Refusal as refusal:
         messages.error(request, refusal.message)
     else:

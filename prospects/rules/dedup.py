@@ -80,7 +80,7 @@ def match_companies(a: CompanyFacts, b: CompanyFacts) -> Match | None:
         weigh(_COUNTRY, None if not (a.country and b.country) else float(a.country == b.country)),
         weigh(_CITY, words_alike(a.city, b.city)),
         weigh(_FOUNDED, _years_alike(a.founded_year, b.founded_year)),
-        weigh(_SIZE, _sizes_alike(a.employees, b.employees)),
+        _sizes(a.employees, b.employees),
     )
     return _match(a.id, b.id, _COMPANY_PRIOR, reasons, contradicted=contradicts)
 
@@ -171,6 +171,12 @@ def _years_alike(a: int | None, b: int | None) -> float | None:
     if a is None or b is None:
         return None
     return {0: 1.0, 1: 0.9}.get(abs(a - b), 0.0)
+
+
+def _sizes(a: int | None, b: int | None) -> Reason | None:
+    """Alike begins at a third, since heads are counted at different times; that is not the same number yet."""
+    found = weigh(_SIZE, _sizes_alike(a, b))
+    return Reason(found.what, found.weight, "of one order") if found and found.weight > 0 and a != b else found
 
 
 def _sizes_alike(a: int | None, b: int | None) -> float | None:

@@ -173,6 +173,17 @@ def test_each_criterion_stands_in_one_row_with_what_it_asks_what_is_known_and_it
     assert "Nothing known yet." in bare.split('<div class="judge-row"')[1:][rows.index(industry)]
 
 
+def test_whoever_cannot_judge_closes_the_task_and_says_why(client: Browser) -> None:
+    prospect, task = asked("fit_evidence")
+    client.force_login(staff(prospect))
+    closing = reverse("approvals:resolve_task", args=[task.pk])
+    assert closing in client.get(reverse("approvals:answer_task", args=[task.pk])).content.decode()
+    client.post(closing, {"outcome": "no_answer", "words": "Their page is down."})
+    task.refresh_from_db()
+    assert (task.status, task.resolution, task.words) == ("done", "no answer", "Their page is down.")
+    assert not Evidence.objects.filter(prospect=prospect, criterion=first_ask(task)).exists()
+
+
 def test_another_clients_task_is_not_found(client: Browser) -> None:
     _, task = asked("fit_evidence")
     stranger = factories.user(factories.client(), Role.ADMIN)
