@@ -20,6 +20,7 @@ from playbooks.criteria import (
 )
 
 _SHOWN = 8
+_YES_NO = {"true": "yes", "false": "no"}
 #: The parameters of each kind, for the person who writes them.
 PARAMS: Mapping[str, str] = {
     "in_set": "attribute, values (* for any at all); optional: partial (values and credit 0–1), otherwise (credit 0–1)",
@@ -43,7 +44,7 @@ def describe(kind: str, params: Mapping[str, Any]) -> str:
 
 
 def _any_of(values: Iterable[str]) -> str:
-    listed = [value.replace("_", " ") for value in values]
+    listed = [_YES_NO.get(value, value).replace("_", " ") for value in values]
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return ", ".join(listed[:_SHOWN]) + more
 
@@ -60,7 +61,9 @@ def _in_set(p: InSet) -> str:
     if ANYTHING in p.values:
         return f"{_named(p.attribute)} is known."
     partial = "".join(f"; {part.credit:.0%} for {_any_of(part.values)}" for part in p.partial)
-    return f"{_named(p.attribute)} is one of {_any_of(p.values)}{partial}."
+    alone = p.values[0] if len(p.values) == 1 else ""
+    asked = ":" if alone in _YES_NO else " is" if alone else " is one of"
+    return f"{_named(p.attribute)}{asked} {_any_of(p.values)}{partial}."
 
 
 def _in_range(p: InRange) -> str:

@@ -33,6 +33,12 @@ def plainly(value: Any) -> str:
 
 
 @register.filter
+def spoken(name: str) -> str:
+    """A stored name as people say it: "at_risk" is at risk."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def asks(row: Mapping[str, Any]) -> str:
     """What a criterion asks, in one sentence."""
     return describe(row["kind"], row["params"])
