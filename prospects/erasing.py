@@ -54,7 +54,8 @@ class Sheet:
     """Rows of one table that may speak of somebody.
 
     ``columns`` lose everything where ``whole`` says that the row is about them alone; elsewhere, and in ``named``
-    always, only what names them. ``emptied`` are columns of data that are then emptied, numbers and all.
+    always, only what names them, and ``parts``: names in data whose values are about them all the same. ``emptied``
+    are columns of data that are then emptied, numbers and all.
     """
 
     rows: QuerySet[Any]
@@ -62,6 +63,7 @@ class Sheet:
     whole: Callable[[Any], bool]
     named: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 class Part(Protocol):

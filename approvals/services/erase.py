@@ -33,6 +33,8 @@ from prospects.erasing import Person, Sheet
 from salesops.errors import Refusal
 
 ERASED = "erased on request"
+#: Parts of a dossier that are about the person alone.
+_ADDRESSED = ("message", "contact")
 
 
 class OnItsWay(Refusal):
@@ -120,12 +122,11 @@ def _written(person: Person) -> Iterable[Sheet]:
 
 
 def _asked(person: Person) -> Iterable[Sheet]:
-    mine = Q(contact__in=person.ids) | Q(prospect__in=person.prospects)
-    yield Sheet(
-        ApprovalRequest.objects.for_client(person.client).filter(mine).only("contact_id", "dossier"),
-        ("dossier",),
-        lambda row: row.contact_id in person.ids,
-    )
+    requests = ApprovalRequest.objects.for_client(person.client).only("prospect_id", "dossier")
+    theirs, ours = Q(contact__in=person.ids), Q(prospect__in=person.prospects)
+    # What is known of their company stays; what was to be said to them, and who they are, goes.
+    yield Sheet(requests.filter(theirs), ("dossier",), lambda row: row.prospect_id in person.own, parts=_ADDRESSED)
+    yield Sheet(requests.filter(ours).exclude(theirs), ("dossier",), lambda row: row.prospect_id in person.own)
     yield Sheet(Decision.objects.filter(request__contact__in=person.ids), ("words", "diff"), _always)
 
 

@@ -19,9 +19,9 @@ _FEWEST_DIGITS, _TELLING_DIGITS = 6, 8
 #: Names of values that are part of how data is built, and name nobody: they are needed to add it up again.
 _BUILD = frozenset({
     "angle", "at", "built_at", "category", "channel", "content_hash", "cost", "criterion", "currency", "deal_value",
-    "expected_value", "fact_ref", "from_stage", "grade", "id", "key", "kind", "label", "layer", "need", "not_before",
-    "observed_at", "op", "route", "scorecard", "source", "stage", "status", "template_key", "tier", "to_stage",
-    "until", "verdict", "version", "zone",
+    "expected_value", "fact_ref", "from_stage", "grade", "have", "id", "key", "kind", "label", "layer", "need",
+    "not_before", "observed_at", "op", "route", "scorecard", "source", "stage", "status", "template_key", "tier",
+    "to_stage", "until", "verdict", "version", "zone",
 })  # fmt: skip
 
 
@@ -79,25 +79,24 @@ def words(text: str, traces: Traces | None) -> str:
     return WORD if gone else text
 
 
-def data(value: Any, traces: Traces, *, whole: bool) -> Any:
+def data(value: Any, traces: Traces, *, whole: bool, parts: Collection[str] = ()) -> Any:
     """JSON of the same shape with words taken out. Numbers, yes and no, and what data is built by stay.
 
-    A part that names one of the person's contacts by id is about them as a whole.
+    A part that names one of the person's contacts by id, or goes by one of these names, is about them as a whole.
     """
     if isinstance(value, str):
         return words(value, None if whole else traces)
     if isinstance(value, list):
-        return [data(item, traces, whole=whole) for item in value]
+        return [data(item, traces, whole=whole, parts=parts) for item in value]
     if isinstance(value, dict):
         theirs = whole or value.get("contact_id") in traces.ids
-        return {name: _part(name, item, traces, whole=theirs) for name, item in value.items()}
+        return {
+            name: words(item, traces)
+            if name in _BUILD and isinstance(item, str)
+            else data(item, traces, whole=theirs or name in parts, parts=parts)
+            for name, item in value.items()
+        }
     return value
-
-
-def _part(name: str, value: Any, traces: Traces, *, whole: bool) -> Any:
-    if name in _BUILD and isinstance(value, str):
-        return words(value, traces)
-    return data(value, traces, whole=whole)
 
 
 def is_erased(*texts: str) -> bool:

@@ -184,18 +184,18 @@ def _changed(row: Any, sheet: Sheet, traces: Traces) -> Iterator[str]:
     whole = sheet.whole(row)
     for column in (*sheet.columns, *sheet.named):
         was = getattr(row, column)
-        now = _erased(was, traces, whole=whole and column not in sheet.named, empty=column in sheet.emptied)
+        now = _erased(was, sheet, column, traces, whole=whole and column not in sheet.named)
         if now != was:
             setattr(row, column, now)
             yield column
 
 
-def _erased(was: Any, traces: Traces, *, whole: bool, empty: bool) -> Any:
+def _erased(was: Any, sheet: Sheet, column: str, traces: Traces, *, whole: bool) -> Any:
     if isinstance(was, (bytes, memoryview)):
         return b"" if whole else was
-    if whole and empty and isinstance(was, (dict, list)):
+    if whole and column in sheet.emptied and isinstance(was, (dict, list)):
         return type(was)()
-    return erasing.data(was, traces, whole=whole)
+    return erasing.data(was, traces, whole=whole, parts=sheet.parts)
 
 
 def _counts(changes: Changes) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -85,17 +86,18 @@ def test_the_page_asks_as_much_about_many_rows_as_about_few(client: Browser, her
 
 def test_the_command_only_looks_until_it_is_told_to(here: Scene, person: Contact) -> None:
     admin = make.user(here.client, Role.ADMIN)
-    given = {"client": here.client.slug, "email": EMAIL, "by": admin.email, "reason": "asked by letter"}
-    call_command("erase_person", **given, stdout=(out := io.StringIO()))
+    given = {"client": here.client.slug, "by": admin.email, "reason": "asked by letter"}
+    call_command("erase_person", EMAIL, **given, stdout=(out := io.StringIO()))
     assert "1 messages\n" in out.getvalue()
     assert "Nothing was erased" in out.getvalue()
-    for wrong, words in (
-        ({"by": make.user(here.client).email}, "Only an admin"),
-        ({"email": "nobody@acme.example"}, "Nobody here"),
-        ({"client": "nobody"}, "no client"),
+    for who, wrong, words in (
+        (EMAIL, {"by": make.user(here.client).email}, "Only an admin"),
+        (EMAIL, {"client": "nobody"}, "no client"),
+        ("nobody@acme.example", {}, "Nobody here"),
+        (str(make.contact(make.client()).pk), {}, "Nobody here"),
     ):
         with pytest.raises(CommandError, match=words):
-            call_command("erase_person", **{**given, **wrong}, yes=True)
-    call_command("erase_person", **given, yes=True, stdout=(out := io.StringIO()))
-    assert "Erased for good." in out.getvalue()
+            call_command("erase_person", who, **{**given, **wrong}, yes=True)
+    call_command("erase_person", str(person.pk), **given, yes=True, as_json=True, stdout=(out := io.StringIO()))
+    assert json.loads(out.getvalue()) == {"erased": True, "rows": Erasure.objects.get().counts}
     assert Erasure.objects.get().by == admin
