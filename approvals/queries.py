@@ -21,12 +21,12 @@ from playbooks.halts import Brake
 from playbooks.models import Channel, Client, PlaybookVersion, Route, Stop, User
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect, RouteOverride, Signal
-from prospects.trust import is_provisional, marked_today
+from prospects.trust import TRUSTED, marked_today, trusted
 from salesops.ids import id_in
 
 #: What one row of the queue shows or sends back: drafts and their checks are long, and a page has many rows.
 QUEUE_COLUMNS = (
-    "id", "client_id", "version", "channel", "grade", "composite", "priority", "content_hash", "message__template_key",
+    "id", "version", "channel", "grade", "composite", "priority", "content_hash", "message__template_key",
     "prospect_id", "prospect__playbook_id", "prospect__facts_no", "prospect__stage", "prospect__route",
     "prospect__provisional", "prospect__company__name", "prospect__contact__name", "contact__name", "contact__title",
 )  # fmt: skip
@@ -172,7 +172,8 @@ def queue_page(
     if playbook_id is not None:
         waiting = waiting.filter(prospect__playbook=playbook_id)
     ordered = _after(waiting, after).order_by("-priority", "-id")
-    found = list(ordered.values_list(*QUEUE_COLUMNS, named=True)[: size + 1])
+    shown = ordered.annotate(**trusted(client.pk)).values_list(*QUEUE_COLUMNS, TRUSTED, named=True)
+    found = list(shown[: size + 1])
     page = found[:size]
     rows = _queue_rows(page, rules=rules or seen_state.rules_now(client), user=user)
     return QueuePage(rows, _cursor(page[-1].priority, page[-1].id) if len(found) > size else "")
@@ -185,7 +186,6 @@ def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list
     if user is not None:
         views = RequestView.objects.filter(user=user, request__in=[row.id for row in page])
         opened = set(views.values_list("request_id", "version"))
-    marked = any(row.prospect__provisional for row in page) and is_provisional(page[0].client_id)
     rows = []
     for row in page:
         asked = Asked(row.id, row.prospect_id, row.prospect__playbook_id, row.channel)
@@ -198,7 +198,7 @@ def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list
                 channel=row.channel,
                 grade=row.grade,
                 composite=row.composite,
-                provisional=row.prospect__provisional and marked,
+                provisional=row.prospect__provisional and not getattr(row, TRUSTED),
                 route=row.prospect__route,
                 template_key=row.message__template_key,
                 name=row.prospect__company__name or row.prospect__contact__name,
@@ -228,12 +228,13 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
     """One request with everything about it. Raises Http404 for another client's. Thirteen queries at most."""
     rules = rules or seen_state.rules_now(client)
     rows = ApprovalRequest.objects.for_client(client).select_related(*ACCOUNT).only(*DOSSIER_COLUMNS)
+    rows = rows.annotate(**trusted(client.pk))
     request = get_object_or_404(rows, pk=request_id)
     now = seen_state.present(request, rules)
     message = now.message
     words, footer = split_footer(message.body)
     ended = called_off_by(request)
-    marked_today(client.pk, [request.prospect])
+    marked_today([request.prospect], request)
     return Dossier(
         request=request,
         message=message,

@@ -10,7 +10,7 @@ are filled from the ideal customer profile when a market is scanned.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from pydantic.dataclasses import dataclass
 
 from playbooks.criteria import ParamsError
+from playbooks.spelling import did_you_mean, one_of
 
 Kind = Literal["file", "json", "website", "jobs", "feed", "model"]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
@@ -324,26 +325,55 @@ def read_source(raw: Mapping[str, Any]) -> SourceConfig:
     """A row's values as a config. Raises :class:`ParamsError` with (field, what was expected) pairs."""
     kind = str(raw.get("kind", ""))
     if kind not in PARAMS:
-        raise ParamsError([("kind", f"one of {', '.join(KINDS)}")])
+        raise ParamsError([("kind", one_of(KINDS, kind))])
     problems: list[tuple[str, str]] = []
     params = PARAMS[kind].model_construct()
     try:
         params = PARAMS[kind].model_validate(raw.get("params") or {})
     except ValidationError as error:
-        problems += [(f"params.{name}" if name else "params", words) for name, words in _said(error)]
+        said = _said(error, PARAMS[kind].model_fields)
+        problems += [(f"params.{name}" if name else "params", words) for name, words in said]
     values = {**raw, "params": params}
     values["delivers"] = tuple(values.get("delivers") or DELIVERS[kind])
     values["url"] = values.get("url") or _DEFAULT_URL.get(kind, "")
     try:
         config = _CONFIG.validate_python(values)
     except ValidationError as error:
-        raise ParamsError(problems + list(_said(error))) from error
+        raise ParamsError(problems + list(_said(error, SourceConfig.__dataclass_fields__))) from error
     if problems:
         raise ParamsError(problems)
     return config
 
 
-def _said(error: ValidationError) -> Iterable[tuple[str, str]]:
+#: What pydantic finds, by its own word for it, as the end of "expected …". What is not here is said in its own words.
+_EXPECTED: Final[Mapping[str, str]] = {
+    "greater_than_equal": "a number of at least {ge}", "greater_than": "a number above {gt}",
+    "less_than_equal": "a number of at most {le}", "less_than": "a number below {lt}",
+    "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+    "float_type": "a number", "float_parsing": "a number", "finite_number": "a number",
+    "decimal_type": "a number", "decimal_parsing": "a number",
+    "string_type": "text", "string_too_long": "at most {max_length} characters",
+    "string_too_short": "at least {min_length} characters", "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them", "bool_type": "yes or no", "bool_parsing": "yes or no",
+    "list_type": "a list", "tuple_type": "a list", "dict_type": "names with values",
+    "literal_error": "one of {expected}", "enum": "one of {expected}",
+    "string_pattern_mismatch": "a short name of small letters, figures, - or _",
+}  # fmt: skip
+
+
+def _said(error: ValidationError, known: Collection[str]) -> Iterable[tuple[str, str]]:
+    """(field, what was expected there) in the words that everything else of a playbook is refused with."""
     for found in error.errors(include_url=False):
-        words = str(found["msg"]).removeprefix("Value error, ")
-        yield ".".join(str(part) for part in found["loc"]), words
+        at, name = ".".join(str(part) for part in found["loc"]), str(found["loc"][-1]) if found["loc"] else ""
+        if found["type"] == "missing":
+            yield at, "is missing; it is required"
+        elif found["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            yield at, f"unknown here; expected one of {', '.join(sorted(known))}{did_you_mean(name, sorted(known))}"
+        elif found["type"] in _EXPECTED:
+            bounds = {
+                name: f"{value:g}" if isinstance(value, float) else value
+                for name, value in found.get("ctx", {}).items()
+            }
+            yield at, f"expected {_EXPECTED[found['type']].format(**bounds)}, got {found['input']!r}"[:200]
+        else:
+            yield at, str(found["msg"]).removeprefix("Value error, ")

@@ -48,7 +48,8 @@ def cron_problem(cron: str) -> str:
     try:
         next_due(cron, datetime(2026, 1, 1, tzinfo=UTC), UTC)
     except ValueError as error:
-        return f"{cron!r} is no time that ever comes: {error}"
+        words = "expected minute, hour, day, month and weekday such as 0 2 * * *"
+        return f"{words}; {cron!r} is no time that ever comes ({str(error)[:1].lower()}{str(error)[1:]})"
     return ""
 
 

@@ -24,11 +24,12 @@ from prospects.agents.asking import (
     until_it_answers,
 )
 from prospects.rules.facts import confidence_of
+from prospects.rules.psychologic import FORCE_KIND, MOTIVE_KIND
 from salesops.llm.prompts import load
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import EvidenceProposal, NoteProposal, Proposal
 from salesops.runtime.toolbox import Question
-from salesops.runtime.views import ProspectView
+from salesops.runtime.views import ProspectView, SignalView
 from salesops.runtime.words import Refused
 
 PROMPT = "prospects/evidence"
@@ -64,7 +65,7 @@ def evidence_by_model(
         ruled = by_rules(batch, tools)
         if not any(c.category == category for c in criteria.values()):
             return ruled  # nothing a model could judge
-        seen = [material(prospect.signals, "s") for prospect in batch]
+        seen = [material(_first_hand(prospect), "s") for prospect in batch]
         asked = [(p, m) for p, m in zip(batch, seen, strict=True) if m.pieces]
         replies = tools.ask([_question(p, m, criteria, tools) for p, m in asked])
         answers: dict[int, list[Proposal | Mapping[str, Any]]] = {p.id: [*ruled.get(p.id, ())] for p in batch}
@@ -80,6 +81,13 @@ def evidence_by_model(
         return answers
 
     return Implementation(run, version=f"1.{load(PROMPT).edition}")
+
+
+def _first_hand(prospect: ProspectView) -> Iterator[SignalView]:
+    """Without guesses of ours, and without forces that were read out of a text which is shown itself."""
+    for signal in prospect.signals:
+        if signal.kind != MOTIVE_KIND and not (signal.kind == FORCE_KIND and "derived_from" in signal.data):
+            yield signal
 
 
 def _may_judge(criterion: Criterion) -> bool:

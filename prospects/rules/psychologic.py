@@ -46,7 +46,10 @@ _NOT_BEHAVIOR = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Force:
-    """One force, 0 to 3. ``quote`` is empty where nothing was heard, and then the strength is 0."""
+    """One force, 0 to 3. ``quote`` is empty where nothing was heard, and then the strength is 0.
+
+    ``read``: a language model read it out of their words.
+    """
 
     name: str
     strength: int = 0
@@ -55,6 +58,7 @@ class Force:
     speaker: str = ""
     source: str = ""
     signal_id: int | None = None
+    read: bool = False
 
     @property
     def resists(self) -> bool:
@@ -91,7 +95,14 @@ def _told(signal: SignalLike) -> Force | None:
         return None
     strength = min(STRONGEST, max(0, strength)) if signal.text.strip() else 0
     speaker = str(signal.data.get("speaker") or "")
-    return Force(str(name), strength, signal.text, signal.observed_at, speaker, signal.source, signal.id)
+    return Force(
+        str(name), strength, signal.text, signal.observed_at, speaker, signal.source, signal.id, _is_read(signal)
+    )  # fmt: skip
+
+
+def _is_read(signal: SignalLike) -> bool:
+    """Whether it was drawn out of another signal: of these kinds only a language model draws any."""
+    return "derived_from" in signal.data
 
 
 def _heard(criterion: Criterion, facts: Facts) -> Force | None:
@@ -129,7 +140,7 @@ def hypothesis_problems(hypothesis: str, supports: Mapping[int, str], disconfirm
 
 @dataclass(frozen=True, slots=True)
 class Motive:
-    """What they say they want, in their words, and our guess at what they want besides."""
+    """What they say they want, in their words, and our guess at what they want besides; ``read`` by a model or not."""
 
     signal_id: int
     at: datetime
@@ -139,6 +150,7 @@ class Motive:
     why: str = ""
     disconfirmer: str = ""
     supports: tuple[int, ...] = ()
+    read: bool = False
 
 
 def motive_of(signals: Collection[SignalLike], now: datetime) -> Motive | None:
@@ -151,5 +163,5 @@ def motive_of(signals: Collection[SignalLike], now: datetime) -> Motive | None:
     return Motive(
         newest.id, newest.observed_at, newest.text, str(data.get("speaker") or ""), str(data.get("hypothesis") or ""),
         str(data.get("why") or ""), str(data.get("disconfirmer") or ""),
-        tuple(int(i) for i in data.get("supports") or ()),
+        tuple(int(i) for i in data.get("supports") or ()), _is_read(newest),
     )  # fmt: skip

@@ -35,8 +35,8 @@ def default_query(preference: ListPreference, user: User) -> str:
 
 
 def rows_of(prospects: Sequence[Prospect], client: Client, columns: Sequence[Column]) -> list[Row]:
-    """The prospects with what other tables say; at most four queries however many."""
-    marked_today(client.pk, prospects)
+    """The prospects (annotated by ``trusted``) with what other tables say; at most three queries however many."""
+    marked_today(prospects)
     ids = [prospect.pk for prospect in prospects]
     by_hand = {o.prospect_id: o for o in RouteOverride.objects.for_client(client).in_force().filter(prospect__in=ids)}
     wanted = {column.key for column in columns}

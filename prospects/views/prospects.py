@@ -21,7 +21,7 @@ from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_p
 from prospects.run_queries import handoffs_of, spent_on
 from prospects.services.merges import DECIDERS
 from prospects.timeline import timeline_of
-from prospects.trust import marked_today
+from prospects.trust import marked_today, trusted
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.list_state import beside, default_query, named_columns, preference_of, rows_of
 from prospects.why import why_of
@@ -54,6 +54,7 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
         if filters.q and not filters.piece:
             found = find_prospects(request.client, chosen.playbook, filters, at_most=SEARCHED)
         prospects = ranked_prospects(request.client, chosen.playbook, filters, found=found)
+        prospects = prospects.annotate(**trusted(request.client.pk))
         page = keyset_page(prospects, keys=RANKING, request=request, size=PAGE_SIZE)
         if request.headers.get("HX-Target") != "rows":
             context |= beside(request, preference, filters, columns)
@@ -127,6 +128,7 @@ def _lines(
 ) -> Iterator[tuple[Any, ...]]:
     assert chosen.playbook is not None  # noqa: S101 — the caller has checked; this is for the type checker
     prospects = ranked_prospects(request.client, chosen.playbook, filters).order_by(*RANKING)
+    prospects = prospects.annotate(**trusted(request.client.pk))
     everybody = prospects.iterator(chunk_size=CSV_PART)
     while part := list(islice(everybody, CSV_PART)):
         for row in rows_of(part, request.client, columns):
@@ -141,11 +143,12 @@ def prospect_page(request: ClientRequest, pk: int) -> HttpResponse:
     prospect = get_object_or_404(
         Prospect.objects.for_client(request.client)
         .annotate(has_route_by_hand=Exists(RouteOverride.objects.filter(prospect=OuterRef("pk"))))
+        .annotate(**trusted(request.client.pk))
         .select_related("company", "contact", "playbook", "owner")
         .prefetch_related(Prefetch("merged", merged)),
         pk=pk,
     )
-    marked_today(prospect.client_id, [prospect])
+    marked_today([prospect])
     shown = request.GET.get("show", "")
     timeline = timeline_of(prospect, limit=TIMELINE_LENGTH, kind=shown)
     context: dict[str, Any] = {"prospect": prospect, "timeline": timeline, "shown": shown}

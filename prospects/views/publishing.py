@@ -19,6 +19,7 @@ from playbooks.validation import problems
 from playbooks.views import may_publish
 from prospects.models import Suggestion, WhatIf, WhatIfChange
 from prospects.services import publishing, what_if
+from prospects.trust import trusted
 from prospects.what_if_reading import counted, filtered, read_moves, totals
 from salesops.access import ClientRequest, require_role
 from salesops.errors import NotAllowed
@@ -185,4 +186,4 @@ def _is_stale(found: WhatIf, version: PlaybookVersion) -> bool:
 
 def _latest(request: ClientRequest, version: PlaybookVersion) -> WhatIf | None:
     rows = WhatIf.objects.for_client(request.client).select_related("against", "created_by")
-    return rows.filter(version=version).first()
+    return rows.filter(version=version).annotate(**trusted(request.client.pk)).first()

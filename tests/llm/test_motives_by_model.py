@@ -71,6 +71,8 @@ def test_a_force_and_a_motive_are_kept_with_their_words_and_grounds(provider: St
     assert known.resistor is not None
     assert (known.resistor.name, known.resistor.quote) == ("anxiety", FEAR)
     assert known.motive is not None
+    assert known.resistor.read
+    assert known.motive.read
     assert (known.motive.stated, known.motive.hypothesis) == (WISH, "effort")
     assert {signal.kind for _, signal in known.grounds} == {"pricing_viewed", "demo_cancelled"}
 
@@ -146,6 +148,22 @@ def test_what_was_heard_is_not_heard_again_when_they_do_something_more(provider:
     scene.run(under)
     assert Signal.objects.filter(prospect=made, kind__in=["switch_force", "motive"]).count() == 2
     assert len(server.asked) == asked + 1  # they did something more, so the question is another one
+
+
+def test_no_evidence_is_drawn_from_our_own_guess_nor_from_a_force_beside_the_words_it_was_read_in(
+    provider: Start,
+) -> None:
+    under = playbook("signal_extraction", "need_evidence")
+    heard_from(under)
+    server = provider(saying([actors.heard("t1", FEAR)], [motive()]))
+    scene.run(under)
+    judged = [asked for asked in server.asked if actors.form(asked) == "judgements"]
+    assert judged
+    for asked in judged:
+        labels = " ".join(piece.label for piece in actors.fenced(asked.question))
+        assert "reply" in labels
+        assert "motive" not in labels
+        assert "switch force" not in labels
 
 
 def drafting(answers: str, *, more: str = "") -> Callable[[Asked], Any]:

@@ -161,3 +161,15 @@ def test_the_demo_sells_only_where_its_law_is_known() -> None:
     assert {row["angle"] for row in DEMO.rows["templates"]} == {
         "problem-aware", "value-add", "direct", "social-proof",
     }  # fmt: skip
+
+
+def test_the_solar_playbook_asks_for_more_of_bant_from_stage_to_stage() -> None:
+    asked = [
+        (row["from_stage"], row["to_stage"], row["min_score"])
+        for row in SHIPPED["solar"].rows["stage_rules"]
+        if row["scorecard"] == "bant" and row["route"] == "any"
+    ]
+    assert sorted(asked, key=lambda rule: rule[2]) == [
+        ("engaged", "converted", 50), ("discovery", "proposal", 70), ("proposal", "negotiation", 85),
+        ("negotiation", "won", 90),
+    ]  # fmt: skip

@@ -51,9 +51,17 @@ def test_sources_round_trip_exactly() -> None:
         ({**NEWS, "fallback": "nobody"}, "sources[0].fallback: this playbook has no source 'nobody'"),
         ({**NEWS, "cost": 0.00001}, "sources[0].cost: expected an amount with at most four decimals"),
         ({**NEWS, "cost": -1}, "sources[0].cost:"),
-        ({**NEWS, "confidence": 2}, "sources[0].confidence:"),
+        ({**NEWS, "confidence": 2}, "sources[0].confidence: expected a number of at most 1, got 2"),
         ({**API, "params": {}}, "sources[0].params.fields:"),
-        ({**API, "params": {"fields": {"a": "b"}, "cache_days": 99}}, "sources[0].params.cache_days:"),
+        (
+            {**API, "params": {"fields": {"a": "b"}, "cache_days": 99}},
+            "params.cache_days: expected a number of at most 30, got 99",
+        ),
+        (
+            {**API, "params": {"fields": {"a": "b"}, "max_item": 3}},
+            "params.max_item: unknown here; expected one of body",
+        ),
+        ({**API, "params": {"fields": {"a": "b"}, "max_item": 3}}, "did you mean max_items?"),
         ({**API, "auth_env": "PATH"}, "sources[0].auth_env:"),
         ({**API, "auth_header": "Host"}, "sources[0].auth_header:"),
         ({**API, "url": "https://api.example/{secret}"}, "sources[0].url: nothing fills {secret}"),
@@ -121,9 +129,9 @@ def test_sources_are_edited_in_the_admin_without_writing_json(draft: PlaybookVer
         ({"sources-0-fallback": "gone"}, "This playbook has no source"),
         ({"sources-1-DELETE": "on"}, "This playbook has no source"),
         ({"sources-0-url": "news.example"}, "An address that starts with https://"),
-        ({"sources-2-params-fields-0-0": "", "sources-2-params-fields-0-1": ""}, "Fields: field required"),
+        ({"sources-2-params-fields-0-0": "", "sources-2-params-fields-0-1": ""}, "Fields: is missing; it is required"),
         ({"sources-2-params-paging": "style: page"}, "paging by page needs the name of its parameter"),
-        ({"sources-2-params-max_items": "many"}, "max_items: input should be a valid integer"),
+        ({"sources-2-params-max_items": "many"}, "max_items: expected a whole number"),
     ],
 )
 def test_the_admin_says_beside_the_field_what_is_wrong(draft: PlaybookVersion, edit: dict[str, str], said: str) -> None:

@@ -32,7 +32,7 @@ def with_trigger(**row: Any) -> str:
         ({"kind": "event", "signal": "Funding!"}, "triggers[0].signal: name the kind of signal"),
         ({"kind": "event", "signal": "funding", "cron": "0 2 * * *"}, "triggers[0].cron: only a trigger of kind"),
         ({"kind": "schedule"}, "triggers[0].cron: expected five fields"),
-        ({"kind": "schedule", "cron": "0 25 * * *"}, "triggers[0].cron: '0 25 * * *' is no time that ever comes"),
+        ({"kind": "schedule", "cron": "0 25 * * *"}, "triggers[0].cron: expected minute, hour, day, month and weekday"),
         ({"kind": "schedule", "cron": "0 0 31 2 *"}, "is no time that ever comes"),
         ({"kind": "schedule", "cron": "0 0 0 * * *"}, "triggers[0].cron: expected five fields"),
         ({"kind": "threshold", "metric": "luck", "value": 1}, "triggers[0].metric: expected one of due_prospects"),

@@ -102,6 +102,21 @@ def test_a_prospect_may_have_several_deals_with_logs_of_their_own() -> None:
     assert list(logs) == [(first.pk, 1, "proposal"), (second.pk, 1, "proposal")]
 
 
+def test_nobody_converts_before_half_of_a_framework_is_known_where_the_playbook_asks_for_it() -> None:
+    version = factories.version(active=False)
+    version.stage_rules.filter(from_stage="engaged", to_stage="converted").update(scorecard="bant", min_score=50)
+    who = factories.move(factories.qualified(factories.activate(version)), version, "contacted", "engaged")
+    person = factories.user(who.client)
+    for value in (None, 49.9):
+        if value is not None:
+            scored(who, version, "bant", value)
+        with pytest.raises(deals.RuleNotMet, match="BANT"):
+            moving.move_prospect(who.pk, "converted", client=who.client, word=word(person))
+    score = scored(who, version, "bant", 50)
+    moving.move_prospect(who.pk, "converted", client=who.client, word=word(person))
+    assert StageTransition.objects.get(prospect=who, to_stage="converted").score == score
+
+
 def test_nobody_who_has_not_converted_gets_a_deal() -> None:
     who = factories.qualified(playbook())
     person = factories.user(who.client)

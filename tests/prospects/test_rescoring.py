@@ -17,14 +17,14 @@ from approvals.models import ApprovalRequest
 from playbooks import audit
 from playbooks.criteria import Criterion
 from playbooks.events import AuditEvent
-from playbooks.models import User
+from playbooks.models import PlaybookVersion, User
 from playbooks.services import drafts, lifecycle
 from prospects.models import Evidence, Prospect, Score
 from prospects.rules import scoring, written
 from prospects.rules.priority import priority_model
 from prospects.rules.rescoring import ICP, Rescored, VersionModel, rescore
 from prospects.rules.scoring import IcpModel, Judged, Scorecard
-from prospects.services import rescoring
+from prospects.services import rescoring, what_if
 from tests import factories
 from tests.prospects.rule_facts import NOW, ago, patient
 from tests.runtime import scene
@@ -195,8 +195,13 @@ def test_the_fiftieth_decision_takes_the_mark_off_wherever_it_stood_and_writes_n
     person = factories.user(owner, "reviewer")
     client.force_login(person)
     waiting = ApprovalRequest.objects.get(prospect=good)
+    draft = drafts.new_version(under.playbook, actor=None)
+    PlaybookVersion.objects.filter(pk=draft.pk).update(hot_threshold=99)
+    ahead = what_if.start(draft, client=owner, actor=None, clock=scene.CLOCK)
+    assert not what_if.work(ahead.pk)
     pages = {
         reverse("prospects:list"): "provisional", good.get_absolute_url(): "provisional",
+        reverse("prospects:what_if", args=[draft.pk]): "(provisional)",
         # What the dossier said of its risks when it was made stays; the mark beside the number is today's.
         reverse("approvals:queue"): "ewer than 50 decisions", waiting.get_absolute_url(): "ewer than 50 decisions",
     }  # fmt: skip

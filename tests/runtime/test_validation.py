@@ -116,6 +116,13 @@ def test_a_signal_must_be_derived_from_one_of_this_prospect() -> None:
     assert kind_of(SignalProposal(kind="hiring", observed_at=SEEN, derived_from=2)) is Refused.PROVENANCE
 
 
+def test_a_signal_rests_on_signals_of_this_prospect_alone() -> None:
+    assert kind_of(SignalProposal(kind="motive", observed_at=SEEN, derived_from=1, rests_on=(1,))) is None
+    assert (
+        kind_of(SignalProposal(kind="motive", observed_at=SEEN, derived_from=1, rests_on=(1, 7))) is Refused.PROVENANCE
+    )
+
+
 @pytest.mark.parametrize(
     "changed",
     [
