@@ -1,15 +1,15 @@
-"""What the import commands share: their arguments, finding client and playbook, and printing the report."""
+"""What the import commands share: their arguments, reading mappings and dates, and printing the report."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.core.management.base import CommandError, CommandParser
 
-from playbooks.models import Client, Playbook
+from playbooks.management.naming import add_playbook
 from prospects.importing.reading import UnreadableFile
 from prospects.importing.values import moment
 from prospects.services.import_reports import COUNTS, Report
@@ -19,27 +19,10 @@ class Output(Protocol):
     def write(self, msg: str) -> object: ...
 
 
-def add_target_arguments(parser: CommandParser) -> None:
+def add_file(parser: CommandParser) -> None:
     parser.add_argument("file", type=Path)
-    parser.add_argument("--client", required=True, help="the client's slug")
-    parser.add_argument("--playbook", required=True, help="the playbook's slug")
+    add_playbook(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-
-
-def find_target(options: dict[str, Any]) -> tuple[Client, Playbook]:
-    """The client and playbook that were named. Raises CommandError that lists what there is."""
-    client = Client.objects.filter(slug=options["client"]).first()
-    if client is None:
-        raise CommandError(f"There is no client {options['client']}. Clients: {_slugs(Client.objects.all())}.")
-    playbook = Playbook.objects.for_client(client).filter(slug=options["playbook"]).first()
-    if playbook is None:
-        there = _slugs(Playbook.objects.for_client(client))
-        raise CommandError(f"{client} has no playbook {options['playbook']}. Playbooks: {there}.")
-    return client, playbook
-
-
-def _slugs(rows: Any) -> str:
-    return ", ".join(rows.values_list("slug", flat=True)[:20]) or "none yet"
 
 
 def as_of(text: str | None) -> datetime | None:

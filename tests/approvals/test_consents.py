@@ -63,5 +63,5 @@ def test_a_broken_line_is_named_and_nothing_is_recorded(dana, tmp_path, line, to
 def test_a_file_without_a_column_or_a_client_that_is_not_there_is_said(dana, tmp_path):
     with pytest.raises(CommandError, match="no column captured at, shown"):
         load(tmp_path / "c.csv", "email,type,url\n")
-    with pytest.raises(CommandError, match="no client nobody"):
+    with pytest.raises(CommandError, match="no client 'nobody'"):
         call_command("import_consents", tmp_path / "c.csv", client="nobody")

@@ -193,5 +193,7 @@ def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
         call_command("load_playbook", tmp_path / "none.yaml")
     with pytest.raises(CommandError, match="no client 'demo'"):
         call_command("load_playbook", contacts.HERE / "demo.yaml")
-    with pytest.raises(CommandError, match="no playbook 'demo/none'"):
+    with pytest.raises(CommandError, match="expected CLIENT/PLAYBOOK"):
+        call_command("dump_playbook", "demo")
+    with pytest.raises(CommandError, match="no client 'demo'. Clients: none yet"):
         call_command("dump_playbook", "demo/none")

@@ -55,7 +55,7 @@ def test_converge_takes_no_more_than_the_limit() -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--client", "nobody", "--playbook", "nothing"], "There is no playbook"),
+        (["--client", "nobody", "--playbook", "nothing"], "There is no client"),
         (["--limit", "0"], "at least 1"),
         (["--clock", "yesterday"], "is not a time"),
     ],

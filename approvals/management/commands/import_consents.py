@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from approvals.services.consents import COLUMNS, BadConsent, read_consents, record_consents
-from playbooks.models import Client
+from playbooks.management.naming import find_client
 
 
 class Command(BaseCommand):
@@ -19,9 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--client", required=True, help="slug of the client")
 
     def handle(self, *_args: Any, file: Path, client: str, **_options: Any) -> None:
-        found = Client.objects.filter(slug=client).first()
-        if found is None:
-            raise CommandError(f"There is no client {client}.")
+        found = find_client(client)
         try:
             done = record_consents(list(read_consents(file)), client=found, actor=None)
         except (BadConsent, OSError, UnicodeDecodeError) as error:

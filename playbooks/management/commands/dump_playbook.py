@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from playbooks.management.naming import find_playbook
 from playbooks.models import Playbook, PlaybookVersion
 from playbooks.queries import document_of
 from playbooks.yaml_io import dump
@@ -20,9 +21,9 @@ class Command(BaseCommand):
     def handle(self, *_: Any, playbook: str, **__: Any) -> None:
         name, _at, number = playbook.partition("@")
         client, _slash, slug = name.partition("/")
-        found = Playbook.objects.filter(client__slug=client, slug=slug).first()
-        if found is None:
-            raise CommandError(f"There is no playbook {name!r}; expected CLIENT/PLAYBOOK, such as demo/founders.")
+        if not slug:
+            raise CommandError(f"{name!r} names no playbook; expected CLIENT/PLAYBOOK, such as demo/founders.")
+        found = find_playbook(client, slug)
         self.stdout.write(dump(document_of(self._version(found, number))), ending="")
 
     def _version(self, playbook: Playbook, number: str) -> PlaybookVersion:

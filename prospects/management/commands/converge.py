@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from prospects.management.common import Bar, add_playbook, find_playbook
+from playbooks.management.naming import add_playbook, find_playbook
+from prospects.management.progress_bar import Bar
 from prospects.models import Convergence
 from prospects.services import converge, convergence_reports, convergences
 from salesops.errors import Refusal

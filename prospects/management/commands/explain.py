@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from playbooks.models import Client
+from playbooks.management.naming import find_client
 from prospects.explain import explain, find
 from salesops.errors import Refusal
 
@@ -26,11 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
 
     def handle(self, *_: Any, prospect: str, client: str | None, at: str | None, as_json: bool, **__: Any) -> None:
-        owner = None
-        if client is not None:
-            owner = Client.objects.filter(slug=client).first()
-            if owner is None:
-                raise CommandError(f"There is no client {client!r}.")
+        owner = None if client is None else find_client(client)
         try:
             document = explain(find(prospect, client=owner), at=_moment(at))
         except Refusal as refusal:

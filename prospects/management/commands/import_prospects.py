@@ -9,9 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from playbooks.management.naming import find_playbook
 from prospects.importing.columns import parse_mapping
 from prospects.importing.reading import UnreadableFile, open_source
-from prospects.management.imports import add_target_arguments, as_of, find_target, print_report, read_text
+from prospects.management.imports import add_file, as_of, print_report, read_text
 from prospects.services.import_prospects import Preview, import_prospects, mapping_for, preview_prospects
 
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     help = "Import companies and people from a CSV or JSON file. Importing the same file again changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_target_arguments(parser)
+        add_file(parser)
         parser.add_argument("--mapping", type=Path, help="YAML file: `column: field` lines that override the guesses")
         parser.add_argument("--source", default="", help="whose ids the file's ids are (default: from the file name)")
         parser.add_argument("--as-of", metavar="DATE", help="when the facts were true, for rows without a date")
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        client, playbook = find_target(options)
+        playbook = find_playbook(options["client"], options["playbook"])
         path: Path = options["file"]
         try:
             source = open_source(path)
@@ -38,13 +39,13 @@ class Command(BaseCommand):
             moment = as_of(options["as_of"])
             if options["dry_run"]:
                 preview = preview_prospects(
-                    source, client=client, playbook=playbook, mapping=mapping, file_name=path.name,
+                    source, client=playbook.client, playbook=playbook, mapping=mapping, file_name=path.name,
                     source_name=options["source"], as_of=moment,
                 )  # fmt: skip
                 self._print_preview(preview, as_json=options["json"])
                 return
             report = import_prospects(
-                source, client=client, playbook=playbook, actor=None, mapping=mapping, file_name=path.name,
+                source, client=playbook.client, playbook=playbook, actor=None, mapping=mapping, file_name=path.name,
                 source_name=options["source"], as_of=moment,
             )  # fmt: skip
         except UnreadableFile as error:

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from playbooks.management.naming import find_playbook
 from prospects.importing.columns import parse_mapping
 from prospects.importing.reading import UnreadableFile, open_source
-from prospects.management.imports import add_target_arguments, find_target, print_report, read_text
+from prospects.management.imports import add_file, print_report, read_text
 from prospects.services.import_signals import import_signals, signal_mapping_for
 
 
@@ -17,18 +18,18 @@ class Command(BaseCommand):
     help = "Import signals (prospect, kind, observed_at, value, text, source) or a log of changes from a file."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        add_target_arguments(parser)
+        add_file(parser)
         parser.add_argument("--mapping", type=Path, help="YAML file: `column: field` lines that override the guesses")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        client, playbook = find_target(options)
+        playbook = find_playbook(options["client"], options["playbook"])
         path: Path = options["file"]
         try:
             source = open_source(path)
             given = parse_mapping(read_text(options["mapping"])) if options["mapping"] else None
             report = import_signals(
-                source, client=client, playbook=playbook, actor=None, mapping=signal_mapping_for(source, given),
-                file_name=path.name,
+                source, client=playbook.client, playbook=playbook, actor=None,
+                mapping=signal_mapping_for(source, given), file_name=path.name,
             )  # fmt: skip
         except UnreadableFile as error:
             raise CommandError(error.message, returncode=1) from error

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from prospects.management.common import add_playbook, find_playbook
+from playbooks.management.naming import add_playbook, find_playbook
 from prospects.models import MarketScan
 from prospects.services import market_scan
 from salesops.errors import Refusal

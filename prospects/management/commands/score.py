@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from prospects.management.common import Bar, add_playbook, find_playbook
+from playbooks.management.naming import add_playbook, find_playbook
+from prospects.management.progress_bar import Bar
 from prospects.services import rescoring
 from salesops.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""What the commands about prospects share: naming a playbook, and a progress bar."""
+"""How far a command is, for whoever waits for it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,7 @@ import sys
 import time
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
-
-from playbooks.models import Playbook
-
 _WIDTH = 30
-
-
-def add_playbook(parser: CommandParser) -> None:
-    """The two options that name a playbook."""
-    parser.add_argument("--client", required=True, help="slug of the client")
-    parser.add_argument("--playbook", required=True, help="slug of the playbook")
-
-
-def find_playbook(client: str, playbook: str) -> Playbook:
-    """The playbook by the two slugs. Raises CommandError."""
-    found = Playbook.objects.select_related("client").filter(client__slug=client, slug=playbook).first()
-    if found is None:
-        raise CommandError(f"There is no playbook {client}/{playbook}.")
-    return found
 
 
 class Bar:
