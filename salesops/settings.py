@@ -150,6 +150,8 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Everybody seems to come from the proxy otherwise, and whoever guesses passwords locks their owners out, too.
+    AXES_CLIENT_IP_CALLABLE = "salesops.views.sign_in.address_behind_proxy"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

@@ -33,6 +33,12 @@ class EmailSignInForm(AuthenticationForm):
         return str(self.cleaned_data["username"]).strip().lower()
 
 
+def address_behind_proxy(request: HttpRequest) -> str:
+    """Where our own proxy saw the request come from: the last address in the list. Those before it are hearsay."""
+    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", ""))
+    return forwarded.rpartition(",")[2].strip() or str(request.META.get("REMOTE_ADDR", ""))
+
+
 def locked_out(request: HttpRequest, *_: Any) -> HttpResponse:
     """The answer to too many wrong passwords: how long to wait, and the way to a new one."""
     minutes = round(settings.AXES_COOLOFF_TIME.total_seconds() / 60)

@@ -195,5 +195,5 @@ def test_the_commands_say_what_is_wrong(tmp_path: Path) -> None:
         call_command("load_playbook", contacts.HERE / "demo.yaml")
     with pytest.raises(CommandError, match="expected CLIENT/PLAYBOOK"):
         call_command("dump_playbook", "demo")
-    with pytest.raises(CommandError, match="no client 'demo'. Clients: none yet"):
+    with pytest.raises(CommandError, match=r"no client 'demo'\. Clients: none yet"):
         call_command("dump_playbook", "demo/none")

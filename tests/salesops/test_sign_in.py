@@ -53,6 +53,18 @@ def test_five_wrong_passwords_lock_the_address_whatever_its_spelling(client: Bro
     assert sign_in(client, "dana@team.example").status_code == 429
 
 
+def test_whoever_guesses_behind_a_proxy_locks_out_nobody_elsewhere(client: Browser, settings: LazySettings) -> None:
+    settings.AXES_CLIENT_IP_CALLABLE = "salesops.views.sign_in.address_behind_proxy"
+    factories.user(factories.client(), email="dana@team.example", password=PASSWORD)
+    answers = []
+    for made_up in range(5):
+        client.defaults["HTTP_X_FORWARDED_FOR"] = f"192.0.2.{made_up}, 198.51.100.7"
+        answers.append(sign_in(client, "dana@team.example", "wrong").status_code)
+    assert answers == [200, 200, 200, 200, 429]
+    client.defaults["HTTP_X_FORWARDED_FOR"] = "203.0.113.5"
+    assert sign_in(client, "dana@team.example").status_code == 302
+
+
 def test_a_password_is_kept_as_argon2_and_not_as_lightly_as_in_tests(settings: LazySettings) -> None:
     settings.PASSWORD_HASHERS = product.PASSWORD_HASHERS
     person = factories.user(password=PASSWORD)
