@@ -78,6 +78,9 @@ def work(
         return None
     with structlog.contextvars.bound_contextvars(trace_id=convergence.trace_id):
         if convergence.depth == Depth.EXTENDED and market_scan.before(convergence) is not None:
+            convergence.refresh_from_db(fields=["status", "cancel_requested"])  # a scan takes its time
+            if convergence.status not in OPEN or not _may_go_on(convergence):
+                return None
             _take_in_newcomers(convergence)
         return _work_batch(convergence, after, outcome, batch_size)
 

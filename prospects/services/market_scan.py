@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ log = structlog.get_logger(__name__)
 CHUNK = 2_000
 MOST = 50_000  # candidates of one scan
 ATTEMPTS = 4
+LOOK_SECONDS = 2.0  # between two looks whether people have stopped it
 _LOCK = 0x1A92
 Status = MarketScan.Status
 
@@ -89,13 +91,15 @@ def scan(
         if refusal:
             return _close(row, Status.REFUSED, refusal)
         try:
-            _work(row, version, configs, office)
+            stopped = _work(row, version, configs, office)
         except (OperationalError, InterfaceError):
             raise  # the database went away: the next one to come finds the scan unfinished and does it again
         except Exception as error:
             log.exception("market_scan_broke", scan=row.pk, trace_id=row.trace_id)
             return _close(row, Status.FAILED, f"It broke ({type(error).__name__}). Trace {row.trace_id}.")
-        return _close(row, Status.DONE, "")
+        if stopped.waits:
+            return row  # whoever goes on with the convergence goes on here, from the stored answers
+        return _close(row, Status.DONE, stopped.words)
 
 
 def before(convergence: Convergence) -> MarketScan | None:
@@ -214,7 +218,39 @@ def _count(row: MarketScan) -> None:
     agent_days.count_scan(row.client, AGENT.name, run)
 
 
-def _work(row: MarketScan, version: PlaybookVersion, configs: Sequence[SourceConfig], office: Office | None) -> None:
+@dataclass(slots=True)
+class _Stopped:
+    """Whether people have stopped a scan at work, in ``words``. It ``waits`` where its convergence does."""
+
+    row: MarketScan
+    words: str = ""
+    waits: bool = False
+    looked: float = field(default_factory=time.monotonic)
+
+    def until(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        """The candidates that come before."""
+        for candidate in candidates:
+            if time.monotonic() - self.looked >= LOOK_SECONDS:
+                self._look()
+                self.looked = time.monotonic()
+            if self.words:
+                return
+            yield candidate
+
+    def _look(self) -> None:
+        row = self.row
+        brake = stops.in_force(row.client_id, row.playbook_id).halts(agent=AGENT.name)
+        if brake is not None:
+            self.words = f"Stopped: {brake.reason}. What was found before that is kept."
+            self.waits = row.convergence_id is not None and not brake.cancels
+        elif Convergence.objects.filter(pk=row.convergence_id, cancel_requested=True).exists():
+            self.words = "The agents were called back. What was found before that is kept."
+
+
+def _work(
+    row: MarketScan, version: PlaybookVersion, configs: Sequence[SourceConfig], office: Office | None
+) -> _Stopped:
+    """Bring in what is found, until there is no more or somebody stops it."""
     from prospects.sources.tool import PlaybookSources  # a second's worth of HTTP, only for who scans
 
     playbook = version.playbook
@@ -223,12 +259,14 @@ def _work(row: MarketScan, version: PlaybookVersion, configs: Sequence[SourceCon
     )
     seeds = Seeds(version.icp_industries, version.icp_countries or version.countries, version.root_intent)
     writer = _Writer(row, {config.key: config for config in configs})
-    found = itertools.islice(sources.scan(seeds), MOST)
+    stopped = _Stopped(row)
+    found = itertools.islice(stopped.until(sources.scan(seeds)), MOST)
     for source, candidates in itertools.groupby(found, key=lambda candidate: candidate.source):
         for chunk in _chunks(candidates):
             writer.bring_in(source, chunk)
             _note(row, writer, sources.problems)
     _note(row, writer, sources.problems)
+    return stopped
 
 
 def _chunks(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:

@@ -1,6 +1,7 @@
 """The market scan: companies nobody told us about come in from sources, once, with the place where they stand."""
 
 import json
+from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
 
@@ -14,6 +15,8 @@ from playbooks.services import stops
 from prospects.models import AgentDay, Company, Convergence, MarketScan, Prospect, Signal
 from prospects.services import converge, convergences, market_scan
 from prospects.services.market_scan import NothingToScan
+from prospects.sources.records import Candidate
+from prospects.sources.tool import PlaybookSources
 from tests import factories
 from tests.enrichment import world
 from tests.prospects.sources.stand_in import Reply, StandIn, as_json
@@ -131,6 +134,65 @@ def test_a_stop_is_asked_first(server: StandIn, stopped: dict[str, str]) -> None
     assert done.status == "refused"
     assert done.words
     assert server.asked == []
+
+
+@pytest.fixture
+def stopped_after_one(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Let something happen once a scan has its first candidate, and look after every one."""
+
+    def arrange(happen: Callable[[], Any]) -> None:
+        real, done = PlaybookSources.scan, []
+
+        def scanned(self: PlaybookSources, seeds: Any) -> Iterator[Candidate]:
+            for candidate in real(self, seeds):
+                yield candidate
+                if not done:
+                    done.append(happen())
+
+        monkeypatch.setattr(PlaybookSources, "scan", scanned)
+        monkeypatch.setattr(market_scan, "LOOK_SECONDS", 0)
+
+    return arrange
+
+
+@pytest.mark.parametrize("kind", ["pause", "cancel"])
+def test_a_stop_that_comes_while_it_is_at_work_ends_it(
+    server: StandIn, stopped_after_one: Callable[..., None], kind: str
+) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME, BOLT)
+    client, who = under.playbook.client, factories.user(under.playbook.client)
+    stopped_after_one(lambda: stops.stop(client=client, actor=who, level="client", kind=kind, reason="Wrong list"))
+    done = scan(under)
+    assert (done.status, done.created) == ("done", 1)
+    assert done.words == "Stopped: Wrong list. What was found before that is kept."
+
+
+def test_a_pause_lets_the_scan_of_a_convergence_go_on_with_it(
+    server: StandIn, stopped_after_one: Callable[..., None]
+) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME, BOLT)
+    client, who = under.playbook.client, factories.user(under.playbook.client)
+    stopped_after_one(lambda: stops.stop(client=client, actor=who, level="client", reason="Tea"))
+    waiting = scene.run(under, depth="extended").convergence
+    assert (waiting.status, MarketScan.objects.get().status, Prospect.objects.count()) == ("queued", "running", 1)
+    stops.lift(Stop.objects.get().pk, client=client, actor=who, reason="Drunk")
+    assert scene.run(under, depth="extended").convergence.pk == waiting.pk
+    assert (MarketScan.objects.get().status, Prospect.objects.exclude(verdict="").count()) == ("done", 2)
+    assert len(server.asked) == 1
+
+
+def test_calling_the_agents_back_ends_the_scan_they_began_with(
+    server: StandIn, stopped_after_one: Callable[..., None]
+) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME, BOLT)
+    client = under.playbook.client
+    stopped_after_one(lambda: convergences.cancel(Convergence.objects.get().pk, client=client, actor=None))
+    assert scene.run(under, depth="extended").convergence.status == "cancelled"
+    done = MarketScan.objects.get()
+    assert (done.status, done.created, done.words[:27]) == ("done", 1, "The agents were called back")
 
 
 def test_without_the_right_to_write_contacts_it_is_refused_on_record(server: StandIn) -> None:
