@@ -243,7 +243,7 @@ class _Stopped:
         if brake is not None:
             self.words = f"Stopped: {brake.reason}. What was found before that is kept."
             self.waits = row.convergence_id is not None and not brake.cancels
-        elif Convergence.objects.filter(pk=row.convergence_id, cancel_requested=True).exists():
+        elif row.convergence_id and Convergence.objects.filter(pk=row.convergence_id, cancel_requested=True).exists():
             self.words = "The agents were called back. What was found before that is kept."
 
 
