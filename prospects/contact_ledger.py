@@ -169,9 +169,8 @@ class ContactRows:
         newcomers = Newcomers(self._scope.client_id)
         if not newcomers:
             return found
-        keys = [_keys_of(held) for held in found]
-        newcomers.look_up(keys)
-        return [held for held, theirs in zip(found, keys, strict=True) if theirs not in newcomers]
+        gone = newcomers.erased(dict(enumerate(map(_keys_of, found))))
+        return [held for position, held in enumerate(found) if position not in gone]
 
     def _recognised(self, found: list[_Held]) -> dict[int, int]:
         """Position → the contact who is meant: the same address, the source's own id, the same name at the company."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -16,6 +16,7 @@ from salesops.keyed import keyed_hash, secrets_for
 #: Why somebody is turned away: shown to whoever brought them.
 TURNED_AWAY: Final = "this person was erased on request and is not taken in again"
 _PURPOSE = "erasure"
+_ANY = ""  # the source of an id that comes without one
 
 
 def keys_of_person(contacts: Collection[Contact]) -> Iterator[str]:
@@ -26,9 +27,9 @@ def keys_of_person(contacts: Collection[Contact]) -> Iterator[str]:
     emails |= {alias.value for alias in aliases if alias.name == Alias.Name.KEY}
     ids = {(contact.source, contact.external_id) for contact in contacts}
     ids |= {(alias.source, alias.value) for alias in aliases if alias.name == Alias.Name.EXTERNAL_ID}
-    homes = {
-        key for contact in contacts if contact.company for key in (contact.company.domain, contact.company.name_key)
-    }
+    ids |= {(_ANY, given) for _, given in ids}
+    companies = [contact.company for contact in contacts if contact.company is not None]
+    homes = {key for company in companies for key in (company.domain, company.name_key)}
     names = {fold(contact.name) for contact in contacts}
     for key in plain_keys(emails=emails, ids=ids, names=names, companies=homes):
         yield keyed_hash(secret, key)
@@ -49,24 +50,21 @@ class Newcomers:
     def __init__(self, client_id: int) -> None:
         self._rows = ErasedKey.objects.filter(client=client_id)
         self._secrets = tuple(secrets_for(_PURPOSE)) if self._rows.exists() else ()
-        self._gone: set[str] = set()
-
-    def look_up(self, people: Iterable[Collection[str]]) -> None:
-        """Find out about everybody who goes by one of these keys."""
-        if not self._secrets:
-            return
-        hashes = {keyed_hash(secret, key): key for keys in people for key in keys for secret in self._secrets}
-        found = self._rows.filter(key_hash__in=list(hashes)).values_list("key_hash", flat=True)
-        self._gone |= {hashes[key_hash] for key_hash in found}
-
-    def __contains__(self, keys: object) -> bool:
-        return bool(self._gone) and isinstance(keys, frozenset) and not self._gone.isdisjoint(keys)
 
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
+    def erased(self, people: Mapping[int, frozenset[str]]) -> set[int]:
+        """Of these rows, each with what its person goes by, those about people who were erased."""
+        hashes = {keyed_hash(secret, key): key for keys in people.values() for key in keys for secret in self._secrets}
+        found = self._rows.filter(key_hash__in=list(hashes)).values_list("key_hash", flat=True)
+        gone = {hashes[key_hash] for key_hash in found}
+        return {row for row, keys in people.items() if not gone.isdisjoint(keys)}
 
-def keys_by(*, email: str, source: str, external_id: str, name: str, domain: str, company: str) -> frozenset[str]:
+
+def keys_by(
+    *, email: str, external_id: str, source: str = _ANY, name: str = "", domain: str = "", company: str = ""
+) -> frozenset[str]:
     """What one newcomer goes by. ``email`` as compared; ``company`` is a name as written or as compared."""
     homes = {domain, name_key(company)} if company else {domain}
     return frozenset(plain_keys(emails=[email], ids=[(source, external_id)], names=[fold(name)], companies=homes))

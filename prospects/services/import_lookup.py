@@ -138,9 +138,7 @@ def _erased(records: Sequence[Record], *, client_id: int, source: str) -> set[in
     newcomers = Newcomers(client_id)
     if not newcomers:
         return set()
-    keys = {record.row: _keys_of(record, source) for record in records if record.contact is not None}
-    newcomers.look_up(keys.values())
-    return {row for row, found in keys.items() if found in newcomers}
+    return newcomers.erased({r.row: _keys_of(r, source) for r in records if r.contact is not None})
 
 
 def _keys_of(record: Record, source: str) -> frozenset[str]:

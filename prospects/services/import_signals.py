@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from playbooks.models import Client, Playbook, User
+from prospects.erased import TURNED_AWAY, Newcomers, keys_by
 from prospects.importing.columns import Choice, ColumnMap, decide, override, propose, signal_targets
 from prospects.importing.copytext import NULL, escape
 from prospects.importing.reading import SourceFile
@@ -99,9 +100,12 @@ class SignalImporter:
         outcomes: list[Outcome] = []
         found: list[tuple[int, SignalRecord, str]] = []
         resolve = _Resolver(parsed, client_id=self._batch.client_id, playbook_id=self._batch.playbook_id)
+        gone = self._erased(parsed)
         for record in parsed:
             prospect_id = resolve(record)
-            if prospect_id == AMBIGUOUS:
+            if record.row in gone:
+                outcomes.append(Outcome(record.row, "rejected", TURNED_AWAY))
+            elif prospect_id == AMBIGUOUS:
                 outcomes.append(Outcome(record.row, "rejected", f"{record.named} could be several prospects"))
             elif prospect_id is None:
                 outcomes.append(Outcome(record.row, "rejected", f"{record.named} is no prospect of this playbook"))
@@ -110,6 +114,13 @@ class SignalImporter:
         fresh = self._fresh(found, outcomes)
         self._insert(fresh)
         return outcomes
+
+    def _erased(self, parsed: Sequence[SignalRecord]) -> set[int]:
+        """Rows that name somebody who was erased, whoever else they might be about."""
+        newcomers = Newcomers(self._batch.client_id)
+        if not newcomers:
+            return set()
+        return newcomers.erased({r.row: keys_by(email=r.email, external_id=r.external_id) for r in parsed})
 
     def _fresh(
         self, found: list[tuple[int, SignalRecord, str]], outcomes: list[Outcome]

@@ -15,7 +15,7 @@ from prospects.rules.erasing import data, traces_of, words
 from prospects.services.erasure import erase_person
 from salesops import keyed
 from tests import factories as make
-from tests.prospects.import_files import counts, imported, playbook, write_csv
+from tests.prospects.import_files import counts, imported, playbook, signals_imported, write_csv
 
 HEADER = "company|domain|name|email|contact id|title"
 ZEB = "Acme|acme.example|Zebulon Quartermain|zeb@acme.example|k-1|VP Sales"
@@ -55,6 +55,24 @@ def test_a_file_does_not_bring_an_erased_person_back_by_any_of_their_names(here:
     rejected = Path(report.error_file).read_text(encoding="utf-8-sig")
     assert rejected.count(TURNED_AWAY) == 5
     assert "zeb" not in rejected.lower()
+
+
+@pytest.mark.django_db
+def test_what_is_observed_of_them_later_is_turned_away_and_not_put_down_to_their_company(
+    here: Playbook, tmp_path: Path
+) -> None:
+    imported(write_csv(tmp_path / "one.csv", HEADER, ZEB, ANN), here)
+    erase(Contact.objects.get(first_name="Zebulon"))
+    rows = (
+        "zeb@acme.example|acme.example||enquiry|2026-05-01|I am Zeb",
+        "|acme.example|k-1|enquiry|2026-05-02|It is me",
+        "|acme.example||news|2026-05-03|Raised a round",
+    )
+    report = signals_imported(write_csv(tmp_path / "s.csv", "email|domain|external id|kind|date|text", *rows), here)
+    assert counts(report) == {"created": 1, "rejected": 2}
+    assert {said["reason"] for said in report.rejections} == {TURNED_AWAY}
+    assert "Zeb" not in Path(report.error_file).read_text(encoding="utf-8-sig")
+    assert Signal.objects.get(kind="news").text == "Raised a round"
 
 
 @pytest.mark.django_db
