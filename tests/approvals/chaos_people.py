@@ -1,6 +1,6 @@
 """The people in the chaos test, in a process of their own: they prepare requests, approve them, and count.
 
-Run as `python -m tests.approvals.chaos_people prepare|approve|open|report [N]`; answers are JSON on stdout.
+Run as `python -m tests.approvals.chaos_people prepare|approve|report N [seconds]`; answers are JSON on stdout.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def patiently(act: Callable[[], Any], most: float = 120) -> Any:
             time.sleep(0.2)
 
 
-def report(client_id: int) -> dict[str, Any]:
-    """What became of every dispatch, and what really arrived."""
+def report(client_id: int, seconds: float) -> dict[str, Any]:
+    """What became of every dispatch and what really arrived, as soon as all is settled or after so many seconds."""
     from approvals import verify
     from approvals.models import ApprovalRequest, CapturedMail, Decision, Dispatch, Task
     from playbooks.models import Client
@@ -106,7 +106,10 @@ def report(client_id: int) -> dict[str, Any]:
             "fault": str(verify.first_fault(verify.HISTORY) or ""),
         }
 
-    return patiently(look)
+    until = time.monotonic() + seconds
+    while (found := patiently(look))["unsettled"] and time.monotonic() < until:
+        time.sleep(2)
+    return found
 
 
 def main(words: list[str]) -> None:
@@ -119,7 +122,7 @@ def main(words: list[str]) -> None:
     elif words[0] == "approve":
         answer = approve(int(words[1]), float(words[2]))
     else:
-        answer = report(int(words[1]))
+        answer = report(int(words[1]), float(words[2]))
     print(json.dumps(answer))
 
 
