@@ -130,8 +130,9 @@ document.addEventListener("htmx:beforeRequest", (event) => {
     $(`#row-${current()}`)?.classList.add("leaving");
   }
 });
+// A refusal comes back as a page like any other: whatever the new queue did not take away, stays.
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.matches("[data-decide]") && !event.detail.successful) $(".leaving")?.classList.remove("leaving");
+  if (event.detail.elt.matches("[data-decide]")) $(".leaving")?.classList.remove("leaving");
 });
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target.id === "dossier" || event.detail.elt.id === "dossier") arrived();

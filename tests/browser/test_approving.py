@@ -144,7 +144,7 @@ def test_somebody_elses_decision_appears_without_a_reload(
     expect(page.locator("#moved")).to_contain_text("has decided this one")
 
     page.locator("#decide [data-key=a]").click()
-    expect(page.locator("#refusal")).to_be_visible()
+    expect(page.locator("#refusal").get_by_role("link", name="Take the next one")).to_be_visible()
     assert Decision.objects.count() == 1
 
 
