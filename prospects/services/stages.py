@@ -142,8 +142,7 @@ def move(
     whose stage rule does not hold. A person's move is audited.
     """
     wanted = sorted({prospect.pk for prospect in prospects})
-    trace = trace_id or new_trace_id()
-    word = Word(at=at, actor=actor, reason=reason, agent=agent, run_id=run_id, trace_id=trace)
+    word = Word(at=at, actor=actor, reason=reason, agent=agent, run_id=run_id, trace_id=trace_id or new_trace_id())
     with transaction.atomic():
         rows = list(
             Prospect.objects.for_client(client).filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
@@ -162,12 +161,15 @@ def move(
         if to_stage == stages.CONVERTED:
             deals.open_deals(rows, versions, word)
         if actor is not None:
-            entries = [
-                audit.Entry(
-                    event=AuditEvent.STAGE_CHANGED, subject=row, trace_id=trace,
-                    detail={"from": log.from_stage, "to": log.to_stage},
-                )
-                for row, log in zip(rows, made, strict=True)
-            ]  # fmt: skip
-            audit.record_many(client=client, entries=entries, actor=actor)
+            audit.record_many(client=client, entries=_audited(rows, made), actor=actor)
     return made
+
+
+def _audited(rows: Sequence[Prospect], made: Sequence[StageTransition]) -> list[audit.Entry]:
+    return [
+        audit.Entry(
+            event=AuditEvent.STAGE_CHANGED, subject=row, trace_id=log.trace_id,
+            detail={"from": log.from_stage, "to": log.to_stage},
+        )
+        for row, log in zip(rows, made, strict=True)
+    ]  # fmt: skip
