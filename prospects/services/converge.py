@@ -157,7 +157,9 @@ def _with_playbook(convergence: Convergence) -> PlaybookVersion:
 def _may_go_on(convergence: Convergence) -> bool:
     """Whether nobody has stopped it. A pause leaves it open: the sweep asks again; a cancel closes it."""
     if convergence.cancel_requested:
-        close(convergence, Convergence.Status.CANCELLED, "Cancelled by a person.")
+        rules = convergence.version.status == PlaybookVersion.Status.ACTIVE
+        words = "Cancelled by a person." if rules else "A newer version rules: the agents began anew under it."
+        close(convergence, Convergence.Status.CANCELLED, words)
         return False
     brake = stops.in_force(convergence.client_id, convergence.playbook_id).everything
     if brake is not None and brake.cancels:

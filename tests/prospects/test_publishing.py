@@ -15,7 +15,7 @@ from playbooks import ruling
 from playbooks.models import Activation, AuditEntry, PlaybookVersion, Role, User
 from playbooks.services import drafts, lifecycle
 from prospects.models import Convergence, Prospect, Suggestion, WhatIf
-from prospects.services import publishing, stages, suggestions
+from prospects.services import converge, publishing, stages, suggestions
 from salesops.errors import NotAllowed
 from tests import factories
 from tests.runtime import scene
@@ -128,6 +128,9 @@ def test_publishing_judges_everybody_again_and_their_routes_follow(under: Playbo
     assert (job.version, job.total) == (done, 1)
     older.refresh_from_db()
     assert older.cancel_requested
+    assert converge.work(older.pk, 0) is None
+    older.refresh_from_db()
+    assert (older.status, older.error) == ("cancelled", "A newer version rules: the agents began anew under it.")
     scene.run(done)
     who.refresh_from_db()
     assert (who.route, who.converged_version) == ("warm", done)
