@@ -43,7 +43,6 @@ class World:
     owner: Any = None
     version: Any = None
     companies: dict[str, Prospect] = field(default_factory=dict)
-    off: str = ""
     report: Report | None = None
     other: Report | None = None
     before: dict[str, int] = field(default_factory=dict)
@@ -108,14 +107,6 @@ def _(world: World) -> None:
 @given("the qualification team may not write evidence")
 def _(world: World) -> None:
     AgentPermission.objects.create(client=world.owner, team="qualification", resource="icp_evidence", access="none")
-
-
-@given(parsers.parse("the agent {agent} is switched off"))
-def _(world: World, agent: str) -> None:
-    newer = scene.demo(
-        world.owner, edit={r"(?m)^agents: \[\]$": f"agents:\n  - {{agent: {agent}, implementation: 'off'}}"}
-    )
-    world.version = newer
 
 
 @given("a model on this machine that answers honestly")

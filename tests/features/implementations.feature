@@ -20,7 +20,6 @@ Feature: Whoever does an agent's work, what is promised holds
 
     Examples:
       | way   |
-      | rules |
       | llm   |
       | human |
       | off   |
@@ -36,6 +35,7 @@ Feature: Whoever does an agent's work, what is promised holds
 
     Examples:
       | way   |
+      | rules |
       | llm   |
       | human |
       | off   |

@@ -43,23 +43,3 @@ Feature: What is true at the end of every cycle
     When the agents converge
     Then there is no evidence at all
     And every refusal is a diagnostic with an audit entry
-
-  Scenario Outline: Any implementation can be switched off and the rest stays true
-    Given the agent <agent> is switched off
-    When the agents converge
-    Then every prospect has a verdict and a reason
-    And every prospect stands where its last transition ends
-    And every message cites evidence of its own prospect
-
-    Examples:
-      | agent              |
-      | signal_extraction  |
-      | deduplication      |
-      | fit_evidence       |
-      | timing_evidence    |
-      | need_evidence      |
-      | risk_evidence      |
-      | message_hypothesis |
-      | compliance         |
-      | channel_decision   |
-      | approval_gate      |
