@@ -189,7 +189,7 @@ def test_the_prospect_page_tells_where_it_stands_and_why(member, version):
     who = factories.qualified(version)
     page = body(member.get(who.get_absolute_url()))
     for words in (str(who), "Qualified", "Firmographic", "Psychologic", "3 of 3", "B2B, which you asked for.",
-                  "companies.csv", ":row ", "Researched → Qualifying", "Synthetic"):  # fmt: skip
+                  "companies.csv", ":row ", "Researched → Qualifying", "Made-up contact"):  # fmt: skip
         assert words in page, words
     assert 'style="' not in page
     assert "onclick" not in page
