@@ -44,9 +44,10 @@ WRITTEN = (
 )  # fmt: skip
 _WORKER = """
 import django; django.setup()
-import json, resource
+import json
 from salesops.bench.convergence import work
-print(json.dumps({"prospects": work(%d), "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+from salesops.bench.measure import peak_megabytes
+print(json.dumps({"prospects": work(%d), "peak": peak_megabytes()}))
 """
 
 
@@ -86,7 +87,7 @@ def _converge(playbook: Playbook, count: int) -> Done:
     convergence.refresh_from_db()
     if convergence.status != Convergence.Status.DONE or convergence.done != count or not convergence.requests:
         raise RuntimeError(f"the convergence did something else: {convergence.status}, {convergence.done} of {count}")
-    peak = max(answer["peak"] for answer in answers) / 1024
+    peak = max(answer["peak"] for answer in answers)
     return Done(convergence, count, seconds, _rows(WRITTEN) - before, peak)
 
 

@@ -1,10 +1,13 @@
-"""How long a page takes on the server, and how many queries it asks."""
+"""How long a page takes on the server, how many queries it asks, and how much memory a process has held."""
 
 from __future__ import annotations
 
+import re
+import resource
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter, process_time
 
 from django.db import connection
@@ -24,6 +27,13 @@ class Timing:
     cpu: float
     queries: int
     kilobytes: float
+
+
+def peak_megabytes() -> float:
+    """The most memory this process has held. Where there is Linux's own count: ``ru_maxrss`` begins with the parent's."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text("ascii")) if status.exists() else None
+    return (int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
 
 
 def time_pages(pages: Sequence[tuple[Browser, str]], *, rounds: int = ROUNDS) -> list[Timing]:
