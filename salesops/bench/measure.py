@@ -30,7 +30,7 @@ class Timing:
 
 
 def peak_megabytes() -> float:
-    """The most memory this process has held. Where there is Linux's own count: ``ru_maxrss`` begins with the parent's."""
+    """The most memory this process has held, by Linux's own count: ``ru_maxrss`` begins with what the parent held."""
     status = Path("/proc/self/status")
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text("ascii")) if status.exists() else None
     return (int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
