@@ -122,7 +122,8 @@ def _search(
 ) -> tuple[str, list[str | int | None]]:
     """SQL for branch and id of prospects whose company, domain or person begins with the text; it may name one twice.
 
-    Every branch answers ``at_most`` rows, first by name; None is all of them.
+    Every branch answers ``at_most`` rows, first by name; None is all of them. Companies and people share their client
+    with their prospects: asked twice, PostgreSQL takes it for chance, expects few rows, and reads the whole playbook.
     """
     narrowed = _narrowed(filters)
     own = "".join(f" AND p.{name} = %s" for name in narrowed)
@@ -135,10 +136,10 @@ def _search(
             f"(SELECT {branch} AS branch, coalesce(p.merged_into_id, p.id) AS id"  # noqa: S608
             f" FROM {table} who JOIN prospects_prospect p ON p.{key} = who.id"
             f" WHERE who.client_id = %s AND {column} LIKE %s AND {column} <> ''"
-            f" AND p.client_id = %s AND p.playbook_id = %s{own} ORDER BY {column} USING ~<~ LIMIT %s)"
+            f" AND p.playbook_id = %s{own} ORDER BY {column} USING ~<~ LIMIT %s)"
         )
         pattern = connection.ops.prep_for_like_query(begins[what]) + "%"
-        params += [client.pk, pattern, client.pk, playbook.pk, *narrowed.values(), at_most]
+        params += [client.pk, pattern, playbook.pk, *narrowed.values(), at_most]
     return f"SELECT {columns} FROM ({' UNION ALL '.join(branches)}) AS found", params  # noqa: S608 — names are ours
 
 
