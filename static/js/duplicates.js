@@ -31,8 +31,9 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-// What was decided stays in its place, to be taken back; the next question gets the focus.
-document.addEventListener("htmx:afterSettle", () => {
+// What was decided stays in its place, to be taken back; the next question gets the focus in the same breath, not a
+// settling delay later: a key pressed in between would fall on nothing.
+document.addEventListener("htmx:afterSwap", () => {
   const fresh = document.querySelector("[data-fresh]");
   if (!fresh) return;
   fresh.removeAttribute("data-fresh");
