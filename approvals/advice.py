@@ -18,8 +18,8 @@ from approvals.rules.history import MATURE_DAYS, SIZE_EDGES, Cell, Kind
 from approvals.rules.saturation import Heard
 from playbooks.models import PlaybookVersion
 from playbooks.services import budgets
-from prospects.runtime_loading import fetch
-from prospects.same import companies_like, people_like
+from prospects.duplicates.same import companies_like, people_like
+from prospects.host.loading import fetch
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Run, Scope

@@ -16,10 +16,10 @@ class ApprovalsConfig(AppConfig):
         from approvals.touches import last_touches
         from playbooks import previews
         from playbooks.services import stops
-        from prospects.erasing import register_part
+        from prospects.erasure.parts import register_part
+        from prospects.reading.timeline import register_timeline
         from prospects.services import metrics
         from prospects.services.handoffs import register_touches
-        from prospects.timeline import register_timeline
         from salesops.runtime.ports import explainers, merge_listeners, register
 
         register(PORT)

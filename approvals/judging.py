@@ -10,10 +10,10 @@ from django.utils import timezone
 from approvals.answer_forms import AnswerForm, EvidenceForm, EvidenceRow
 from approvals.models import Task
 from playbooks.describe import describe
+from prospects.host.loading import load_facts, new_contexts
+from prospects.reading.why import criteria_of
 from prospects.rules.criteria import judge
 from prospects.rules.facts import Facts
-from prospects.runtime_loading import load_facts, new_contexts
-from prospects.why import criteria_of
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from approvals.agents.message_hypothesis import draft_from, names_of
 from approvals.rules import quality
 from approvals.runtime_store import load_people, unsent_view
 from playbooks.previews import Question, Row, Worded
-from prospects.previews import built, context_of, evidence_item
+from prospects.host.loading import playbook_view
+from prospects.reading.previews import built, context_of, evidence_item
 from prospects.rules.criteria import judge
 from prospects.rules.facts import Facts
 from prospects.rules.wording import template_values
-from prospects.runtime_loading import playbook_view
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Tools
 from salesops.runtime.views import CriterionView, EvidenceView, TemplateView

@@ -21,7 +21,7 @@ from playbooks.halts import Brake
 from playbooks.models import Channel, Client, PlaybookVersion, Route, Stop, User
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect, RouteOverride, Signal
-from prospects.trust import TRUSTED, marked_today, trusted
+from prospects.reading.trust import TRUSTED, marked_today, trusted
 from salesops.ids import id_in
 
 #: What one row of the queue shows or sends back: drafts and their checks are long, and a page has many rows.

@@ -19,9 +19,9 @@ from approvals.services.request import RequestProposal as Ask
 from approvals.services.request import create_requests
 from approvals.services.suppress import suppressed, unsubscribe_url
 from playbooks.models import Client
+from prospects.duplicates.same import people_like
+from prospects.host.loading import fetch, owners_of
 from prospects.models import Contact
-from prospects.runtime_loading import fetch, owners_of
-from prospects.same import people_like
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Ledger, Numbers, Run, Scope

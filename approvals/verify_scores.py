@@ -12,10 +12,10 @@ from typing import Any
 
 from django.db import connection
 
+from prospects.reading.score_checks import Models, wrong_scores
 from prospects.rules import scoring
 from prospects.rules.erasing import WORD
 from prospects.rules.scoring import Judged
-from prospects.score_checks import Models, wrong_scores
 
 CHUNK = 500
 #: What a dossier repeats of its evidence: name there → column.

@@ -10,13 +10,13 @@ class ProspectsConfig(AppConfig):
         """Bring prospects to the runtime, and their own facts to the timeline."""
         from playbooks import previews
         from playbooks.services import stops
-        from prospects.erasing import register_part
-        from prospects.erasing_part import PART
-        from prospects.own_timeline import own_events
-        from prospects.previews import judged, people
-        from prospects.runtime_store import HOST
+        from prospects.erasure.own_part import PART
+        from prospects.erasure.parts import register_part
+        from prospects.host.store import HOST
+        from prospects.reading.own_timeline import own_events
+        from prospects.reading.previews import judged, people
+        from prospects.reading.timeline import register_timeline
         from prospects.services import halting
-        from prospects.timeline import register_timeline
         from salesops.runtime import faults
         from salesops.runtime.ports import register_host
 

@@ -7,8 +7,8 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from playbooks.models import Playbook
-from prospects.funnel import read_funnel
-from prospects.funnel_filters import read_filters
+from prospects.funnel.filters import read_filters
+from prospects.funnel.reading import read_funnel
 from prospects.services import (
     bulk,
     converge,

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client, PlaybookVersion
 from playbooks.services.budgets import zone_of
+from prospects.host.toolbox import models_missing
 from prospects.models import Convergence
 from prospects.rules.durations import BUCKETS, percentile
-from prospects.toolbox import models_missing
 from salesops.charts import Sparkline, sparkline
 from salesops.runtime.contract import Agent
 from salesops.runtime.registry import Registry, discover

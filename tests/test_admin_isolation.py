@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from playbooks.models import Role, User
 from playbooks.services import permissions, stops
-from prospects.runtime_loading import permissions as permissions_of
+from prospects.host.loading import permissions as permissions_of
 from salesops.admin_site import SalesOpsAdminSite, TenantAdmin
 from tests import factories
 

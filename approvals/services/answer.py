@@ -19,8 +19,8 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, User
 from playbooks.services import stops
 from prospects.agents.by_hand import SOURCE, observation_key
+from prospects.host.store import open_scope
 from prospects.models import Convergence, Diagnostic, Prospect, Signal
-from prospects.runtime_store import open_scope
 from salesops.agent_numbers import registry
 from salesops.errors import Refusal
 from salesops.runtime.contract import Agent

@@ -17,8 +17,8 @@ from approvals.services import gate
 from playbooks import stages
 from playbooks.models import AgentAssignment, Channel, ChannelPolicy, PlaybookVersion
 from playbooks.services import budgets, stops
+from prospects.duplicates.same import companies_like, people_like
 from prospects.models import Signal
-from prospects.same import companies_like, people_like
 
 PAUSE_MINUTES = 5
 MERGED = "merged: they are known under another record now"

@@ -1,6 +1,6 @@
 """What becomes of outreach when a person is erased: what waits is called off, what was said keeps only its facts.
 
-See :class:`prospects.erasing.Part`. A message that left stays as a row with its hash, its decision and its times.
+See :class:`prospects.erasure.parts.Part`. A message that left stays as a row with its hash, its decision and its times.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from approvals.services.request import OPEN
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import User
-from prospects.erasing import Person, Sheet
+from prospects.erasure.parts import Person, Sheet
 from salesops.errors import Refusal
 
 ERASED = "erased on request"

@@ -14,9 +14,9 @@ from approvals.rules.claims import Backed, backed
 from approvals.rules.content import Content, content_hash, sender_address
 from approvals.services.suppress import link_in, suppressed
 from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
-from prospects.buying import guesses_about
+from prospects.duplicates.same import people_like
 from prospects.models import Contact, Evidence, Prospect
-from prospects.same import people_like
+from prospects.reading.buying import guesses_about
 
 # A person may know somebody as "Dan"; no person can turn an unfilled placeholder or an invented number into a fact.
 _HARD_AT_DECISION = ("placeholder", "fake_thread", "shortener", "identity", "suppressed", "number", "customer", "claim")

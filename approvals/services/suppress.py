@@ -16,8 +16,8 @@ from approvals.rules import unsubscribe as tokens
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, User
+from prospects.duplicates.same import people_like
 from prospects.models import Contact
-from prospects.same import people_like
 from salesops.keyed import keyed_hash, secrets_for
 from salesops.logs import current_trace_id
 

@@ -11,7 +11,7 @@ import salesops.tenancy
 from django.conf import settings
 from django.db import migrations, models
 
-from prospects.erased_sql import DROP_SQL, ONLY_ERASED_SQL
+from prospects.erasure.sql import DROP_SQL, ONLY_ERASED_SQL
 
 
 class Migration(migrations.Migration):

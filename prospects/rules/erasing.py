@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-#: What stands where words stood. PostgreSQL lets nothing else in: see ``prospects.erased_sql``.
+#: What stands where words stood. PostgreSQL lets nothing else in: see ``prospects.erasure.sql``.
 WORD = "erased"
 _SHORTEST_NAME = 3
 _FEWEST_DIGITS, _TELLING_DIGITS = 6, 8

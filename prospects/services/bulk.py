@@ -21,9 +21,9 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, Membership, Playbook, Role, Route, User
 from playbooks.services import stops
 from playbooks.services.authority import holds
+from prospects.host.store import NoActiveVersion
 from prospects.models import BulkAction, BulkItem, Prospect
-from prospects.queries import ProspectFilters, ranked_prospects
-from prospects.runtime_store import NoActiveVersion
+from prospects.reading.prospect_list import ProspectFilters, ranked_prospects
 from prospects.services import bulk_verbs, convergences
 from prospects.services.route_overrides import OVERRIDERS, UnknownRoute, checked_reason
 from salesops.errors import NotAllowed, Refusal

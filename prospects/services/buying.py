@@ -17,17 +17,17 @@ from playbooks import audit
 from playbooks.criteria import Criterion
 from playbooks.events import AuditEvent
 from playbooks.models import Client, PlaybookVersion, Role, User
+from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Evidence, Prospect, Score, Signal
+from prospects.reading.trust import is_provisional
 from prospects.rules import scoring
 from prospects.rules.compiled import built
 from prospects.rules.facts import ANSWER, PERSON, Facts
 from prospects.rules.frameworks import FRAMEWORKS, LETTERS
 from prospects.rules.letters import evidence_of, known, letters_in
 from prospects.rules.psychologic import FORCE_KIND, FORCES, MOTIVE_KIND, STRONGEST, hypothesis_problems
-from prospects.runtime_loading import load_facts, new_contexts
 from prospects.services.ledger import ruling_versions
 from prospects.services.scores import items_of
-from prospects.trust import is_provisional
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 

@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from playbooks.ruling import rulings, sql_case, version_for
+from prospects.host.loading import fetch
 from prospects.models import Convergence, Diagnostic, WorkLevel
-from prospects.runtime_loading import fetch
 from salesops.runtime.engine import Outcome
 from salesops.runtime.faults import fault_of
 from salesops.runtime.invariants import InvariantBroken

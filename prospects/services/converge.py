@@ -20,8 +20,8 @@ from django.utils import timezone
 
 from playbooks.models import Client, Playbook, PlaybookVersion, User
 from playbooks.services import stops
+from prospects.host.store import open_scope
 from prospects.models import Convergence
-from prospects.runtime_store import open_scope
 from prospects.services import claims, market_scan, merges
 from prospects.services.convergence_reports import Report
 from prospects.services.convergences import BATCH, OPEN, close, open_convergence

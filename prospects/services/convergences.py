@@ -17,8 +17,8 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
 from playbooks.services import stops
+from prospects.host.store import NoActiveVersion
 from prospects.models import Convergence, ImportBatch
-from prospects.runtime_store import NoActiveVersion
 from prospects.services import claims, funnel_cells
 from salesops.errors import Refusal
 from salesops.runtime.words import Depth

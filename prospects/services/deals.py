@@ -20,7 +20,7 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, PlaybookVersion, Role, User
 from prospects import stages
 from prospects.models import Customer, Deal, Prospect, StageTransition
-from prospects.moves import Option, option_to
+from prospects.reading.moves import Option, option_to
 from prospects.services import handoffs
 from prospects.services.ledger import COLUMNS, Ground, IllegalMove, Word, log_move, ruling_versions
 from salesops.errors import Refusal

@@ -12,7 +12,7 @@ from time import monotonic
 from django.db import transaction
 
 from playbooks.models import Client
-from prospects.identity_loading import fetch, records, refresh_keys
+from prospects.duplicates.loading import fetch, records, refresh_keys
 from prospects.models import BlockingMark, Convergence, RecordKind
 from prospects.rules.blocking import KEYS_VERSION
 from prospects.services import merges

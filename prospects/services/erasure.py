@@ -21,13 +21,13 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, User
 from playbooks.services.authority import require_admin
 from prospects import stages
-from prospects.erased import keys_of_person
-from prospects.erasing import Person, Sheet, parts
+from prospects.duplicates.same import companies_like, people_like
+from prospects.erasure.keys import keys_of_person
+from prospects.erasure.parts import Person, Sheet, parts
 from prospects.models import Alias, BlockingKey, Contact, Duplicate, ErasedKey, Erasure, Prospect, RecordKind
 from prospects.models.accounts import ERASED_NAME
 from prospects.rules import erasing
 from prospects.rules.erasing import Traces, traces_of
-from prospects.same import companies_like, people_like
 from prospects.services import claims, erasure_answers, erasure_files
 from prospects.services.import_lookup import next_ids
 from prospects.services.import_runs import take_turns

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
-from prospects.erasing import Person
+from prospects.erasure.parts import Person
 from prospects.models import ModelAnswer, Prospect, SourceAnswer
 
 #: Answers are read this many at a time: their documents can be long.

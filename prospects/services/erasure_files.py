@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db.models import Q
 
-from prospects.erasing import Person
+from prospects.erasure.parts import Person
 from prospects.importing.reading import UnreadableFile, open_source
 from prospects.models import ImportBatch
 from prospects.rules.erasing import Traces

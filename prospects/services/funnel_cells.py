@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from playbooks.models import Playbook
-from prospects.funnel_sql import FILED, filed_arguments
+from prospects.funnel.sql import FILED, filed_arguments
 from prospects.models import FunnelMark, Span
 
 _LOCK_CLASS = 7_010

@@ -17,10 +17,10 @@ from django.db import connection
 
 from playbooks.models import Criterion, StageRule, User
 from prospects import stages
+from prospects.host.loading import ICP, Place, fetch
+from prospects.host.score_loading import evidence_under
 from prospects.models import Evidence, Handoff, Prospect, StageTransition
 from prospects.rules.progress import Move
-from prospects.runtime_loading import ICP, Place, fetch
-from prospects.score_loading import evidence_under
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from prospects.erased import TURNED_AWAY
+from prospects.erasure.keys import TURNED_AWAY
 from prospects.importing.identity import fold
 from prospects.importing.records import Record, Side, as_json
 from prospects.services.import_lookup import (

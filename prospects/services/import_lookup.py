@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from django.db import connection, transaction
 
-from prospects.erased import Newcomers, keys_by
+from prospects.erasure.keys import Newcomers, keys_by
 from prospects.importing.records import Record
 from salesops.runtime.bulk import array_text
 

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from prospects.erased import TURNED_AWAY
+from prospects.erasure.keys import TURNED_AWAY
 from prospects.importing.ahead import Chunk, Reader, chunks, chunks_apart
 from prospects.importing.reading import SourceFile, UnreadableFile
 from prospects.importing.rows import Note

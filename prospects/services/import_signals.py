@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from playbooks.models import Client, Playbook, User
-from prospects.erased import TURNED_AWAY, Newcomers, keys_by
+from prospects.erasure.keys import TURNED_AWAY, Newcomers, keys_by
 from prospects.importing.columns import Choice, ColumnMap, decide, override, propose, signal_targets
 from prospects.importing.copytext import NULL, escape
 from prospects.importing.reading import SourceFile

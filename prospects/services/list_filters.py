@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from playbooks.models import Client, User
 from prospects.models import ListPreference, SavedFilter
-from prospects.queries import read_prospect_filters
+from prospects.reading.prospect_list import read_prospect_filters
 from salesops.errors import Refusal
 from salesops.ids import id_in
 

@@ -27,6 +27,7 @@ from playbooks.models import PlaybookVersion, User
 from playbooks.services import stops
 from playbooks.sources import CANDIDATE, SourceConfig
 from prospects.agents.market_scan import AGENT
+from prospects.host.loading import assignments, configs_of, permissions, playbook_view
 from prospects.importing.columns import KEEP, ColumnMap, prospect_targets
 from prospects.importing.records import Record, RowReader, as_json
 from prospects.importing.rows import Refused, Row
@@ -34,7 +35,6 @@ from prospects.models import Convergence, MarketScan, SourceAnswer
 from prospects.rules import quality_gates
 from prospects.rules.compiled import criteria_by_key
 from prospects.rules.facts import PROFILE
-from prospects.runtime_loading import assignments, configs_of, permissions, playbook_view
 from prospects.services import agent_days
 from prospects.services.import_decide import Decider, Memory, Terms
 from prospects.services.import_lookup import id_stream, look_up, recall_facts, tell_planner

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from playbooks.models import User
+from prospects.host.loading import MERGE_UNDONE, MERGED, fetch
 from prospects.models import Merge, RecordKind, Signal
-from prospects.runtime_loading import MERGE_UNDONE, MERGED, fetch
 from prospects.services.import_lookup import next_ids
 from salesops.errors import Refusal
 from salesops.runtime.ports import Merged, merge_listeners

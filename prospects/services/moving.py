@@ -6,7 +6,7 @@ from django.db import transaction
 
 from playbooks.models import Client
 from prospects.models import Prospect, StageTransition
-from prospects.moves import option_to
+from prospects.reading.moves import option_to
 from prospects.services import stages
 from prospects.services.deals import refuse_unmet
 from prospects.services.ledger import IllegalMove, Word

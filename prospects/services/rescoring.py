@@ -22,12 +22,12 @@ from django.utils import timezone
 
 from playbooks.models import Client, Playbook, PlaybookVersion, User
 from playbooks.ruling import rulings
+from prospects.host.loading import fetch
+from prospects.host.score_loading import evidence_in_force, merges_were_undone
 from prospects.models import Prospect
 from prospects.rules import rescoring, written
 from prospects.rules.rescoring import Rescored
 from prospects.rules.written import Grounds, Written
-from prospects.runtime_loading import fetch
-from prospects.score_loading import evidence_in_force, merges_were_undone
 from prospects.services.scores import COLUMNS, PRIORITIZER, ScoringModel, scoring_model, work_level
 from salesops.runtime.bulk import Blocks, array_text, copy_text
 from salesops.runtime.ports import Scope
@@ -94,7 +94,7 @@ def rescore(
     One transaction a chunk. More than one process needs a connection of its own for each, so not inside a transaction.
     Raises ``NoActiveVersion``.
     """
-    from prospects.runtime_store import open_scope  # the store builds on the score service
+    from prospects.host.store import open_scope  # the store builds on the score service
 
     del actor  # re-scoring is mechanical: the rows name no person
     now, started = clock or timezone.now(), time.perf_counter()

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from playbooks.criteria import Criterion
+from prospects.host.loading import ICP
 from prospects.models import WorkLevel
+from prospects.reading.trust import is_provisional
 from prospects.rules import priority as priorities
 from prospects.rules import scoring, written
 from prospects.rules.compiled import criteria_by_key
@@ -20,8 +22,6 @@ from prospects.rules.priority import Priority
 from prospects.rules.rescoring import VersionModel, model_of
 from prospects.rules.scoring import Composite, EvidenceItem
 from prospects.rules.written import Written
-from prospects.runtime_loading import ICP
-from prospects.trust import is_provisional
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope

@@ -19,10 +19,10 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, User
 from prospects import stages
+from prospects.host.loading import Place
 from prospects.models import Prospect, StageTransition
 from prospects.rules import progress
 from prospects.rules.qualification import Rule, Standing, rule_of
-from prospects.runtime_loading import Place
 from prospects.services import deals, handoffs
 from prospects.services.ledger import COLUMNS, WORDS, Ground, IllegalMove, Word, log_move, ruling_versions
 from prospects.services.scores import Scored, scoring_model

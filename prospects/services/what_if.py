@@ -25,8 +25,8 @@ from playbooks.queries import document_of
 from playbooks.ruling import rulings
 from playbooks.validation import problems
 from playbooks.yaml_io import dump
-from prospects.foresight import OPEN_STAGES, Foreseen, Foresight, open_ids
 from prospects.models import Prospect, Score, WhatIf, WhatIfChange
+from prospects.reading.foresight import OPEN_STAGES, Foreseen, Foresight, open_ids
 from prospects.rules.differences import Bounds, Stand, criterion_points, reasons
 from prospects.rules.rescoring import ICP
 from salesops.errors import Refusal

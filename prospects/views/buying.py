@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from prospects.buying import buying_of
 from prospects.models import Prospect
+from prospects.reading.buying import buying_of
 from prospects.rules.frameworks import LETTERS
 from prospects.rules.psychologic import FORCES, HYPOTHESES
 from prospects.services import buying as service

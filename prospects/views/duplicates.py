@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from prospects import duplicate_pages as pages
+from prospects.duplicates import pages
 from prospects.models import Duplicate, Merge
 from prospects.services import merges
 from salesops.access import ClientRequest, require_role

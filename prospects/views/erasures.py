@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods
 
 from playbooks.models import Role
-from prospects.erased import known_as
+from prospects.erasure.keys import known_as
 from prospects.models import Contact, Erasure
 from prospects.services import erasure
 from salesops.access import ClientRequest, require_role

@@ -11,8 +11,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from playbooks.models import Route, Tier
-from prospects.funnel import Funnel, read_funnel
-from prospects.funnel_filters import COHORT, NONE, PERIOD, PERIODS, FunnelFilters, read_filters
+from prospects.funnel.filters import COHORT, NONE, PERIOD, PERIODS, FunnelFilters, read_filters
+from prospects.funnel.reading import Funnel, read_funnel
 from prospects.rules.statistics import WINDOWS, Proportion
 from prospects.services.funnel_cells import ask_for_count
 from prospects.stages import MAIN_LINE

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 from django.utils import timezone
 
 from playbooks.models import Client, Membership, Route, Stop, User
-from prospects.list_columns import COLUMNS, Column, Row, columns_named
 from prospects.models import BulkAction, ListPreference, Prospect, RouteOverride, SavedFilter
-from prospects.queries import ProspectFilters
+from prospects.reading.list_columns import COLUMNS, Column, Row, columns_named
+from prospects.reading.prospect_list import ProspectFilters
+from prospects.reading.trust import marked_today
 from prospects.services.bulk import MAY
-from prospects.trust import marked_today
 from salesops.access import ClientRequest
 
 REMEMBERED = timedelta(minutes=30)

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from playbooks.models import Playbook, User
-from prospects.list_columns import COLUMNS
 from prospects.models import BulkAction, SavedFilter
-from prospects.queries import ProspectFilters, ranked_prospects, read_prospect_filters
+from prospects.reading.list_columns import COLUMNS
+from prospects.reading.prospect_list import ProspectFilters, ranked_prospects, read_prospect_filters
 from prospects.services import bulk, list_filters
 from prospects.views.list_state import people_of
 from salesops.access import ClientRequest, require_role

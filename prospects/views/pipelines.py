@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from prospects.models import Customer, CustomerStage, Deal, DealStage, Prospect
-from prospects.pipelines import cards_of, customers_of, deals_of
+from prospects.reading.pipelines import cards_of, customers_of, deals_of
 from prospects.services import deals, moving
 from prospects.services.ledger import Word
 from salesops.access import ClientRequest, require_role

@@ -13,18 +13,24 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
 from playbooks.models import Membership, Role, Route, Tier
-from prospects.duplicate_pages import count_open
-from prospects.list_columns import Column, csv_header, csv_row, filled
+from prospects.duplicates.pages import count_open
 from prospects.models import Prospect, RouteOverride, Stage
-from prospects.next_evidence import next_evidence_of
-from prospects.queries import RANKING, ProspectFilters, find_prospects, ranked_prospects, read_prospect_filters
-from prospects.run_queries import handoffs_of, spent_on
+from prospects.reading.list_columns import Column, csv_header, csv_row, filled
+from prospects.reading.next_evidence import next_evidence_of
+from prospects.reading.prospect_list import (
+    RANKING,
+    ProspectFilters,
+    find_prospects,
+    ranked_prospects,
+    read_prospect_filters,
+)
+from prospects.reading.runs import handoffs_of, spent_on
+from prospects.reading.timeline import timeline_of
+from prospects.reading.trust import marked_today, trusted
+from prospects.reading.why import why_of
 from prospects.services.merges import DECIDERS
-from prospects.timeline import timeline_of
-from prospects.trust import marked_today, trusted
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.list_state import beside, default_query, named_columns, preference_of, rows_of
-from prospects.why import why_of
 from salesops.access import ClientRequest, require_role
 from salesops.paging import keyset_page
 from salesops.partials import render_page

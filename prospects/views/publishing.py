@@ -18,9 +18,9 @@ from playbooks.services import lifecycle
 from playbooks.validation import problems
 from playbooks.views import may_publish
 from prospects.models import Suggestion, WhatIf, WhatIfChange
+from prospects.reading.trust import trusted
+from prospects.reading.what_if import counted, filtered, read_moves, totals
 from prospects.services import publishing, what_if
-from prospects.trust import trusted
-from prospects.what_if_reading import counted, filtered, read_moves, totals
 from salesops.access import ClientRequest, require_role
 from salesops.errors import NotAllowed
 from salesops.paging import keyset_page

@@ -8,8 +8,8 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from playbooks.models import Role
-from prospects import source_numbers
 from prospects.models import SourceState
+from prospects.reading import source_numbers
 from prospects.services import market_scan, source_states
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from playbooks.models import Client
-from prospects.identity_loading import candidates, records
+from prospects.duplicates.loading import candidates, records
 from prospects.rules.blocking import company_keys, person_keys
 from prospects.rules.dedup import Match, candidate_pairs, duplicate_companies, duplicate_people, match_people
 from prospects.rules.identities import CompanyFacts, PersonFacts

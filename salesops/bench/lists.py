@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from prospects.models import Prospect
-from prospects.queries import RANKING
+from prospects.reading.prospect_list import RANKING
 from salesops.bench import Line, Say
 from salesops.bench.measure import time_pages
 from salesops.bench.pages import AIM_MS, AIM_RATIO, signed_in

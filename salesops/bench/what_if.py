@@ -12,8 +12,8 @@ from time import perf_counter
 
 from playbooks.models import Playbook, PlaybookVersion
 from playbooks.services import drafts, lifecycle
-from prospects.foresight import Foresight, open_ids
 from prospects.models import Prospect, WhatIf
+from prospects.reading.foresight import Foresight, open_ids
 from prospects.services import convergences, what_if
 from salesops.bench import Line, Say
 from salesops.bench import convergence as converging

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 
 from playbooks.models import PlaybookVersion
-from prospects import toolbox
+from prospects.host import toolbox
 
 register = template.Library()
 

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 from playbooks.models import AgentAssignment, Playbook, Role, Stop
 from prospects.agents.market_scan import AGENT as scanner  # noqa: N811
 from prospects.models import AgentRun, Convergence, Prospect
-from prospects.progress import progress
-from prospects.run_queries import RunFilter, dossier_of, failures_of, open_failures, runs_of
+from prospects.reading.progress import progress
+from prospects.reading.runs import RunFilter, dossier_of, failures_of, open_failures, runs_of
 from prospects.services import convergences, market_scan
 from prospects.services.retries import try_again
 from salesops.access import ClientRequest, require_role

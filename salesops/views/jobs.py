@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
 from prospects.models import Convergence, MarketScan
-from prospects.progress import progress
+from prospects.reading.progress import progress
 from salesops.access import ClientRequest, require_role
 from salesops.agent_numbers import listed_convergences
 from salesops.paging import keyset_page

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from playbooks.models import PlaybookVersion
 from playbooks.services import stops
-from prospects.runtime_store import open_scope
+from prospects.host.store import open_scope
 from salesops.access import ClientRequest, require_role
 from salesops.agent_numbers import registry
 from salesops.partials import render_page

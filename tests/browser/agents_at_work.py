@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from prospects.host.store import open_scope
 from prospects.models import AgentRun, Convergence, Diagnostic, Prospect
-from prospects.runtime_store import open_scope
 from prospects.services import agent_days
 from salesops.runtime.ports import Run
 from tests.browser.desk import Desk

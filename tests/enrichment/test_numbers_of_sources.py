@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from playbooks.models import Client
-from prospects import source_numbers
 from prospects.models import Prospect
+from prospects.reading import source_numbers
 from prospects.services import market_scan
 from tests import factories
 from tests.enrichment import world

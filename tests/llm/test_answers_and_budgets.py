@@ -177,7 +177,8 @@ def _start(ruling: PlaybookVersion, made: Any, server: StandIn) -> subprocess.Po
 
 def test_the_web_process_starts_without_the_client_library() -> None:
     code = (
-        "import sys, django; django.setup(); import salesops.urls, salesops.wsgi, prospects.tasks, prospects.toolbox;"
+        "import sys, django; django.setup();"
+        "import salesops.urls, salesops.wsgi, prospects.tasks, prospects.host.toolbox;"
         "from salesops.runtime import registry; registry.discover(['prospects', 'approvals']);"
         "print([m for m in ('pydantic_ai', 'anthropic', 'openai', 'google.genai') if m in sys.modules])"
     )

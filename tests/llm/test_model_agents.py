@@ -18,8 +18,8 @@ from django.utils import timezone
 from approvals.models import ApprovalRequest, Evaluation, Message
 from playbooks.models import BudgetPeriod, PlaybookVersion
 from prospects.agents import fit_evidence
+from prospects.host.toolbox import models_missing
 from prospects.models import AgentRun, Diagnostic, Evidence, ModelAnswer, Prospect, Signal
-from prospects.toolbox import models_missing
 from salesops.bench.standin import Asked, Say, StandIn
 from salesops.llm import prompts
 from salesops.runtime.words import ImplementationKind

@@ -10,8 +10,8 @@ import time_machine
 
 from approvals.models import ApprovalRequest, Message
 from playbooks.models import PlaybookVersion
-from prospects.buying import buying_of
 from prospects.models import Prospect, Signal
+from prospects.reading.buying import buying_of
 from salesops.bench.standin import Asked, StandIn
 from tests import factories
 from tests.approvals.test_motives import ANSWERING

@@ -15,7 +15,7 @@ from playbooks.queries import document_of
 from playbooks.services import drafts
 from playbooks.shipped import contacts
 from playbooks.yaml_io import PlaybookFileError, dump, parse
-from prospects.runtime_loading import configs_of, delivered
+from prospects.host.loading import configs_of, delivered
 from tests import factories
 from tests.playbooks.admin_page import change_url, posted, problems, signed_in
 

@@ -9,9 +9,9 @@ import pytest
 from django.db import close_old_connections, connections, transaction
 from django.db.models import Count, Sum
 
+from prospects.host.store import open_scope
 from prospects.models import AgentDay, AgentRun
 from prospects.rules.durations import BUCKETS, bucket_of, percentile
-from prospects.runtime_store import open_scope
 from prospects.services import agent_days
 from salesops.runtime.ports import Run
 from tests.runtime import scene

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from prospects.agents import deduplication, signal_extraction
+from prospects.duplicates.twins import Twins
 from prospects.rules.identities import CompanyFacts
-from prospects.twins import Twins
 from salesops.runtime.contract import Tools
 from salesops.runtime.proposals import MergeProposal, SignalProposal
 from salesops.runtime.validation import check

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals.models import ApprovalRequest, Evaluation, Message
 from playbooks.models import AgentPermission, AuditEntry, Stop
 from playbooks.services import stops
+from prospects.host.store import NoActiveVersion
 from prospects.models import (
     AgentRun,
     Contact,
@@ -23,7 +24,6 @@ from prospects.models import (
     Signal,
     StageTransition,
 )
-from prospects.runtime_store import NoActiveVersion
 from prospects.services import convergences
 from prospects.services.convergences import Stopped
 from tests import factories
@@ -110,7 +110,7 @@ def test_running_again_writes_nothing() -> None:
 def test_a_crash_before_the_end_loses_one_cycle_and_the_next_run_completes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     under = scene.demo()
     good = scene.company(under, scene.GOOD)
-    from prospects.runtime_store import ProspectHost
+    from prospects.host.store import ProspectHost
 
     save, calls = ProspectHost.save, []
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from playbooks.models import PlaybookVersion
 from prospects.models import Customer, Deal, Handoff, Prospect, StageTransition
-from prospects.pipelines import cards_of
+from prospects.reading.pipelines import cards_of
 from prospects.services import deals, merges
 from tests import factories
 from tests.prospects.pairs import pair

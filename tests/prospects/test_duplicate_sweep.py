@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from playbooks.models import PlaybookVersion
-from prospects.identity_loading import candidates
+from prospects.duplicates.loading import candidates
 from prospects.models import BlockingKey, BlockingMark, Convergence, Merge
 from prospects.rules.blocking import KEYS_VERSION
 from prospects.services.duplicate_sweep import merge_left_over, sweep, sweep_keys

@@ -9,7 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 
 from playbooks.models import Playbook, Role
-from prospects.erased import TURNED_AWAY
+from prospects.erasure.keys import TURNED_AWAY
 from prospects.models import Alias, Company, Contact, ImportBatch, Prospect, Signal
 from prospects.rules.erasing import data, traces_of, words
 from prospects.services.erasure import erase_person

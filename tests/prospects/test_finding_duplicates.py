@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from playbooks.models import PlaybookVersion
 from playbooks.services import drafts, lifecycle
-from prospects.identity_loading import candidates, records, refresh_keys
+from prospects.duplicates.loading import candidates, records, refresh_keys
 from prospects.models import AgentRun, BlockingKey, Company, Convergence, Duplicate, Merge, Prospect
 from tests import factories as make
 from tests.prospects.pairs import pair

@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 
 from prospects import stages
-from prospects.drilldown import FunnelSlice, in_slice, read_slice
-from prospects.funnel import read_funnel
-from prospects.funnel_filters import COHORT, NONE, PERIOD, FunnelFilters, read_filters
+from prospects.funnel.drilldown import FunnelSlice, in_slice, read_slice
+from prospects.funnel.filters import COHORT, NONE, PERIOD, FunnelFilters, read_filters
+from prospects.funnel.reading import read_funnel
 from prospects.models import Basis, Outcome, Prospect
 from prospects.rules.statistics import Z_95
 from prospects.services.funnel_cells import rebuild_funnel, sweep_funnel

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from prospects import stages
-from prospects.funnel_sql import onward_stages
+from prospects.funnel.sql import onward_stages
 from prospects.models import FunnelCell, FunnelChange, FunnelMark, Prospect, StageTransition
 from prospects.rules.statistics import DURATION_EDGES
 from prospects.services.funnel_cells import rebuild_funnel, sweep_funnel

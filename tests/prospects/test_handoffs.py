@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from playbooks.models import PlaybookVersion, User
-from prospects import explain as why
 from prospects.models import AgentRun, Handoff, HandoffAcceptance, Prospect
+from prospects.reading import explain as why
 from prospects.services import handoffs, stages
 from tests import factories
 from tests.refusals import refuses

@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from playbooks.models import AuditEntry, PlaybookVersion, Role
+from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Company, Duplicate, Evidence, Merge, Prospect, Signal
-from prospects.runtime_loading import load_facts, new_contexts
+from prospects.reading.why import why_of
 from prospects.services import merges
-from prospects.why import why_of
 from salesops.errors import NotAllowed
 from salesops.runtime.context import Context
 from tests import factories as make

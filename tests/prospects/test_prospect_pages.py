@@ -12,11 +12,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from prospects import funnel_combined, stages
+from prospects import stages
+from prospects.funnel import combined
 from prospects.models import Prospect
+from prospects.reading.timeline import TimelineEvent, _providers, register_timeline
 from prospects.services.funnel_cells import ask_for_count, sweep_funnel
 from prospects.tasks import count_funnel
-from prospects.timeline import TimelineEvent, _providers, register_timeline
 from prospects.views import prospects as prospect_views
 from tests import factories
 from tests.prospects.lives import live
@@ -262,7 +263,7 @@ def test_every_link_of_the_funnel_opens_a_list_of_as_many_prospects_as_it_says(m
 
 
 def test_a_long_count_is_left_to_a_worker_and_old_numbers_say_their_age(member, version, monkeypatch):
-    monkeypatch.setattr(funnel_combined, "COUNTED_WHILE_WAITING", 2)
+    monkeypatch.setattr(combined, "COUNTED_WHILE_WAITING", 2)
     query = {"period": "all", "segment": "B2B", "route": "hot"}
     url = f"{reverse('prospects:funnel')}?{urlencode(query)}"
 

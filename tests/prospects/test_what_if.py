@@ -14,8 +14,8 @@ from approvals.models import ApprovalRequest
 from playbooks.models import PlaybookVersion
 from playbooks.services import drafts, lifecycle
 from prospects import tasks
-from prospects.foresight import Foresight
 from prospects.models import Prospect, Score, Signal, WhatIf, WhatIfChange
+from prospects.reading.foresight import Foresight
 from prospects.services import rescoring, what_if
 from tests import factories
 from tests.runtime import scene

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from playbooks.models import AgentPermission, AuditEntry, Client
 from playbooks.services import permissions
-from prospects import runtime_loading as loading
+from prospects.host import loading
 from prospects.models import AgentRun, Diagnostic, Evidence, Prospect
 from prospects.services import converge as service
 from salesops.runtime import proposals

@@ -108,7 +108,7 @@ def test_what_one_worker_holds_another_leaves_alone() -> None:
 def test_facts_that_arrive_while_agents_run_are_judged_before_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     under = scene.demo()
     good = scene.company(under, scene.GOOD)
-    from prospects.runtime_store import ProspectHost
+    from prospects.host.store import ProspectHost
 
     atomic, calls = ProspectHost.atomic, []
 

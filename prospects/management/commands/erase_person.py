@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from playbooks.models import Client, User
-from prospects.erased import known_as
+from prospects.erasure.keys import known_as
 from prospects.models import Contact
 from prospects.services import erasure
 from salesops.errors import Refusal

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from playbooks.management.naming import find_client
-from prospects.explain import explain, find
+from prospects.reading.explain import explain, find
 from salesops.errors import Refusal
 
 

@@ -12,12 +12,12 @@ from django.utils import timezone
 from playbooks.criteria import Criterion
 from playbooks.models import PlaybookVersion
 from playbooks.previews import Cited, Judged, Question, Row
-from prospects.explain import find
+from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Prospect
+from prospects.reading.explain import find
 from prospects.rules.criteria import Judgement, judge
 from prospects.rules.facts import Facts
 from prospects.rules.scoring import EvidenceItem, Scorecard, score
-from prospects.runtime_loading import load_facts, new_contexts
 from salesops.runtime.context import Context
 
 _SHOWN = 20

@@ -15,7 +15,9 @@ from django.apps import apps
 
 from playbooks.criteria import Criterion
 from playbooks.models import PlaybookVersion
-from prospects.fact_ledger import says_more
+from prospects.host.fact_ledger import says_more
+from prospects.host.loading import load_facts, new_contexts
+from prospects.host.store import open_scope
 from prospects.models import Prospect
 from prospects.rules import progress, rescoring
 from prospects.rules.criteria import judge_all
@@ -24,8 +26,6 @@ from prospects.rules.frameworks import FRAMEWORKS
 from prospects.rules.qualification import Standing
 from prospects.rules.rescoring import ICP, Rescored
 from prospects.rules.scoring import EvidenceItem
-from prospects.runtime_loading import load_facts, new_contexts
-from prospects.runtime_store import open_scope
 from prospects.services import stages
 from prospects.services.scores import PRIORITIZER, items_of
 from salesops.runtime import registry

@@ -15,8 +15,8 @@ from typing import Any
 
 from django.db import connection
 
-from prospects.erased import Newcomers, keys_by
-from prospects.runtime_loading import CONTACT_COLUMNS, contact_of, fetch
+from prospects.erasure.keys import Newcomers, keys_by
+from prospects.host.loading import CONTACT_COLUMNS, contact_of, fetch
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Run, Scope
 from salesops.runtime.proposals import ContactProposal

@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from playbooks.models import PlaybookVersion
+from prospects.host.loading import COUNTS, MERGE_UNDONE, fetch, playbook_view
 from prospects.rules import priority as priorities
 from prospects.rules import rescoring, scoring, written
 from prospects.rules.rescoring import VersionModel
 from prospects.rules.scoring import Judged
 from prospects.rules.written import Written
-from prospects.runtime_loading import COUNTS, MERGE_UNDONE, fetch, playbook_view
 
 InForce = Mapping[str, Mapping[str, Judged]]
 _SCORES = """

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Q
 
 from playbooks.models import User
-from prospects.contact_ledger import CONTACT
-from prospects.erasing import Person, Sheet
+from prospects.erasure.parts import Person, Sheet
+from prospects.host.contact_ledger import CONTACT
 from prospects.models import (
     AgentRun,
     Company,
@@ -30,7 +30,7 @@ from prospects.models import (
 
 
 class ProspectsPart:
-    """See :class:`prospects.erasing.Part`. Nothing of ours waits for a person or leaves."""
+    """See :class:`prospects.erasure.parts.Part`. Nothing of ours waits for a person or leaves."""
 
     def hold(self, person: Person) -> None:
         """Their prospects and contacts are held already."""

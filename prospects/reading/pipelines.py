@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from playbooks.models import Client, Team
 from prospects.models import Customer, CustomerStage, Deal, DealStage, Prospect, Stage, StageTransition
-from prospects.moves import Option, footing_of, options_of
+from prospects.reading.moves import Option, footing_of, options_of
 
 _STAGES = {"prospect": dict(Stage.choices), "deal": dict(DealStage.choices), "customer": dict(CustomerStage.choices)}
 _TEAMS = dict(Team.choices)

@@ -12,8 +12,8 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from playbooks.models import Client
+from prospects.host.score_loading import evidence_under
 from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, Prospect, Score, Signal, StageTransition
-from prospects.score_loading import evidence_under
 from salesops.errors import Refusal
 from salesops.ids import id_in
 from salesops.runtime.ports import explainers

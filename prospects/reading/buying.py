@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from playbooks.models import PlaybookVersion
+from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Prospect, Signal
 from prospects.rules import letters, psychologic
 from prospects.rules.compiled import built
@@ -17,7 +18,6 @@ from prospects.rules.facts import Facts
 from prospects.rules.frameworks import ELEMENTS, EXPIRES, FRAMEWORKS, Element, Letter, State
 from prospects.rules.psychologic import Force, Motive
 from prospects.rules.qualification import card_name
-from prospects.runtime_loading import load_facts, new_contexts
 from prospects.services.ledger import ruling_versions
 from salesops.runtime.views import SignalView
 

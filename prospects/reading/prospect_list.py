@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from playbooks.models import Client, Playbook, Route, Tier
-from prospects.drilldown import FunnelSlice, in_slice, read_slice
-from prospects.funnel_filters import NONE
+from prospects.funnel.drilldown import FunnelSlice, in_slice, read_slice
+from prospects.funnel.filters import NONE
 from prospects.models import Prospect, RouteOverride, Stage
 from salesops.ids import id_in
 

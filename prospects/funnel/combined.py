@@ -19,9 +19,9 @@ from psycopg import sql
 
 from playbooks.models import Playbook
 from prospects import stages
-from prospects.funnel_filters import COHORT, FunnelFilters
-from prospects.funnel_reading import Counted, Counts, outcome_limit
-from prospects.funnel_sql import FILED, filed_arguments
+from prospects.funnel.filters import COHORT, FunnelFilters
+from prospects.funnel.sql import FILED, filed_arguments
+from prospects.funnel.stored import Counted, Counts, outcome_limit
 from prospects.models import Basis, FunnelMark, Outcome
 
 COUNTED_WHILE_WAITING = 1_000

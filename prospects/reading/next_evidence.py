@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from playbooks.models import PlaybookVersion
 from prospects import stages
 from prospects.models import Prospect, Verdict
+from prospects.reading.why import Why
 from prospects.rules.next_evidence import WAYS, Item, Worth, accuracy, probability, ranked
 from prospects.rules.qualification import REJECTED, Rule
-from prospects.why import Why
 
 ICP = "icp"
 _WON_OVER = frozenset({stages.QUALIFIED, stages.CONTACTED, stages.ENGAGED, stages.CONVERTED})

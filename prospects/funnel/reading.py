@@ -16,9 +16,9 @@ from django.db import connection
 
 from playbooks.models import Playbook
 from prospects import stages
-from prospects.funnel_combined import Combined, combined_counts
-from prospects.funnel_filters import COHORT, FunnelFilters, matured
-from prospects.funnel_reading import Counted, stored_counts
+from prospects.funnel.combined import Combined, combined_counts
+from prospects.funnel.filters import COHORT, FunnelFilters, matured
+from prospects.funnel.stored import Counted, stored_counts
 from prospects.models import FunnelMark, Outcome, Stage
 from prospects.rules.statistics import (
     HALF,

@@ -9,7 +9,7 @@ from django.db import connection
 
 from playbooks.models import Playbook
 from prospects import stages
-from prospects.funnel_filters import COHORT, FunnelFilters
+from prospects.funnel.filters import COHORT, FunnelFilters
 from prospects.models import Grain
 from prospects.rules.statistics import DURATION_EDGES, bucket_of_window
 

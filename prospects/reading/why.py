@@ -16,11 +16,11 @@ from playbooks.criteria import Criterion
 from playbooks.frozen import frozen_version
 from playbooks.models import Layer, PlaybookVersion, StageRule
 from prospects import stages
+from prospects.host.loading import ICP, MEMBERS, Place, load_facts
 from prospects.models import Prospect
 from prospects.rules import scoring
 from prospects.rules.qualification import Gate, Rule, Standing, rule_holds
 from prospects.rules.quality_gates import GATES, passing
-from prospects.runtime_loading import ICP, MEMBERS, Place, load_facts
 from prospects.services.scores import items_of
 from salesops.runtime.context import Context
 from salesops.runtime.views import EvidenceView, ScoreView, SignalView

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playbooks.ruling import Ruling, rulings_of, sql_case
-from prospects.identity_loading import Facts, Record, candidates, fetch, records, refresh_keys
+from prospects.duplicates.loading import Facts, Record, candidates, fetch, records, refresh_keys
 from prospects.models import RecordKind
 from salesops.runtime.context import Context
 

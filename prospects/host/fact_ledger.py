@@ -8,8 +8,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from prospects.contact_ledger import ContactRows
-from prospects.duplicate_ledger import DuplicateRows
+from prospects.host.contact_ledger import ContactRows
+from prospects.host.duplicate_ledger import DuplicateRows
 from prospects.rules.priority import PartOf, Priority
 from prospects.rules.scoring import EvidenceItem
 from prospects.services import scores

@@ -19,14 +19,14 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Playbook, PlaybookVersion
 from playbooks.services import budgets, stops
-from prospects import runtime_loading as loading
-from prospects.fact_ledger import FactLedger
+from prospects.duplicates.twins import load_twins
+from prospects.host import loading
+from prospects.host.fact_ledger import FactLedger
+from prospects.host.loading import Place
+from prospects.host.toolbox import ProspectToolbox
 from prospects.models import Convergence, Prospect
 from prospects.rules import people
-from prospects.runtime_loading import Place
 from prospects.services import agent_days, handoffs, scores, stages
-from prospects.toolbox import ProspectToolbox
-from prospects.twins import load_twins
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 from salesops.runtime.bulk import Blocks, copy_rows

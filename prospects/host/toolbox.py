@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from playbooks.models import AgentAssignment, PlaybookVersion
-from prospects.runtime_loading import configs_of
+from prospects.host.loading import configs_of
 from prospects.services.model_answers import AnswerStore, PlaybookPurse
 from salesops.llm import config as llm
 from salesops.llm.asker import Asker

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection
 
-from prospects.twins import SAID, WORKED
+from prospects.duplicates.twins import SAID, WORKED
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Run, Scope
 from salesops.runtime.proposals import MergeProposal

@@ -16,8 +16,8 @@ from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Val
 
 from playbooks.models import Client, StageRule
 from prospects import stages
-from prospects.funnel_filters import read_day
-from prospects.funnel_sql import onward_stages
+from prospects.funnel.filters import read_day
+from prospects.funnel.sql import onward_stages
 from prospects.models import Basis, Outcome, Prospect, Stage, StageTransition
 from prospects.rules.statistics import WINDOWS
 from salesops.ids import id_in

@@ -1,0 +1,1 @@
+"""The runtime's host: what agents are handed, and what becomes of their proposals."""

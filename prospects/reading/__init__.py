@@ -1,0 +1,1 @@
+"""What pages, commands and services ask of prospects. Nothing here writes."""
