@@ -1,12 +1,12 @@
-"""The bands and word lists that message quality is measured against: data, versioned, replaceable per playbook.
+"""The bands and word lists that message quality is measured against: data, versioned.
 
-The published studies disagree on the ideal message, so nothing here is law: a playbook may carry its own bands.
+The published studies disagree on the ideal message, so nothing here is law.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 POINTS: Mapping[str, int] = MappingProxyType(
@@ -113,34 +113,3 @@ class Bands:
 
 
 DEFAULT_BANDS = Bands()
-
-
-def bands_from(values: Mapping[str, object], base: Bands = DEFAULT_BANDS) -> Bands:
-    """Bands with some values replaced, as a playbook stores them.
-
-    Raises ValueError for an unknown name, or a value whose type is not that of the default.
-    """
-    changes: dict[str, object] = {}
-    for name, value in values.items():
-        if name not in {item.name for item in fields(Bands)}:
-            raise ValueError(f"{name} is not a quality band")
-        changes[name] = _like(name, value, getattr(base, name))
-    return replace(base, **changes)  # type: ignore[arg-type]  # the names and types were checked just above
-
-
-def _like(name: str, value: object, default: object) -> object:
-    if isinstance(default, tuple) and isinstance(value, list | tuple):
-        plain = tuple(tuple(item) if isinstance(item, list) else item for item in value)
-        kinds = {type(item) for item in default}
-        if all(type(item) in kinds for item in plain) and (
-            len(plain) == len(default) or str in kinds or tuple in kinds
-        ):
-            return plain
-    elif isinstance(default, Mapping) and isinstance(value, Mapping):
-        if set(value) == set(default) and sum(value.values()) == sum(default.values()):
-            return MappingProxyType(dict(value))
-    elif isinstance(default, float) and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    elif type(value) is type(default):
-        return value
-    raise ValueError(f"{name} does not look like {default!r}")

@@ -1,4 +1,4 @@
-"""The life of one dispatch, and how much a mailbox may send.
+"""Handing one dispatch over, and how much a mailbox may send.
 
 The promise: at most one hand-off per approval. Only a failure that provably happened before the other side accepted
 the message may be tried again by itself; anything else waits, as `unknown`, for reconciliation or a person.
@@ -10,36 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
-
-
-class State(StrEnum):
-    """Where a dispatch stands."""
-
-    UNDO_HOLD = "undo_hold"
-    QUEUED = "queued"
-    POSTPONED = "postponed"
-    SENDING = "sending"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    CANCELLED = "cancelled"
-
-
-MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
-    {
-        State.UNDO_HOLD: frozenset({State.QUEUED, State.CANCELLED}),
-        State.QUEUED: frozenset({State.SENDING, State.POSTPONED, State.CANCELLED}),
-        State.POSTPONED: frozenset({State.QUEUED, State.CANCELLED}),
-        # Back to queued only after a failure that came provably before acceptance.
-        State.SENDING: frozenset({State.ACCEPTED, State.REFUSED, State.UNKNOWN, State.QUEUED}),
-        # A person, or a look-up by Message-ID, settles what was in doubt.
-        State.UNKNOWN: frozenset({State.ACCEPTED, State.REFUSED}),
-        State.ACCEPTED: frozenset(),
-        State.REFUSED: frozenset(),
-        State.CANCELLED: frozenset(),
-    }
-)
 
 #: How the reason of what a pause put off begins.
 PAUSED = "paused: "
@@ -71,11 +41,6 @@ def no_way_out(channel: str) -> str:
         return ""
     name = {"sms": "text messages"}.get(channel, channel)
     return f"nothing here sends {name}: the channel has no hand-off"
-
-
-def may_move(before: str, after: str) -> bool:
-    """Whether a dispatch in state `before` may become `after`."""
-    return State(after) in MOVES[State(before)]
 
 
 class Outcome(StrEnum):
@@ -140,37 +105,6 @@ class Ramp:
 DEFAULT_RAMP = Ramp()
 
 
-def ramp_cap(clean_days: int, *, frozen: bool = False, halved: bool = False, ramp: Ramp = DEFAULT_RAMP) -> int:
-    """E-mails allowed today after `clean_days` clean business days.
-
-    A warning freezes the ramp one step back; a pause halves what was reached.
-    """
-    days = max(0, clean_days - 1 if frozen else clean_days)
-    reached = ramp.seasoned if days >= ramp.seasoned_days else min(ramp.plateau, ramp.start + ramp.step * days)
-    return max(1, reached // 2) if halved else reached
-
-
-Safety = Literal["ok", "warn", "pause", "stop"]
-
-
-@dataclass(frozen=True, slots=True)
-class SafetyVerdict:
-    """What a mailbox's record asks for, and the numbers it follows from."""
-
-    verdict: Safety
-    saw: str
-
-
-def bounce_verdict(*, sent: int, hard: int, hard_in_last_50: int, complaints: int) -> SafetyVerdict:
-    """The rule book's sending safety. `sent` and `hard` count the same period; complaints are people's, not rates."""
-    if sent < 0 or hard < 0 or hard > sent:
-        raise ValueError("hard bounces are part of what was sent")
-    rate = hard / sent if sent else 0.0
-    saw = f"{hard} hard bounces and {complaints} complaints in {sent} e-mails"
-    if complaints:
-        return SafetyVerdict("stop", f"{saw}: one complaint stops the client's e-mail until a person resumes it")
-    if hard_in_last_50 >= 3 or (sent >= 50 and rate >= 0.05) or (20 <= sent < 50 and rate > 0.05):
-        return SafetyVerdict("pause", saw)
-    if sent >= 50 and rate >= 0.02:
-        return SafetyVerdict("warn", saw)
-    return SafetyVerdict("ok", saw)
+def ramp_cap(clean_days: int, *, ramp: Ramp = DEFAULT_RAMP) -> int:
+    """E-mails allowed today after `clean_days` clean business days."""
+    return ramp.seasoned if clean_days >= ramp.seasoned_days else min(ramp.plateau, ramp.start + ramp.step * clean_days)
