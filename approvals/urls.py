@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.views import audit, decide, desk, outbox, tasks
+from approvals.views import audit, decide, desk, live, outbox, tasks
 
 app_name = "approvals"
 
@@ -22,5 +22,7 @@ urlpatterns = [
     path("tasks/", tasks.tasks, name="tasks"),
     path("tasks/<int:pk>/", tasks.resolve, name="resolve_task"),
     path("tasks/<int:pk>/answer/", tasks.answer, name="answer_task"),
+    path("live/", live.live, name="live"),
+    path("live/sandbox/", live.sandbox, name="sandbox"),
     path("audit/", audit.audit, name="audit"),
 ]

@@ -30,6 +30,8 @@ class AuditEvent(models.TextChoices):
     PERMISSION_CHANGED = "permission.changed", "The permission matrix changed"
     ROLE_CHANGED = "role.changed", "A person's roles changed"
     CLIENT_CHANGED = "client.changed", "The sender details of a client changed"
+    CLIENT_WENT_LIVE = "client.went_live", "An admin let messages out to real people"
+    CLIENT_TOOK_IN = "client.took_in", "A person took a client back into the sandbox"
     RECORDS_MERGED = "duplicate.merged", "Two records were made one"
     RECORDS_KEPT_APART = "duplicate.kept_apart", "A person said that two records are two"
     RECORDS_ASKED_AGAIN = "duplicate.asked_again", "A person took back that two records are two"

@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
+from salesops.reach import why_unreachable
+
 
 @register(Tags.security, deploy=True)
 def reaches_people(**_: Any) -> list[CheckMessage]:
@@ -16,9 +18,10 @@ def reaches_people(**_: Any) -> list[CheckMessage]:
 
 
 def _what_is_missing() -> Iterator[CheckMessage]:
-    if not settings.PUBLIC_URL.startswith("https://"):
+    problem = why_unreachable(settings.PUBLIC_URL)
+    if problem:
         yield Warning(
-            "PUBLIC_URL is no https address.",
+            f"PUBLIC_URL is no address that others can open: {problem}.",
             hint="Unsubscribe links begin with it; mail programs follow them over TLS only (RFC 8058).",
             id="salesops.W001",
         )

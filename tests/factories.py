@@ -16,12 +16,15 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Decision, Dispatch, Message
 from approvals.rules.content import Content, content_hash
+from playbooks import audit
+from playbooks.events import AuditEvent
 from playbooks.models import (
     ChannelPolicy,
     Client,
     Criterion,
     Membership,
     MessageTemplate,
+    ModeSwitch,
     Playbook,
     PlaybookVersion,
     Role,
@@ -46,6 +49,17 @@ def client(**fields: Any) -> Client:
         "postal_address": "1 Harbour Street, Springfield, IL 62701, USA",
     }
     return Client.objects.create(**{**defaults, **fields})
+
+
+def go_live(of: Client) -> Client:
+    """Past the checklist, as an admin's switch leaves it: with who and why on record."""
+    with transaction.atomic():
+        by = user(of, Role.ADMIN)
+        switch = ModeSwitch.objects.create(client=of, mode=ModeSwitch.Mode.LIVE, by=by, reason="Made for a test.")
+        audit.record(client=of, event=AuditEvent.CLIENT_WENT_LIVE, subject=switch, actor=by)
+        of.sandbox = False
+        of.save(update_fields=["sandbox"])
+    return of
 
 
 def user(of: Client | None = None, *roles: str, **fields: Any) -> User:
@@ -324,6 +338,7 @@ def dispatch(by: Decision, **fields: Any) -> Dispatch:
         "not_before": timezone.now() - timedelta(seconds=1),
         "expires_at": timezone.now() + timedelta(hours=72),
         "idempotency_key": f"<{new_trace_id()}@salesops.example>",
+        "mode": Dispatch.Mode.of(by.client),
     }
     return Dispatch.objects.create(
         client=by.client, decision=by, request=by.request, prospect=words.prospect, contact=words.contact,

@@ -10,7 +10,7 @@ from django_fsm import FSMField, transition
 from approvals.models.guards import OF_ITS_DISPATCH, OF_ITS_MAIL, dispatch_is_approved, dispatch_moves
 from approvals.models.messages import Message
 from approvals.models.requests import ApprovalRequest, Decision
-from playbooks.models import Channel, Client, PlaybookVersion, User
+from playbooks.models import Channel, Client, ModeSwitch, PlaybookVersion, User
 from prospects.models import Contact, Prospect
 from prospects.models.erasure_guards import OF_CONTACT, facts_but_erasable
 from salesops.dbtypes import trace_id_field
@@ -32,9 +32,7 @@ class Dispatch(StateModel):
         UNKNOWN = "unknown", "Unknown"
         CANCELLED = "cancelled", "Cancelled"
 
-    class Mode(models.TextChoices):
-        SANDBOX = "sandbox", "Sandbox"
-        LIVE = "live", "Live"
+    Mode = ModeSwitch.Mode
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="dispatch")
@@ -50,7 +48,7 @@ class Dispatch(StateModel):
     not_before = models.DateTimeField()
     expires_at = models.DateTimeField()
     mode = models.CharField(
-        max_length=8, choices=Mode.choices, blank=True, help_text="Where it went: set when claimed."
+        max_length=8, choices=Mode.choices, help_text="What the client was in when it was approved: it goes there."
     )
     token = models.UUIDField(null=True, blank=True, help_text="Fencing token of the present claim.")
     claimed_at = models.DateTimeField(null=True, blank=True)

@@ -54,6 +54,10 @@ OF_ITS_MAIL = (
 )
 
 
+# What a row says of the sandbox is what its client is in.
+_CLIENTS_MODE = "(SELECT CASE WHEN c.sandbox THEN 'sandbox' ELSE 'live' END FROM playbooks_client c WHERE c.id = {})"
+
+
 def _pairs(moves: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"('{source}','{target}')" for source, target in moves)
 
@@ -184,13 +188,19 @@ def decision_is_current() -> Guard:
 
 
 def dispatch_is_approved() -> Guard:
-    """No dispatch without its approving decision, for the same person, channel and content; it starts in undo_hold."""
+    """No dispatch without its approving decision, for the same person, channel and content, where its client is now.
+
+    It starts in undo_hold.
+    """
     return Guard(
         name="dispatch_is_approved",
         when=pgtrigger.Before,
         operation=pgtrigger.Insert,
         func=(
             "IF NEW.status <> 'undo_hold' THEN " + refuse("% starts in undo_hold") + " END IF;"
+            f" IF NEW.mode IS DISTINCT FROM {_CLIENTS_MODE.format('NEW.client_id')} THEN "
+            + refuse("% goes where its client is when it is approved")
+            + " END IF;"
             " IF NOT EXISTS (SELECT 1 FROM approvals_decision d"
             " JOIN approvals_approvalrequest r ON r.id = d.request_id JOIN approvals_message m ON m.id = d.message_id"
             " WHERE d.id = NEW.decision_id AND d.kind IN ('approve','approve_edits') AND d.request_id = NEW.request_id"
@@ -216,10 +226,11 @@ def dispatch_moves() -> Guard:
         operation=pgtrigger.Update,
         func=(
             "IF (OLD.client_id, OLD.decision_id, OLD.request_id, OLD.prospect_id, OLD.contact_id, OLD.channel,"
-            " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at, OLD.trace_id)"
-            " IS DISTINCT FROM"
+            " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at, OLD.trace_id,"
+            " OLD.mode) IS DISTINCT FROM"
             " (NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
-            " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at, NEW.trace_id)"
+            " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at, NEW.trace_id,"
+            " NEW.mode)"
             f" AND NOT {only_erased('recipient', 'reason', of=OF_CONTACT)}"
             " OR NEW.expires_at > OLD.expires_at OR NEW.attempts < OLD.attempts"
             " OR (OLD.status = 'undo_hold' AND NEW.not_before < OLD.not_before) THEN "
@@ -230,6 +241,9 @@ def dispatch_moves() -> Guard:
             + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND (NEW.token IS NULL"
             " OR NEW.attempts <> OLD.attempts + 1 OR clock_timestamp() < OLD.not_before) THEN "
             + refuse("% must be claimed, and due, before it sends")
+            + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending'"
+            f" AND NEW.mode <> {_CLIENTS_MODE.format('NEW.client_id')} THEN "
+            + refuse("% goes out as it was approved, or not at all")
             + " END IF; IF OLD.status <> NEW.status AND NEW.status = 'sending' AND NOT EXISTS (SELECT 1"
             " FROM approvals_approvalrequest r WHERE r.id = NEW.request_id AND r.status = 'approved') THEN "
             + refuse("% is of a request that is not approved any more")

@@ -19,8 +19,10 @@ from playbooks.models import AgentAssignment, Channel, ChannelPolicy, PlaybookVe
 from playbooks.services import budgets, stops
 from prospects.duplicates.same import companies_like, people_like
 from prospects.models import Signal
+from salesops.reach import why_unreachable
 
 PAUSE_MINUTES = 5
+MADE_UP = "this person is made up for the demo"
 MERGED = "merged: they are known under another record now"
 BUCKETS = {
     Channel.EMAIL: budgets.Bucket.EMAILS,
@@ -48,7 +50,8 @@ class Due:
 
     @property
     def live(self) -> bool:
-        return not self.dispatch.client.sandbox
+        """Whether it would reach people: it goes where its client was when it was approved, or nowhere."""
+        return self.dispatch.mode == Dispatch.Mode.LIVE
 
 
 def first_obstacle(due: Due) -> Obstacle | None:
@@ -74,6 +77,14 @@ def _still_approved(due: Due) -> Obstacle | None:
     return None
 
 
+def _mode(due: Due) -> Obstacle | None:
+    """Who approved it knew where it would go. Asked under `stops.hold_steady`: no client is switched meanwhile."""
+    if due.live is not due.dispatch.client.sandbox:
+        return None
+    before, now = ("live", "in the sandbox") if due.live else ("in the sandbox", "live")
+    return Obstacle(f"approved while this client was {before}, and it is {now} now")
+
+
 def _stops(due: Due) -> Obstacle | None:
     """Asked under `stops.hold_steady`: no stop can be set between this answer and the claim."""
     dispatch = due.dispatch
@@ -95,6 +106,8 @@ def _prospect(due: Due) -> Obstacle | None:
         return Obstacle(MERGED)
     if due.dispatch.prospect.stage in stages.LOST:
         return Obstacle(f"the prospect is {due.dispatch.prospect.stage}")
+    if due.live and due.dispatch.contact.synthetic:
+        return Obstacle(MADE_UP)
     return None
 
 
@@ -169,8 +182,10 @@ def _channel(due: Due) -> Obstacle | None:
     closed = no_way_out(dispatch.channel)
     if closed:
         return Obstacle(closed)
-    if dispatch.channel == Channel.EMAIL and due.live and not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
-        return Obstacle("no mail server is set for live sending", due.at + timedelta(minutes=PAUSE_MINUTES))
+    if dispatch.channel == Channel.EMAIL and due.live:
+        obstacle = _live_email(due)
+        if obstacle is not None:
+            return obstacle
     policy = _policy(due.version, dispatch.channel)
     if policy is None or not policy.enabled:
         return Obstacle("the playbook does not use this channel")
@@ -178,6 +193,18 @@ def _channel(due: Due) -> Obstacle | None:
     if AgentAssignment.objects.filter(version=due.version, agent=executor, implementation="off").exists():
         return Obstacle(f"the playbook has switched {executor.replace('_', ' ')} off")
     return None
+
+
+def _live_email(due: Due) -> Obstacle | None:
+    """What this installation lacks waits until it is there; a link that is in the words already cannot be mended."""
+    soon = due.at + timedelta(minutes=PAUSE_MINUTES)
+    if not settings.EMAIL_BACKEND.endswith("smtp.EmailBackend"):
+        return Obstacle("no mail server is set for live sending", soon)
+    closed = why_unreachable(settings.PUBLIC_URL)
+    if closed:
+        return Obstacle(f"nobody outside can open PUBLIC_URL: {closed}", soon)
+    link = gate.dead_link(due.dispatch.message)
+    return Obstacle(link) if link else None
 
 
 def _policy(version: PlaybookVersion, channel: str) -> ChannelPolicy | None:
@@ -209,6 +236,7 @@ def costs(version: PlaybookVersion, channel: str) -> Iterator[tuple[str, Decimal
 
 CHECKS: tuple[Callable[[Due], Obstacle | None], ...] = (
     _still_approved,
+    _mode,
     _stops,
     _prospect,
     _channel,

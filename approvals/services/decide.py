@@ -36,7 +36,8 @@ from approvals.services.refusals import (
 from approvals.services.seen import Present, Seen
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Channel, Client, Role, User
+from playbooks.models import Channel, Client, ModeSwitch, Role, User
+from playbooks.services import stops
 from playbooks.services.authority import holds
 from prospects.models import Signal
 from salesops.errors import NotAllowed
@@ -80,9 +81,11 @@ class _Case:
 
     @cached_property
     def first(self) -> Decision | None:
-        """The first of two approvals, while it is the last thing that was said."""
+        """The first of two approvals, while it is the last thing that was said and where it goes is the same."""
         last = self.request.decisions.order_by("-request_version").first()
-        return last if last is not None and last.kind == Kind.FIRST_APPROVE else None
+        if last is None or last.kind != Kind.FIRST_APPROVE:
+            return None
+        return None if ModeSwitch.objects.for_client(self.client).filter(at__gt=last.at).exists() else last
 
 
 def approve(request_id: int, *, seen: Seen, actor: User, client: Client, words: str = "") -> Decided:
@@ -148,6 +151,7 @@ def hand_back(request_id: int, *, seen: Seen, actor: User, client: Client, words
 def _deciding(request_id: int, *, seen: Seen, actor: User, client: Client) -> Iterator[_Case]:
     """Lock and reload, check permission, refuse what cannot be decided now."""
     with transaction.atomic():
+        stops.hold_steady()  # what is approved goes where the client was then: nobody switches it meanwhile
         request = locked(request_id, client)
         check_decider(actor, client)
         at = timezone.now()
@@ -199,6 +203,9 @@ def _check_words(case: _Case, message: Message) -> None:
     verdict = gate.compliance_of(message, person, version=version, client=case.client, moment="decision", at=case.at)
     if verdict.verdict == "BLOCK":
         raise ContentRefused([finding.saw for finding in verdict.findings if finding.verdict == "BLOCK"])
+    dead = "" if case.request.client.sandbox else gate.dead_link(message)
+    if dead:
+        raise ContentRefused([f"{dead} (hand it back: new words get the right one)"])
 
 
 def _edited(case: _Case, subject: str, body: str) -> Message:
@@ -243,6 +250,8 @@ def _approved(case: _Case, message: Message, kind: str, *, words: str, pieces: l
     closed = no_way_out(message.channel)
     if closed:
         raise CannotSend(f"This cannot be approved: {closed}.")
+    if request.contact.synthetic and not request.client.sandbox:
+        raise CannotSend("This person is made up for the demo: nothing goes to them outside the sandbox.")
     first = case.first
     if request.playbook_version.two_approvers and (first is None or first.content_hash != message.content_hash):
         decision = _write(case, Kind.FIRST_APPROVE, message, words=words, diff=pieces)
@@ -290,7 +299,7 @@ def _dispatch(case: _Case, decision: Decision, message: Message) -> Dispatch:
     return Dispatch.objects.create(
         client=case.client, decision=decision, request=case.request, prospect=case.request.prospect,
         contact=case.request.contact, channel=message.channel, message=message, content_hash=message.content_hash,
-        recipient=message.recipient, idempotency_key=key,
+        recipient=message.recipient, idempotency_key=key, mode=Dispatch.Mode.of(case.request.client),
         not_before=_leaves_at(case, message),
         expires_at=case.at + timedelta(hours=version.request_hours), trace_id=case.request.trace_id,
     )  # fmt: skip
@@ -303,7 +312,7 @@ def _leaves_at(case: _Case, message: Message) -> datetime:
     """
     version, contact = case.request.playbook_version, case.request.contact
     undo_ends = case.at + timedelta(seconds=version.undo_seconds)
-    if case.client.sandbox or timing.zone_named(contact.time_zone) is None:
+    if case.request.client.sandbox or timing.zone_named(contact.time_zone) is None:
         return undo_ends
     seen = Signal.objects.filter(prospect=case.request.prospect_id, kind__in=timing.ANSWERS)
     window = timing.best_window(

@@ -135,12 +135,11 @@ def _start(due: Due) -> uuid.UUID:
     dispatch.claimed_at = due.at
     dispatch.lease_until = timezone.now() + timedelta(seconds=settings.SENDING_LEASE_SECONDS)
     dispatch.attempts += 1
-    dispatch.mode = Dispatch.Mode.LIVE if due.live else Dispatch.Mode.SANDBOX
     dispatch.budget_reserved = True
     dispatch.reason = ""
     dispatch.save(
         update_fields=[
-            "status", "token", "claimed_at", "lease_until", "attempts", "mode", "budget_reserved", "reason",
+            "status", "token", "claimed_at", "lease_until", "attempts", "budget_reserved", "reason",
         ]
     )  # fmt: skip
     return token

@@ -17,6 +17,7 @@ from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
 from prospects.duplicates.same import people_like
 from prospects.models import Contact, Evidence, Prospect
 from prospects.reading.buying import guesses_about
+from salesops.reach import why_unreachable
 
 # A person may know somebody as "Dan"; no person can turn an unfilled placeholder or an invented number into a fact.
 _HARD_AT_DECISION = ("placeholder", "fake_thread", "shortener", "identity", "suppressed", "number", "customer", "claim")
@@ -213,6 +214,16 @@ def content_of(message: Message) -> Content:
         rule_version=message.rule_version,
         attachments=tuple(message.attachments),
     )
+
+
+def dead_link(message: Message) -> str:
+    """Why nobody outside could open the link in these words that unsubscribes; empty when they can, or without one.
+
+    Words keep the link they were drafted with, whatever PUBLIC_URL says since.
+    """
+    link = link_in(message.body, message.client_id, message.contact_id)
+    problem = why_unreachable(link) if link else ""
+    return f"the unsubscribe link in the words is dead: {problem}" if problem else ""
 
 
 def is_intact(message: Message) -> bool:

@@ -9,7 +9,7 @@ from approvals.models import ApprovalRequest, Decision, Message
 from approvals.rules.sending import EXECUTORS
 from approvals.services.refusals import StaleDecision
 from playbooks.halts import Brake, StopSet
-from playbooks.models import Client, PlaybookVersion
+from playbooks.models import Client, ModeSwitch, PlaybookVersion
 from playbooks.services import stops
 from prospects.models import Evidence, Signal
 
@@ -67,10 +67,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Rules:
-    """What rules a client's requests now: the active version of each playbook, and the stops in force."""
+    """What rules a client's requests now: the active version of each playbook, the stops in force, where mail goes."""
 
     versions: dict[int, PlaybookVersion]
     stops: StopSet
+    mode: str
 
     def holding(self, asked: Asked) -> tuple[Brake, ...]:
         """The stops that touch this request."""
@@ -82,15 +83,18 @@ class Rules:
         )
 
     def limits(self, asked: Asked) -> str:
-        """The version that rules the request and the stops that touch it, as one word to compare."""
+        """The version that rules the request, the stops that touch it and where it would go, as one word to compare."""
         version = self.versions.get(asked.playbook_id)
-        return f"{version.pk if version else 0}:{','.join(str(brake.id) for brake in self.holding(asked))}"
+        stopped = ",".join(str(brake.id) for brake in self.holding(asked))
+        return f"{version.pk if version else 0}:{stopped}:{self.mode}"
 
 
 def rules_now(client: Client) -> Rules:
     """The rules as they stand. Two queries."""
     versions = PlaybookVersion.objects.for_client(client).active()
-    return Rules({row.playbook_id: row for row in versions}, stops.in_force(client.pk))
+    return Rules(
+        {row.playbook_id: row for row in versions}, stops.in_force(client.pk), str(ModeSwitch.Mode.of(client))
+    )
 
 
 def present(request: ApprovalRequest, rules: Rules | None = None) -> Present:
@@ -139,8 +143,16 @@ def changes(request: ApprovalRequest, seen: Seen, now: Present) -> list[str]:
 
 
 def _limit_changes(before: str, now: Present) -> list[str]:
-    version, _, set_then = before.partition(":")
+    version, _, rest = before.partition(":")
+    set_then, _, mode = rest.partition(":")
+    now_mode = now.seen.limits.rpartition(":")[2]
     found = []
+    if mode and mode != now_mode:
+        found.append(
+            "this client is live now: it would reach a real person"
+            if now_mode == ModeSwitch.Mode.LIVE
+            else "this client is in the sandbox now: it would reach nobody"
+        )
     if version != str(now.version.pk if now.version else 0):
         found.append(f"version {now.version.number} of the playbook rules now" if now.version else "no version rules")
     known = set(set_then.split(",")) - {""}

@@ -13,6 +13,7 @@ from playbooks.models.content import (
     ValueProposition,
 )
 from playbooks.models.control import AgentPermission, BudgetPeriod, Stop
+from playbooks.models.mode import ModeSwitch
 from playbooks.models.playbook import Activation, Playbook, PlaybookVersion
 from playbooks.models.sources import Source
 
@@ -31,6 +32,7 @@ __all__ = [
     "Layer",
     "Membership",
     "MessageTemplate",
+    "ModeSwitch",
     "Playbook",
     "PlaybookVersion",
     "Role",

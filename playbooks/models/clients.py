@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+import pgtrigger
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
+
+from salesops.guards import Guard, refuse
+
+
+def live_by_somebody() -> Guard:
+    """No client goes live but by an admin's switch, in the audit log, both of this very transaction."""
+    return Guard(
+        name="live_by_somebody",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf("sandbox"),
+        condition=pgtrigger.Condition("NOT NEW.sandbox"),
+        func=(
+            "IF TG_OP = 'UPDATE' THEN IF NOT OLD.sandbox THEN RETURN NEW; END IF; END IF;"
+            " IF NOT EXISTS (SELECT 1 FROM playbooks_modeswitch s JOIN playbooks_auditentry a"
+            " ON a.client_id = s.client_id AND a.subject_type = 'playbooks.modeswitch' AND a.subject_id = s.id"
+            " AND a.event = 'client.went_live' AND a.actor_id = s.by_id WHERE s.client_id = NEW.id"
+            " AND s.mode = 'live' AND s.transaction = pg_current_xact_id()::text::bigint) THEN "
+            + refuse("% goes live by an admin alone, and on record")
+            + " END IF; RETURN NEW;"
+        ),
+    )
 
 
 class Client(models.Model):
@@ -29,6 +51,7 @@ class Client(models.Model):
 
     class Meta:
         ordering = ["name"]
+        triggers = [live_by_somebody()]
 
     def __str__(self) -> str:
         return self.name

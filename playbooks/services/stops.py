@@ -90,7 +90,8 @@ def hold_steady() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _LOCK)
 
 
-def _wait_for_claims() -> None:
+def wait_for_claims() -> None:
+    """Let whatever is being claimed or approved finish, and nothing more begin until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _LOCK)
 
@@ -120,7 +121,7 @@ def stop(
     if level == Stop.Level.EVERYTHING:
         _check_admin(client, actor)
     trace_id = new_trace_id()
-    _wait_for_claims()
+    wait_for_claims()
     row = Stop.objects.create(
         client=None if level == Stop.Level.EVERYTHING else client,
         level=level,
@@ -153,7 +154,7 @@ def pause_many(
     reason = reason.strip()
     if not reason:
         raise ReasonMissing("Say why: whoever finds this stopped has to understand it.")
-    _wait_for_claims()
+    wait_for_claims()
     there = Stop.objects.in_force().filter(client=client, level=Stop.Level.PROSPECT, target_id__in=list(prospects))
     known = set(there.values_list("target_id", flat=True))
     trace_id = trace_id or new_trace_id()

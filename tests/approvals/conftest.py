@@ -11,3 +11,14 @@ def office(settings) -> Iterator[PostOffice]:
     with post_office() as found:
         settings.SANDBOX_SMTP_PORT = found.port
         yield found
+
+
+@pytest.fixture
+def in_public(settings, office) -> PostOffice:
+    """An installation that people can be reached from; the office stands in the place of its mail server."""
+    settings.PUBLIC_URL = "https://sales.example"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = settings.SANDBOX_SMTP_HOST, office.port
+    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+    return office

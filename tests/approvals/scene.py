@@ -42,6 +42,10 @@ class Scene:
         message = make.message(prospect, self.version, **self.words(person, words), rule_version=RULE_VERSION)
         return make.request(words=message, **fields)
 
+    def real(self, **contact: Any) -> ApprovalRequest:
+        """A request about somebody who is not made up."""
+        return self.request(contact={"synthetic": False, **contact})
+
     def words(self, person: Any, words: str = WORDS) -> dict[str, Any]:
         return {
             "sender": sender_header(self.client.sender_name, self.client.sender_email),

@@ -74,7 +74,7 @@ def draft_dispatch(decision, **changes):
         client=decision.client, decision=decision, request=decision.request, prospect=message.prospect,
         contact=message.contact, channel=message.channel, message=message, content_hash=message.content_hash,
         recipient=message.recipient, idempotency_key=uuid.uuid4().hex, not_before=timezone.now(),
-        expires_at=timezone.now() + timedelta(hours=1),
+        expires_at=timezone.now() + timedelta(hours=1), mode="sandbox",
     )  # fmt: skip
     return insert(row, **changes)
 

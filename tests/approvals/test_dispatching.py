@@ -345,23 +345,18 @@ def test_live_mail_goes_to_the_server_that_the_environment_names(settings, setti
     assert (server.host, server.port, server.username or "", server.password or "", server.tls) == expected
 
 
-def test_a_live_client_without_a_mail_server_waits(at_work, office):
-    at_work.client.sandbox = False
-    at_work.client.save()
-    sent = at_work.approved()
+def test_a_live_client_without_a_mail_server_waits(at_work, in_public, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    make.go_live(at_work.client)
+    sent = at_work.approve(at_work.real()).dispatch
     dispatch.sweep(at=soon())
     assert (reload(sent).status, reload(sent).reason) == ("postponed", "no mail server is set for live sending")
 
 
-def test_a_live_mailbox_warms_up(at_work, office, settings):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = settings.SANDBOX_SMTP_HOST, office.port
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    at_work.client.sandbox = False
-    at_work.client.save()
+def test_a_live_mailbox_warms_up(at_work, in_public):
+    make.go_live(at_work.client)
     for _ in range(7):
-        at_work.approved()
+        at_work.approve(at_work.real())
     dispatch.sweep(at=soon())
-    assert (len(office.received), Dispatch.objects.filter(mode="live").count()) == (5, 5)
+    assert (len(in_public.received), Dispatch.objects.filter(mode="live", status="accepted").count()) == (5, 5)
     assert Dispatch.objects.filter(status="postponed", reason__contains="warming up").count() == 2

@@ -80,7 +80,7 @@ def test_an_angle_that_worked_before_is_drafted_first() -> None:
     assert [draft.angle for draft in ask(message_hypothesis, taught, under)] == ["proof", "direct"]
 
 
-@pytest.mark.parametrize(("n", "brings"), [(19, "brings 5.0%"), (20, "has brought 22.5% in 20 cases")])
+@pytest.mark.parametrize(("n", "brings"), [(19, "brings 5.0\u202f%"), (20, "has brought 22.5\u202f% in 20 cases")])
 def test_a_clients_own_rate_counts_once_there_are_enough_cases(n: int, brings: str) -> None:
     under = rules(channels=(policy(),), deal_value=Decimal(4800))
     about = with_history(ready(extras=cells(n, 8)), under)
@@ -228,26 +228,23 @@ def in_new_york(office: Any) -> Scene:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_really_leaves_waits_for_good_hours_and_the_sandbox_does_not(in_new_york: Scene) -> None:
+def test_what_really_leaves_waits_for_good_hours_and_the_sandbox_does_not(in_new_york: Scene, in_public: Any) -> None:
     client = in_new_york.client
     monday_evening = datetime(2026, 6, 8, 22, tzinfo=UTC)
     with time_machine.travel(monday_evening, tick=False):
         captured = in_new_york.approved(contact={"time_zone": "America/New_York"})
-        client.sandbox = False
-        client.save()
-        live = in_new_york.approved(contact={"time_zone": "America/New_York"})
-        nowhere = in_new_york.approved()
+        factories.go_live(client)
+        live = in_new_york.approved(contact={"time_zone": "America/New_York", "synthetic": False})
+        nowhere = in_new_york.approved(contact={"synthetic": False})
     assert captured.not_before == nowhere.not_before == monday_evening
     assert live.not_before.astimezone(ZoneInfo("America/New_York")).strftime("%a %H:%M") == "Tue 09:00"
     assert live.status == "undo_hold"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_leaves_in_the_recipients_night(in_new_york: Scene, settings: Any) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    sent = in_new_york.approved(contact={"time_zone": "America/New_York"})
-    in_new_york.client.sandbox = False
-    in_new_york.client.save()
+def test_nothing_leaves_in_the_recipients_night(in_new_york: Scene, in_public: Any) -> None:
+    factories.go_live(in_new_york.client)
+    sent = in_new_york.approved(contact={"time_zone": "America/New_York", "synthetic": False})
     tomorrow = (soon() + timedelta(days=1)).astimezone(ZoneInfo("America/New_York"))
     night = tomorrow.replace(hour=3, minute=0).astimezone(UTC)
     dispatch.sweep(at=night)
