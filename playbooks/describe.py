@@ -18,6 +18,7 @@ from playbooks.criteria import (
     SignalSeen,
     parse_params,
 )
+from salesops.percent import percent
 
 _SHOWN = 8
 _YES_NO = {"true": "yes", "false": "no"}
@@ -60,7 +61,7 @@ def _within(days: float | None) -> str:
 def _in_set(p: InSet) -> str:
     if ANYTHING in p.values:
         return f"{_named(p.attribute)} is known."
-    partial = "".join(f"; {part.credit:.0%} for {_any_of(part.values)}" for part in p.partial)
+    partial = "".join(f"; {percent(part.credit)} for {_any_of(part.values)}" for part in p.partial)
     alone = p.values[0] if len(p.values) == 1 else ""
     asked = ":" if alone in _YES_NO else " is" if alone else " is one of"
     return f"{_named(p.attribute)}{asked} {_any_of(p.values)}{partial}."
@@ -71,7 +72,7 @@ def _in_range(p: InRange) -> str:
         span = f"at most {p.maximum:g}"
     else:
         span = f"at least {p.minimum:g}" if p.maximum is None else f"{p.minimum:g} to {p.maximum:g}"
-    soft = f"; {p.soft_credit:.0%} up to {p.soft:.0%} outside" if p.soft and p.soft_credit else ""
+    soft = f"; {percent(p.soft_credit)} up to {percent(p.soft)} outside" if p.soft and p.soft_credit else ""
     return f"{_named(p.attribute)} is {span}{soft}."
 
 
@@ -82,7 +83,7 @@ def _overlap(p: Overlap) -> str:
 
 
 def _signal(p: SignalSeen) -> str:
-    kinds = [kind if credit == 1 else f"{kind} ({credit:.0%})" for kind, credit in p.kinds]
+    kinds = [kind if credit == 1 else f"{kind} ({percent(credit)})" for kind, credit in p.kinds]
     times = f", {p.min_count} times" if p.min_count > 1 else ""
     value = f", value at least {p.min_value:g}" if p.min_value is not None else ""
     return f"Seen: {_any_of(kinds)}{times}{value}{_within(p.within_days)}."

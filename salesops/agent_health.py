@@ -9,6 +9,7 @@ from django.db import connection
 
 from playbooks.models import AgentAssignment, Client
 from salesops.agent_numbers import DAYS, Row
+from salesops.percent import percent
 
 MIN_SUCCESS = 0.95
 MAX_REFUSED = 0.20
@@ -66,7 +67,7 @@ class Check:
             return f"{value:.2f}"
         # Never rounded up to what it needs: 94.96 % is not 95 %.
         places = 0 if abs(value - self.bound) >= 0.005 or value == self.bound else 2
-        return f"{value * 100:.{places}f} %"
+        return percent(value, places)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules import qualification, scoring
 from prospects.rules.facts import Facts
 from prospects.rules.scoring import Composite, EvidenceItem, IcpModel
+from salesops.percent import percent
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import RequestProposal, moment
 from salesops.runtime.views import EvaluationView, EvidenceView, MessageView, PlaybookView, ProspectView
@@ -336,8 +337,8 @@ def _gates(
         _gate("quality", "Message quality", points >= least, f"{message.grade} ({points:.0f})", f"{least:g}"),
         _gate("compliance", "Compliance", message.compliance == "PASS", verdict, ""),
         _gate(
-            "confidence", "Confidence to contact", message.confidence >= confidence, f"{message.confidence:.0%}",
-            f"{confidence:.0%}",
+            "confidence", "Confidence to contact", message.confidence >= confidence, percent(message.confidence),
+            percent(confidence),
         ),
     ]  # fmt: skip
 
@@ -345,7 +346,7 @@ def _gates(
 def _shown(gate: qualification.Gate) -> tuple[str, str]:
     """What is there and what is needed, as a person reads it; nothing is needed beside a plain yes."""
     if gate.key == "coverage":
-        return f"{gate.actual:.0%}", f"{gate.needed:.0%}"
+        return percent(gate.actual), percent(gate.needed)
     if gate.key.startswith(("layer_", "category_")):
         return ("evidenced" if gate.passed else "no evidence"), ""
     if gate.key == "strong_negative":

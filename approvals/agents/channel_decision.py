@@ -16,6 +16,7 @@ from typing import Any
 from approvals.agents.model_channels import NOTHING, channels_by_model
 from approvals.agents.past import own_rate
 from approvals.rules.sending import no_way_out
+from salesops.percent import percent
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
 from salesops.runtime.proposals import EvaluationProposal, TaskProposal
@@ -181,11 +182,12 @@ def _weaker(other: MessageView, best: MessageView) -> str:
 def _words(option: _Option, prospect: ProspectView, playbook: PlaybookView) -> str:
     composite = f"{prospect.composite:.0f}" if prospect.composite is not None else "unknown"
     channel, own = _LABELS[option.policy.channel], own_rate(prospect, option.policy.channel)
-    brings = f"brings {option.policy.reply_rate:.1%}" if own is None else f"has brought {own[0]:.1%} in {own[1]} cases"
+    usual = f"brings {percent(option.policy.reply_rate, 1)}"
+    brings = usual if own is None else f"has brought {percent(own[0], 1)} in {own[1]} cases"
+    sure, currency = percent(option.message.confidence), playbook.currency
     return (
-        f"{option.probability[0]:.1%} chance of a reply ({channel} {brings}; composite {composite}, confidence"
-        f" {option.message.confidence:.2f}) of {option.value} {playbook.currency} against {option.policy.unit_cost}"
-        f" {playbook.currency} for one act."
+        f"{percent(option.probability[0], 1)} chance of a reply ({channel} {brings}; composite {composite}, {sure}"
+        f" sure) of {option.value} {currency} against {option.policy.unit_cost} {currency} for one act."
     )
 
 

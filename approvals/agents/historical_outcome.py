@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from approvals.rules.history import Cell, Kind, Past, Record, past_of, size_band
+from salesops.percent import percent
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import HistoryProposal, Outcomes
 from salesops.runtime.views import ProspectView
@@ -61,7 +62,7 @@ def _words(past: Past) -> str:
     if best is None:
         return said
     angle = best.angle.replace("-", " ").replace("_", " ")
-    return f"{said} The {angle} angle did best: {best.positive} of {best.n} ({best.low:.0%}–{best.high:.0%})."
+    return f"{said} The {angle} angle did best: {best.positive} of {best.n} ({percent(best.low)}–{percent(best.high)})."
 
 
 AGENT = Agent(

@@ -22,6 +22,7 @@ from prospects.rules import scoring
 from prospects.rules.qualification import Gate, Rule, Standing, rule_holds
 from prospects.rules.quality_gates import GATES, passing
 from prospects.services.scores import items_of
+from salesops.percent import percent
 from salesops.runtime.context import Context
 from salesops.runtime.views import EvidenceView, ScoreView, SignalView
 
@@ -195,8 +196,8 @@ def _numbers(gate: Gate) -> str:
     if gate.key == "score":
         return f"{gate.actual:.0f}, needs {gate.needed:.0f}"
     if gate.key == "coverage":
-        return f"{gate.actual:.0%}, needs {gate.needed:.0%}"
-    return f"{gate.actual:.0%} known" if gate.key.startswith("layer_") else ""
+        return f"{percent(gate.actual)}, needs {percent(gate.needed)}"
+    return f"{percent(gate.actual)} known" if gate.key.startswith("layer_") else ""
 
 
 def _lines(context: Context, criteria: dict[tuple[str, str], Criterion]) -> list[EvidenceLine]:

@@ -18,6 +18,7 @@ from prospects.rules.criteria import ACCEPTS
 from prospects.rules.facts import FactKey
 from prospects.rules.frameworks import FRAMEWORKS
 from prospects.rules.scoring import Composite, EvidenceItem
+from salesops.percent import percent
 
 QUALIFIED, REJECTED, STALLED = "qualified", "rejected", "stalled"
 ICP = "icp"
@@ -229,7 +230,7 @@ def _lacking(category: str, standing: Standing, shares_a_fact: bool) -> str:
     if unsure:
         best = max(unsure, key=lambda item: (item.confidence, -item.id))
         label = labels.get(best.criterion, best.criterion)
-        return f"{name}: “{label}” is {best.confidence:.0%} sure; {standing.min_confidence:.0%} is needed."
+        return f"{name}: “{label}” is {percent(best.confidence)} sure; {percent(standing.min_confidence)} is needed."
     askable = [c for c in standing.criteria if c.category == category and c.kind != "flag"]
     unknown = [c.label or c.key for c in askable if c.key not in standing.items]
     if unknown:
@@ -275,7 +276,7 @@ def _number_gates(rule: Rule, standing: Standing) -> list[Gate]:
         gates.append(Gate("score", name, passed, value or 0.0, needed, f"{said} {shown}; {needed:.0f} is needed."))
     if rule.min_coverage is not None:
         least = float(rule.min_coverage)
-        words = f"{coverage:.0%} of the weight has evidence; {least:.0%} is needed."
+        words = f"{percent(coverage)} of the weight has evidence; {percent(least)} is needed."
         gates.append(Gate("coverage", "Coverage", coverage >= least, coverage, least, words))
     return gates
 

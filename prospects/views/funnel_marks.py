@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from prospects.rules.statistics import Proportion, WaitingTime
 from salesops.charts import stacked_bar, whisker
+from salesops.percent import percent
 from salesops.templatetags.figures import duration
 
 NOTHING = SafeString('<span class="quiet">–</span>')
@@ -54,7 +55,8 @@ def share(proportion: Proportion, what: str, url: str = "") -> SafeString:
     if value is None or interval is None or not proportion.is_large_enough:
         n = f'<a href="{escape(url)}">{proportion.successes}</a>' if url else proportion.successes
         return _safe(f'<span class="fn-few" title="Fewer than 10 cases: counts only">{n} of {proportion.n}</span>')
-    words = f"{what}: {value:.0%}, 95 % interval {interval.low:.0%} to {interval.high:.0%}, n = {proportion.n:,}"
+    between = f"{percent(0.95)} interval {percent(interval.low)} to {percent(interval.high)}"
+    words = f"{what}: {_percent(value)}, {between}, n = {proportion.n:,}"
     at = whisker(words, value, interval.low, interval.high, width=_WHISKER_WIDTH)
     drawn = (
         '<line class="fn-scale" x1="4" x2="76" y1="7" y2="7"/>'
@@ -70,7 +72,7 @@ def share(proportion: Proportion, what: str, url: str = "") -> SafeString:
 def _percent(value: float) -> str:
     """Whole per cents, but never "100 %" for nearly all nor "0 %" for a few."""
     is_extreme = 0 < value < 0.01 or 0.99 < value < 1
-    return (f"{value:.1%}" if is_extreme else f"{value:.0%}").replace("%", "\u202f%")
+    return percent(value, 1 if is_extreme else 0)
 
 
 def waiting(time: WaitingTime) -> SafeString:

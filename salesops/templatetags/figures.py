@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from salesops.percent import NARROW, percent
+
 register = template.Library()
 
 NONE_YET = "–"
-NARROW = "\u202f"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -40,7 +41,7 @@ def num(value: object, places: int = 0) -> str:
 def pct(share: object, places: int = 0) -> str:
     """A share 0–1 as "42 %"."""
     number = _number(share)
-    return NONE_YET if number is None else f"{number * 100:,.{places}f}{NARROW}%"
+    return NONE_YET if number is None else percent(number, places)
 
 
 @register.filter

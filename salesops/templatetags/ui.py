@@ -185,7 +185,7 @@ def _bar_label(label: str, weight: float | None) -> SafeString:
         return format_html('<span class="label">{}</span>', label)
     return format_html(
         '<span class="label">{} <span class="quiet small nowrap" title="Weight in the composite">'
-        '<span class="visually-hidden">weight </span>{} %</span></span>',
+        '<span class="visually-hidden">weight </span>{}\u202f%</span></span>',
         label, floatformat(weight),
     )  # fmt: skip
 

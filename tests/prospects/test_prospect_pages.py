@@ -315,7 +315,7 @@ def test_few_cases_show_counts_and_many_show_an_interval(member, version):
         live(version.playbook, version, START, [(stages.RESEARCHED, START)])
     sweep_funnel()
     url = f"{reverse('prospects:funnel')}?period=all"
-    assert "95 % interval" not in body(member.get(url))
+    assert "95\u202f% interval" not in body(member.get(url))
     live(version.playbook, version, START)
     sweep_funnel()
-    assert "95 % interval" in body(member.get(url))
+    assert "95\u202f% interval" in body(member.get(url))

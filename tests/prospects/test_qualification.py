@@ -50,7 +50,7 @@ def test_three_independent_categories_and_enough_score_qualify() -> None:
     ("weak", "words"),
     [
         ({"value": 49.9}, "is worth 50; 50 is needed"),
-        ({"confidence": 0.5}, "is 50% sure; 60% is needed"),
+        ({"confidence": 0.5}, "is 50\u202f% sure; 60\u202f% is needed"),
     ],
 )
 def test_weak_or_unsure_evidence_does_not_count_and_says_why(weak: dict[str, float], words: str) -> None:
@@ -120,7 +120,7 @@ def test_required_categories_layers_and_numbers_are_separate_gates() -> None:
         "strong_negative": True,
     }  # fmt: skip
     assert "The composite is 60; 90 is needed." in check.missing
-    assert "25% of the weight has evidence; 90% is needed." in check.missing
+    assert "25\u202f% of the weight has evidence; 90\u202f% is needed." in check.missing
 
 
 def test_a_required_category_is_kept_when_the_fact_is_contested() -> None:

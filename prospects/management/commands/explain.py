@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from playbooks.management.naming import find_client
 from prospects.reading.explain import explain, find
 from salesops.errors import Refusal
+from salesops.percent import percent
 
 
 class Command(BaseCommand):
@@ -70,7 +71,7 @@ def _section(title: str, rows: list[dict[str, Any]], say: Any) -> Iterator[str]:
 
 
 def _score(row: dict[str, Any]) -> str:
-    words = f"{row['scorecard']}: {row['value']:.1f}, coverage {row['coverage']:.0%}"
+    words = f"{row['scorecard']}: {row['value']:.1f}, coverage {percent(row['coverage'])}"
     return words + (" (provisional)" if row["provisional"] else "")
 
 
