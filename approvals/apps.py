@@ -7,13 +7,13 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Bring messages and requests to the runtime, and to each prospect's timeline."""
-        from approvals import metrics as own_metrics
         from approvals.explain import SECTIONS
-        from approvals.previews import worded
-        from approvals.runtime_store import PORT
+        from approvals.host.store import PORT
+        from approvals.reading import metrics as own_metrics
+        from approvals.reading.previews import worded
+        from approvals.reading.timeline import events_of
+        from approvals.reading.touches import last_touches
         from approvals.services import call_off, erase, merged
-        from approvals.timeline import events_of
-        from approvals.touches import last_touches
         from playbooks import previews
         from playbooks.services import stops
         from prospects.erasure.parts import register_part

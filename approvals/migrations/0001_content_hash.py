@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from approvals.content_sql import CONTENT_HASH_SQL, DROP_SQL, NETSTRING_SQL
+from approvals.rules.content_sql import CONTENT_HASH_SQL, DROP_SQL, NETSTRING_SQL
 
 
 class Migration(migrations.Migration):

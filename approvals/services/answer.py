@@ -10,8 +10,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from approvals.host.store import GRADER
 from approvals.models import Task
-from approvals.runtime_store import GRADER
 from approvals.services.decide import check_decider
 from approvals.services.refusals import RequestNotFound, TaskClosed
 from playbooks import audit

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from approvals.checklist import Checklist, Line, checklist
 from approvals.models import ApprovalRequest, Dispatch, Task
+from approvals.reading.checklist import Checklist, Line, checklist
 from approvals.services.call_off import HELD
 from playbooks import audit
 from playbooks.events import AuditEvent

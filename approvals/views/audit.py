@@ -8,7 +8,7 @@ from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from approvals import page_queries
+from approvals.reading.audit import AuditFilter, audit_actors, audit_entries
 from playbooks.events import AuditEvent
 from playbooks.models import AuditEntry, Client
 from salesops.access import ClientRequest, require_role
@@ -35,7 +35,7 @@ class AuditSearch(forms.Form):
 
     def __init__(self, *args: object, client: Client, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        people = [(str(user.pk), str(user)) for user in page_queries.audit_actors(client)]
+        people = [(str(user.pk), str(user)) for user in audit_actors(client)]
         self.fields["event"].choices = [("", "Anything"), *AuditEvent.choices]  # type: ignore[attr-defined]
         self.fields["actor"].choices = [("", "Anyone"), ("system", "The system"), *people]  # type: ignore[attr-defined]
 
@@ -45,20 +45,20 @@ class AuditSearch(forms.Form):
 def audit(request: ClientRequest) -> HttpResponse:
     """The client's chain, newest first."""
     form = AuditSearch(request.GET or None, client=request.client)
-    wanted = page_queries.AuditFilter()
+    wanted = AuditFilter()
     if form.is_bound and form.is_valid():
         found = form.cleaned_data
-        wanted = page_queries.AuditFilter(
+        wanted = AuditFilter(
             event=found["event"],
             actor=found["actor"],
             subject=found["subject"],
             trace=found["trace"],
             day=found["day"].isoformat() if found["day"] else "",
         )
-    entries = page_queries.audit_entries(request.client, wanted)
+    entries = audit_entries(request.client, wanted)
     page = keyset_page(entries, keys=("-seq",), request=request, size=100)
     rows = [_row(entry) for entry in page.items]
-    context = {"form": form, "page": page, "rows": rows, "narrowed": wanted != page_queries.AuditFilter()}
+    context = {"form": form, "page": page, "rows": rows, "narrowed": wanted != AuditFilter()}
     return render_page(request, "approvals/audit.html", context, partial="rows")
 
 

@@ -13,9 +13,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from approvals.forms import DeferForm, EditForm, HandBackForm, RejectForm
 from approvals.models import ApprovalRequest, Decision
-from approvals.queries import QueueRow
+from approvals.reading.queue import QueueRow
 from approvals.rules import content, diff
 from approvals.services import bulk as bulk_services
 from approvals.services import decide as services
@@ -30,6 +29,7 @@ from approvals.views.desk import (
     queue_context,
     render_desk,
 )
+from approvals.views.forms import DeferForm, EditForm, HandBackForm, RejectForm
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.ids import id_in
@@ -62,7 +62,7 @@ def decide(request: ClientRequest, pk: int) -> HttpResponse:
     except _Invalid as invalid:
         return _again(request, pk, 422, **{f"{invalid.name}_form": invalid.form, "panel": invalid.name})
     except Refusal as refusal:
-        return _again(request, pk, 409, refusal=refusal, **_typed(request, row))
+        return _again(request, pk, refusal.status, refusal=refusal, **_typed(request, row))
     kind = decided.decision.kind
     if kind in SAID:
         messages.success(request, f"{SAID[Decision.Kind(kind)]}.")

@@ -13,12 +13,13 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
-from approvals import page_queries, queries
-from approvals.forms import DeferForm, EditForm, HandBackForm, RejectForm, blank_fields
 from approvals.models import ApprovalRequest
+from approvals.reading import dossiers
+from approvals.reading.queue import queue_page, undoable
 from approvals.services import request as request_services
 from approvals.services.seen import Rules, rules_now
 from approvals.views.dossier import show
+from approvals.views.forms import DeferForm, EditForm, HandBackForm, RejectForm, blank_fields
 from playbooks.models import Channel, Role
 from salesops.access import ClientRequest, require_role
 from salesops.context import counts_of
@@ -96,7 +97,7 @@ def changes(request: ClientRequest) -> HttpResponse:
     selected = id_in(request.GET.get("at"))
     context = {**queue_context(request, selected, rules_now(request.client)), **common_context(request)}
     if selected is not None:
-        context["moved"] = page_queries.moved_on(request.client, selected)
+        context["moved"] = dossiers.moved_on(request.client, selected)
     return render_page(request, f"{TEMPLATE}#changes", context)
 
 
@@ -124,7 +125,7 @@ def common_context(request: ClientRequest) -> dict[str, Any]:
         "filters": filters_of(request),
         "may_decide": bool({role.value for role in DECIDERS} & request.roles),
         # Called by the templates that draw it: moving through the queue asks for dossiers alone.
-        "undoable": lambda: queries.undoable(request.client, request.user, timezone.now()),
+        "undoable": lambda: undoable(request.client, request.user, timezone.now()),
     }
 
 
@@ -132,7 +133,7 @@ def queue_context(request: ClientRequest, selected: int | None, rules: Rules) ->
     """One page of the queue."""
     version = counts_of(request).queue_version  # before the rows: what happens in between shows at the next look
     filters = filters_of(request)
-    page = queries.queue_page(
+    page = queue_page(
         request.client, rules=rules, user=request.user,
         channel=filters.channel, grade=filters.grade, after=filters.after,
     )  # fmt: skip
@@ -151,7 +152,7 @@ def dossier_context(request: ClientRequest, pk: int | None, rules: Rules, **extr
     """One dossier with the forms to decide it. ``extra`` carries a refusal or forms that came back with errors."""
     if pk is None:
         return {"dossier": None}
-    dossier = queries.dossier(request.client, pk, rules=rules)
+    dossier = dossiers.dossier(request.client, pk, rules=rules)
     panel = request.GET.get("act", "")
     return {
         "dossier": dossier,

@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from approvals.checklist import NO_LIST, checklist
 from approvals.models import Dispatch
+from approvals.reading.checklist import NO_LIST, checklist
 from approvals.services import going_live
 from approvals.services.call_off import HELD
 from playbooks.models import Client, ModeSwitch, Role

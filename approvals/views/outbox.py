@@ -7,8 +7,8 @@ from email import message_from_bytes, policy
 from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
-from approvals import page_queries, queries
 from approvals.models import CapturedMail, Dispatch
+from approvals.reading.outbox import dispatch_page, outbox_page
 from salesops.access import ClientRequest, require_role
 from salesops.partials import render_page
 
@@ -21,7 +21,7 @@ def outbox(request: ClientRequest) -> HttpResponse:
     """Dispatches, newest first, narrowed by status."""
     status = request.GET.get("status", "")
     status = status if status in Dispatch.Status.values else ""
-    page = queries.outbox_page(request.client, status=status, after=request.GET.get("after", ""))
+    page = outbox_page(request.client, status=status, after=request.GET.get("after", ""))
     context = {"page": page, "status": status, "statuses": STATUSES}
     return render_page(request, "approvals/outbox.html", context, partial="rows")
 
@@ -30,7 +30,7 @@ def outbox(request: ClientRequest) -> HttpResponse:
 @require_role()
 def outbox_detail(request: ClientRequest, pk: int) -> HttpResponse:
     """One dispatch: whose authority, which words, what came back, and the captured message byte for byte."""
-    found = page_queries.dispatch_page(request.client, pk)
+    found = dispatch_page(request.client, pk)
     mails = [_readable(mail) for mail in found.captured]
     context = {"dispatch": found.dispatch, "events": found.events, "mails": mails}
     return render_page(request, "approvals/outbox_detail.html", context)

@@ -8,14 +8,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from approvals import queries
-from approvals.answer_forms import form_for
-from approvals.forms import ResolveForm
-from approvals.judging import rows_of
 from approvals.models import Task
+from approvals.reading.tasks import agent_tasks, latest_signals, tasks_page
 from approvals.services import answer as answers
 from approvals.services import task as services
+from approvals.views.answer_forms import form_for
 from approvals.views.desk import DECIDERS
+from approvals.views.forms import ResolveForm
+from approvals.views.judging import rows_of
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.partials import render_page
@@ -29,7 +29,7 @@ def tasks(request: ClientRequest) -> HttpResponse:
     status = status if status in Task.Status.values else str(Task.Status.OPEN)
     kind = request.GET.get("kind", "")
     kind = kind if kind in Task.Kind.values else ""
-    page = queries.tasks_page(request.client, status=status, kind=kind, after=request.GET.get("after", ""))
+    page = tasks_page(request.client, status=status, kind=kind, after=request.GET.get("after", ""))
     context = {
         "page": page,
         "status": status,
@@ -69,7 +69,7 @@ def resolve(request: ClientRequest, pk: int) -> HttpResponse:
 @require_role(*DECIDERS)
 def answer(request: ClientRequest, pk: int) -> HttpResponse:
     """Do an agent's work for one prospect: the facts so far beside the form it asks with."""
-    task = get_object_or_404(queries.agent_tasks(request.client), pk=pk)
+    task = get_object_or_404(agent_tasks(request.client), pk=pk)
     form = form_for(task, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -79,5 +79,5 @@ def answer(request: ClientRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Noted. The agents take it from here.")
             return redirect("approvals:tasks")
-    context = {"task": task, "form": form, "rows": rows_of(task, form), "signals": queries.latest_signals(task)}
+    context = {"task": task, "form": form, "rows": rows_of(task, form), "signals": latest_signals(task)}
     return render_page(request, "approvals/answer.html", context, partial="work", status=422 if form.errors else 200)

@@ -41,10 +41,10 @@ def prepare(number: int) -> dict[str, Any]:
 
 def approve(client_id: int, seconds: float) -> dict[str, Any]:
     """Approve everything that waits, spread over so many seconds, trying again whenever the database is away."""
-    from approvals import queries
     from approvals.models import ApprovalRequest
     from approvals.services import decide
     from approvals.services.refusals import AlreadyDecided
+    from approvals.services.seen import present
     from playbooks.models import Client, User
 
     client = patiently(lambda: Client.objects.get(pk=client_id))
@@ -54,7 +54,7 @@ def approve(client_id: int, seconds: float) -> dict[str, Any]:
     def one(pk: int) -> bool:
         row = ApprovalRequest.objects.select_related("prospect", "message", "client").get(pk=pk)
         try:
-            decide.approve(pk, seen=queries.seen(row), actor=person, client=client)
+            decide.approve(pk, seen=present(row).seen, actor=person, client=client)
         except AlreadyDecided:
             return False  # the answer to an earlier try was lost, not the decision
         return True
@@ -82,8 +82,8 @@ def patiently(act: Callable[[], Any], most: float = 120) -> Any:
 
 def report(client_id: int, seconds: float) -> dict[str, Any]:
     """What became of every dispatch and what really arrived, as soon as all is settled or after so many seconds."""
-    from approvals import verify
     from approvals.models import ApprovalRequest, CapturedMail, Decision, Dispatch, Task
+    from approvals.verify import history
     from playbooks.models import Client
 
     def look() -> dict[str, Any]:
@@ -103,7 +103,7 @@ def report(client_id: int, seconds: float) -> dict[str, Any]:
             "doubt_without_task": [pk for pk, at in status.items() if at == "unknown" and pk not in open_tasks],
             "strangers": CapturedMail.objects.filter(dispatch__isnull=True).count(),
             "unsettled": sum(at in ("undo_hold", "queued", "postponed", "sending") for at in status.values()),
-            "fault": str(verify.first_fault(verify.HISTORY) or ""),
+            "fault": str(history.first_fault(history.HISTORY) or ""),
         }
 
     until = time.monotonic() + seconds

@@ -8,12 +8,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from approvals import queries
 from approvals.models import ApprovalRequest, Dispatch
 from approvals.rules.compliance import RULE_VERSION
 from approvals.rules.content import Content, content_hash, sender_header, with_footer
 from approvals.services import decide
 from approvals.services.decide import Seen
+from approvals.services.seen import present
 from approvals.services.suppress import unsubscribe_url
 from playbooks.models import Client, PlaybookVersion, User
 from tests import factories as make
@@ -59,7 +59,7 @@ class Scene:
         }
 
     def seen(self, request: ApprovalRequest) -> Seen:
-        return queries.seen(ApprovalRequest.objects.select_related("prospect", "message", "client").get(pk=request.pk))
+        return present(ApprovalRequest.objects.select_related("prospect", "message", "client").get(pk=request.pk)).seen
 
     def approve(self, request: ApprovalRequest, by: User | None = None) -> decide.Decided:
         return decide.approve(request.pk, seen=self.seen(request), actor=by or self.reviewer, client=self.client)

@@ -12,10 +12,10 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-from approvals import verify
 from approvals.models import ApprovalRequest, CapturedMail, Decision, Dispatch, Message, Task
 from approvals.services import dispatch, settle, suppress
 from approvals.services.erase import OnItsWay
+from approvals.verify import history
 from playbooks import audit
 from playbooks.models import AuditEntry, Role
 from prospects.models import Alias, Contact, Erasure, Evidence, ModelAnswer, Prospect, Signal, SourceAnswer
@@ -130,7 +130,7 @@ def test_history_is_still_provable_and_says_what_was_erased(here: Scene) -> None
         assert "Erased on request: 1 person, 1 message." in out.getvalue()
     call_command("verify_audit", as_json=True, stdout=(out := io.StringIO()))
     assert json.loads(out.getvalue())["erased"] == {"people": 1, "messages": 1}
-    assert list(verify.erasures()) == []
+    assert list(history.erasures()) == []
     assert audit.verify(here.client) is None
     entry = AuditEntry.objects.get(event="person.erased")
     assert entry.detail == {"contacts": [request.contact_id], "rows": sum(Erasure.objects.get().counts.values())}

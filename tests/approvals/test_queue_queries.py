@@ -4,8 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from approvals import queries
 from approvals.models import ApprovalRequest
+from approvals.reading.dossiers import dossier
+from approvals.reading.outbox import outbox_page
+from approvals.reading.queue import queue_page, undoable
+from approvals.reading.tasks import tasks_page
 from approvals.services import bulk, decide
 from approvals.services import request as requests
 from approvals.services.refusals import NotBulkApprovable
@@ -33,34 +36,34 @@ def test_the_queue_pages_by_importance_without_losing_or_repeating(at_work):
     made = [at_work.request(priority=priority) for priority in (0.1, 0.9, 0.5, 0.5, 0.7)]
     seen, after = [], ""
     while True:
-        page = queries.queue_page(at_work.client, user=at_work.reviewer, after=after, size=2)
+        page = queue_page(at_work.client, user=at_work.reviewer, after=after, size=2)
         seen += [row.pk for row in page.rows]
         after = page.next
         if not after:
             break
     assert seen == [made[1].pk, made[4].pk, made[3].pk, made[2].pk, made[0].pk]
-    assert queries.queue_page(at_work.client, after="nonsense").rows[0].pk == made[1].pk
+    assert queue_page(at_work.client, after="nonsense").rows[0].pk == made[1].pk
 
 
 def test_the_queue_and_a_dossier_cost_the_same_whatever_their_size(at_work):
     request = at_work.request()
-    one = count(lambda: queries.queue_page(at_work.client, user=at_work.reviewer))
-    single = count(lambda: queries.dossier(at_work.client, request.pk))
+    one = count(lambda: queue_page(at_work.client, user=at_work.reviewer))
+    single = count(lambda: dossier(at_work.client, request.pk))
     for _ in range(6):
         other = at_work.request()
         make.evidence(request.prospect, at_work.version)
         requests.mark_opened(other.pk, actor=at_work.reviewer, client=at_work.client)
-    assert count(lambda: queries.queue_page(at_work.client, user=at_work.reviewer)) == one <= 4
-    assert count(lambda: queries.dossier(at_work.client, request.pk)) <= single + 2 <= 9
+    assert count(lambda: queue_page(at_work.client, user=at_work.reviewer)) == one <= 4
+    assert count(lambda: dossier(at_work.client, request.pk)) <= single + 2 <= 9
 
 
 def test_the_rows_carry_what_their_forms_send_back(at_work):
     request = at_work.request()
-    [row] = queries.queue_page(at_work.client, user=at_work.reviewer).rows
+    [row] = queue_page(at_work.client, user=at_work.reviewer).rows
     assert decide.Seen.parse(row.seen.encode()) == at_work.seen(request)
     assert not row.opened
     requests.mark_opened(request.pk, actor=at_work.reviewer, client=at_work.client)
-    [row] = queries.queue_page(at_work.client, user=at_work.reviewer).rows
+    [row] = queue_page(at_work.client, user=at_work.reviewer).rows
     assert row.opened
 
 
@@ -75,8 +78,8 @@ def test_after_a_first_approval_the_second_person_sees_the_words_it_left():
         subject="Your new hires",
         body=WORDS,
     )
-    [row] = queries.queue_page(at_work.client, user=second).rows
-    found = queries.dossier(at_work.client, request.pk)
+    [row] = queue_page(at_work.client, user=second).rows
+    found = dossier(at_work.client, request.pk)
     assert row.seen == found.seen == at_work.seen(request)
     assert row.seen.content_hash == first.decision.message.content_hash != request.content_hash
     assert found.message.subject == "Your new hires"
@@ -84,32 +87,32 @@ def test_after_a_first_approval_the_second_person_sees_the_words_it_left():
 
 def test_a_stop_shows_in_the_state_of_the_requests_it_touches_alone(at_work):
     stopped, free = at_work.request(priority=0.9), at_work.request(priority=0.1)
-    before = [row.seen for row in queries.queue_page(at_work.client).rows]
+    before = [row.seen for row in queue_page(at_work.client).rows]
     stops.stop(
         client=at_work.client, actor=at_work.reviewer, level="prospect", target_id=stopped.prospect_id, reason="Wait"
     )
-    after = [row.seen for row in queries.queue_page(at_work.client).rows]
+    after = [row.seen for row in queue_page(at_work.client).rows]
     assert after[0] != before[0]
     assert after[1] == before[1]
-    assert queries.dossier(at_work.client, stopped.pk).seen == after[0]
-    assert queries.dossier(at_work.client, free.pk).seen == after[1]
+    assert dossier(at_work.client, stopped.pk).seen == after[0]
+    assert dossier(at_work.client, free.pk).seen == after[1]
 
 
 def test_no_client_sees_another_clients_queue(at_work):
     request = at_work.request()
     other = make.client()
-    assert queries.queue_page(other).rows == []
-    assert queries.tasks_page(other).rows == []
-    assert queries.outbox_page(other).rows == []
+    assert queue_page(other).rows == []
+    assert tasks_page(other).rows == []
+    assert outbox_page(other).rows == []
     from django.http import Http404
 
     with pytest.raises(Http404):
-        queries.dossier(other, request.pk)
+        dossier(other, request.pk)
 
 
 def test_the_dossier_shows_words_footer_limits_and_what_changed(at_work):
     request = at_work.request()
-    found = queries.dossier(at_work.client, request.pk)
+    found = dossier(at_work.client, request.pk)
     assert found.words.strip() == WORDS.strip()
     assert at_work.client.postal_address in found.footer
     assert found.changed_since == []
@@ -117,14 +120,14 @@ def test_the_dossier_shows_words_footer_limits_and_what_changed(at_work):
     signal = make.signal(request.prospect, kind="funding_round")
     signal.refresh_from_db()
     type(request.prospect).objects.filter(pk=request.prospect_id).update(facts_no=signal.fact_no)
-    assert "new signal: funding round" in queries.dossier(at_work.client, request.pk).changed_since
+    assert "new signal: funding round" in dossier(at_work.client, request.pk).changed_since
 
 
 def test_undoable_lists_this_persons_held_approvals(at_work):
     decided = at_work.approve(at_work.request())
-    [held] = queries.undoable(at_work.client, at_work.reviewer, decided.decision.at)
+    [held] = undoable(at_work.client, at_work.reviewer, decided.decision.at)
     assert (held.decision_id, held.request_id) == (decided.decision.pk, decided.request.pk)
-    assert queries.undoable(at_work.client, make.user(at_work.client), decided.decision.at) == []
+    assert undoable(at_work.client, make.user(at_work.client), decided.decision.at) == []
 
 
 def approve_all(at_work, *rows):

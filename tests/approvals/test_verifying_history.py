@@ -4,8 +4,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from approvals import verify
 from approvals.services import dispatch
+from approvals.verify.history import DECISIONS, HISTORY, first_fault
 from tests.approvals.scene import scene, soon
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_one_changed_byte_is_found_and_its_row_named(history, table, change):
         call_command("verify_audit")
     assert error.value.returncode == 1
     assert table in str(error.value)
-    fault = verify.first_fault(verify.HISTORY)
+    fault = first_fault(HISTORY)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT 1 FROM {table} WHERE id = %s", [fault.row])
         assert cursor.fetchone()
@@ -68,11 +68,11 @@ def test_one_changed_byte_is_found_and_its_row_named(history, table, change):
 @pytest.mark.parametrize("event", ["decision.made", "dispatch.accepted"])
 def test_a_removed_entry_is_missed(history, event):
     behind_the_guards("DELETE FROM playbooks_auditentry WHERE event = %s", event)
-    assert verify.first_fault(verify.HISTORY) is not None
+    assert first_fault(HISTORY) is not None
 
 
 def test_a_decision_written_without_its_entry_is_found(history):
-    assert verify.first_fault(verify.DECISIONS) is None
+    assert first_fault(DECISIONS) is None
     behind_the_guards("DELETE FROM playbooks_auditentry WHERE event = 'decision.made'")
     with pytest.raises(CommandError, match="no audit entry"):
         call_command("verify_decisions")

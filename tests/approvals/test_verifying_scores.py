@@ -12,9 +12,9 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from approvals import queries
 from approvals.models import ApprovalRequest
 from approvals.services import decide
+from approvals.services.seen import present
 from playbooks.models import Role
 from playbooks.services import drafts, lifecycle
 from prospects.models import Prospect
@@ -43,7 +43,7 @@ def decided() -> ApprovalRequest:
     request = ApprovalRequest.objects.select_related("prospect", "message", "client").get()
     with time_machine.travel(LATER, tick=False):
         decide.reject(
-            request.pk, seen=queries.seen(request), actor=factories.user(client), client=client,
+            request.pk, seen=present(request).seen, actor=factories.user(client), client=client,
             reason_code="bad_timing",
         )  # fmt: skip
     return request

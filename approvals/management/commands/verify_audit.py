@@ -8,20 +8,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from approvals import verify
+from approvals.verify import history
 
 
 class Command(BaseCommand):
     help = "Recompute every audit chain and check words, decisions and dispatches against it. Exit 1 names the row."
-    checks = verify.HISTORY
+    checks = history.HISTORY
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
 
     def handle(self, *_args: Any, as_json: bool = False, **_options: Any) -> None:
-        fault = verify.first_fault(self.checks)
+        fault = history.first_fault(self.checks)
         names = [name for name, _ in self.checks]
-        erased = verify.erased()
+        erased = history.erased()
         if as_json:
             found = None if fault is None else asdict(fault)
             document = {"intact": fault is None, "checked": names, "erased": erased, "fault": found}

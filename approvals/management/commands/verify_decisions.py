@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from approvals import verify
 from approvals.management.commands.verify_audit import Command as VerifyAudit
+from approvals.verify import history
 
 
 class Command(VerifyAudit):
@@ -11,4 +11,4 @@ class Command(VerifyAudit):
         "Check messages, requests, decisions and dispatches against the audit log, and add the scores that decisions"
         " rest on up again from their evidence. Exit 1 names the first bad row."
     )
-    checks = verify.DECISIONS
+    checks = history.DECISIONS

@@ -158,7 +158,8 @@ def _playbook(versions: Sequence[PlaybookVersion]) -> Line:
 
 def _limits(versions: Sequence[PlaybookVersion], policies: Sequence[ChannelPolicy]) -> Line:
     """Each version has a channel that is open, leads somewhere, and may be used at least once a day."""
-    said, empty = [], []
+    said: list[str] = []
+    empty: list[str] = []
     for version in versions:
         open_here = [
             f"{Channel(policy.channel).label} {min(limits)} a day"

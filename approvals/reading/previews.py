@@ -10,8 +10,8 @@ from django.utils import timezone
 from approvals.agents.compliance import quality_draft
 from approvals.agents.drafting import evidence_words, offers_for
 from approvals.agents.message_hypothesis import draft_from, names_of
+from approvals.host.store import load_people, unsent_view
 from approvals.rules import quality
-from approvals.runtime_store import load_people, unsent_view
 from playbooks.previews import Question, Row, Worded
 from prospects.host.loading import playbook_view
 from prospects.reading.previews import built, context_of, evidence_item

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from approvals.answer_forms import AnswerForm, EvidenceForm, EvidenceRow
 from approvals.models import Task
+from approvals.views.answer_forms import AnswerForm, EvidenceForm, EvidenceRow
 from playbooks.describe import describe
 from prospects.host.loading import load_facts, new_contexts
 from prospects.reading.why import criteria_of

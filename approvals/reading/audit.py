@@ -1,32 +1,14 @@
-"""Questions that only the pages ask: what became of a request, one dispatch with all about it, the audit log."""
+"""The audit log as its page narrows it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django.utils.dateparse import parse_date
 
-from approvals.models import ApprovalRequest, CapturedMail, DeliveryEvent, Dispatch
 from playbooks.models import AuditEntry, Client, User
 from salesops.ids import id_in
-
-
-@dataclass(frozen=True)
-class DispatchPage:
-    """One dispatch, what came back, and the messages the sandbox caught for it."""
-
-    dispatch: Dispatch
-    events: list[DeliveryEvent]
-    captured: list[CapturedMail]
-
-
-def dispatch_page(client: Client, dispatch_id: int) -> DispatchPage:
-    """Raises Http404 for another client's dispatch."""
-    related = ("decision__user", "request", "prospect__company", "contact", "message")
-    dispatch = get_object_or_404(Dispatch.objects.for_client(client).select_related(*related), pk=dispatch_id)
-    return DispatchPage(dispatch, list(dispatch.events.order_by("at", "id")), list(dispatch.captured.order_by("id")))
 
 
 @dataclass(frozen=True)
@@ -67,13 +49,3 @@ def _by(entries: QuerySet[AuditEntry], actor: str) -> QuerySet[AuditEntry]:
 def audit_actors(client: Client) -> list[User]:
     """The people who can appear in this client's log: its members."""
     return list(User.objects.filter(memberships__client=client).distinct().order_by("email"))
-
-
-def moved_on(client: Client, request_id: int) -> ApprovalRequest | None:
-    """The request if it waits no longer, its newest decision as ``last_decision``; None while it still waits."""
-    found = ApprovalRequest.objects.for_client(client).exclude(status=ApprovalRequest.Status.WAITING)
-    request = found.filter(pk=request_id).first()
-    if request is not None:
-        newest = request.decisions.select_related("user").order_by("-id").first()
-        request.last_decision = newest  # type: ignore[attr-defined]
-    return request

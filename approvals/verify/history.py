@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from approvals import verify_scores
 from approvals.models import Message
 from approvals.services.gate import is_intact
+from approvals.verify import scores as past_scores
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client
@@ -154,7 +154,7 @@ def requests() -> Iterator[Fault]:
 
 def scores() -> Iterator[Fault]:
     """Scores and evidence that decided requests rest on and that are not what they were then."""
-    for table, row, reason in verify_scores.wrong():
+    for table, row, reason in past_scores.wrong():
         yield Fault(table, row, reason)
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from approvals.advice import AdviceRows, load_advice, load_heard, load_outcomes
+from approvals.host.advice import AdviceRows, load_advice, load_heard, load_outcomes
 from approvals.models import ApprovalRequest, ConsentBasis, Dispatch, Task
 from approvals.rules.content import Content, content_hash
 from approvals.services.gate import details_source

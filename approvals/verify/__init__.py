@@ -1,0 +1,1 @@
+"""Checking that history is what it was."""
