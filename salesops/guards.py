@@ -97,6 +97,21 @@ def fact_guards() -> list[Guard]:
     return [append_only(), no_truncate()]
 
 
+def of_its_client(column: str, table: str) -> Guard:
+    """Refuse a row whose ``column`` names a row of ``table`` that is another client's."""
+    return Guard(
+        name=f"{column.removesuffix('_id')}_of_its_client",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf("client_id", column),
+        condition=pgtrigger.Condition(f"NEW.{column} IS NOT NULL"),
+        func=(
+            f"PERFORM 1 FROM {table} o WHERE o.id = NEW.{column} AND o.client_id = NEW.client_id; IF NOT FOUND THEN "
+            + refuse("% hangs on another client''s")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
 def frozen_columns(*columns: str) -> Guard:
     """Refuse any change of ``columns`` after insert."""
     old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))

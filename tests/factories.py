@@ -331,12 +331,12 @@ def end_undo_windows(*, seconds_left: float = -1) -> None:
 
 
 def dispatch(by: Decision, **fields: Any) -> Dispatch:
-    """The dispatch of an approving decision, its undo window already over; the request says approved."""
-    words = by.message
+    """The dispatch of an approving decision, due at the end of its undo window; the request says approved."""
+    words, version = by.message, by.request.playbook_version
     ApprovalRequest.objects.filter(pk=by.request_id, status="waiting").update(status="approved")
     defaults = {
-        "not_before": timezone.now() - timedelta(seconds=1),
-        "expires_at": timezone.now() + timedelta(hours=72),
+        "not_before": by.at + timedelta(seconds=version.undo_seconds),
+        "expires_at": by.at + timedelta(hours=version.request_hours),
         "idempotency_key": f"<{new_trace_id()}@salesops.example>",
         "mode": Dispatch.Mode.of(by.client),
     }

@@ -15,7 +15,7 @@ from prospects.models import Contact, Prospect
 from prospects.models.erasure_guards import OF_CONTACT, facts_but_erasable
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
-from salesops.guards import fact_guards, no_delete, no_truncate
+from salesops.guards import fact_guards, no_delete, no_truncate, of_its_client
 from salesops.tenancy import SameClient, TenantQuerySet
 
 
@@ -145,7 +145,10 @@ class DeliveryEvent(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["provider", "provider_event_id"], name="delivery_event_once")]
-        triggers = facts_but_erasable("detail", of=OF_ITS_DISPATCH)
+        triggers = [
+            *facts_but_erasable("detail", of=OF_ITS_DISPATCH),
+            of_its_client("dispatch_id", "approvals_dispatch"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.dispatch_id}"
@@ -225,7 +228,7 @@ class ConsentBasis(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "consent bases"
-        triggers = facts_but_erasable("url", of=OF_CONTACT)
+        triggers = [*facts_but_erasable("url", of=OF_CONTACT), of_its_client("contact_id", "prospects_contact")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.captured_at:%Y-%m-%d}"
@@ -279,7 +282,12 @@ class Task(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["client", "status", "-id"], name="task_list")]
-        triggers = [no_delete(), no_truncate()]
+        triggers = [
+            no_delete(),
+            no_truncate(),
+            of_its_client("prospect_id", "prospects_prospect"),
+            of_its_client("dispatch_id", "approvals_dispatch"),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -87,8 +87,11 @@ def not_to_the_erased() -> Guard:
         when=pgtrigger.Before,
         operation=pgtrigger.Insert,
         func=(
-            "PERFORM 1 FROM prospects_contact k WHERE k.id = NEW.contact_id AND k.erased_at IS NULL FOR KEY SHARE;"
-            " IF NOT FOUND THEN " + refuse("% is for somebody who was erased") + " END IF; RETURN NEW;"
+            "PERFORM 1 FROM prospects_contact k WHERE k.id = NEW.contact_id AND k.client_id = NEW.client_id"
+            " AND k.erased_at IS NULL FOR KEY SHARE;"
+            " IF NOT FOUND THEN "
+            + refuse("% is for somebody who was erased, or another client''s")
+            + " END IF; RETURN NEW;"
         ),
     )
 
@@ -130,7 +133,10 @@ def request_is_frozen() -> Guard:
 
 
 def request_matches_its_message() -> Guard:
-    """A request asks for exactly one message: same prospect, contact, channel and content. It begins by waiting."""
+    """A request asks for exactly one message: same prospect, contact, channel and content. It begins by waiting.
+
+    The message passed compliance. The limits are those of a version that rules, or has ruled, this prospect.
+    """
     return Guard(
         name="request_matches",
         when=pgtrigger.Before,
@@ -139,8 +145,12 @@ def request_matches_its_message() -> Guard:
             "IF NEW.status <> 'waiting' THEN " + refuse("% begins by waiting") + " END IF;"
             " IF NOT EXISTS (SELECT 1 FROM approvals_message m WHERE m.id = NEW.message_id"
             " AND m.client_id = NEW.client_id AND m.prospect_id = NEW.prospect_id AND m.contact_id = NEW.contact_id"
-            " AND m.channel = NEW.channel AND m.content_hash = NEW.content_hash) THEN "
+            " AND m.channel = NEW.channel AND m.content_hash = NEW.content_hash AND m.compliance <> 'BLOCK') THEN "
             + refuse("% does not match its message")
+            + " END IF; IF NOT EXISTS (SELECT 1 FROM prospects_prospect p JOIN playbooks_playbookversion v"
+            " ON v.playbook_id = p.playbook_id WHERE p.id = NEW.prospect_id AND v.id = NEW.playbook_version_id"
+            " AND v.status IN ('active', 'retired')) THEN "
+            + refuse("% is under a version that does not rule its prospect")
             # Waits for a merge that is being made, which waits for nothing that is held here.
             + " END IF; PERFORM 1 FROM prospects_prospect p WHERE p.id = NEW.prospect_id AND p.merged_into_id IS NULL"
             " FOR SHARE; IF NOT FOUND THEN "
@@ -161,6 +171,9 @@ def decision_is_current() -> Guard:
             "SELECT * INTO asked FROM approvals_approvalrequest WHERE id = NEW.request_id FOR UPDATE;"
             " IF asked.client_id <> NEW.client_id OR asked.status <> 'waiting' OR asked.version <> NEW.request_version"
             " THEN " + refuse("% is not about a waiting request as it stands") + " END IF;"
+            " IF NEW.at < asked.created_at OR NEW.at >= asked.expires_at THEN "
+            + refuse("% was not made while its request was open")
+            + " END IF;"
             " IF NOT EXISTS (SELECT 1 FROM playbooks_membership b JOIN playbooks_user u ON u.id = b.user_id"
             " WHERE b.user_id = NEW.user_id AND b.client_id = NEW.client_id AND u.is_active"
             " AND b.role IN ('reviewer', 'leader', 'admin')) THEN "
@@ -171,16 +184,19 @@ def decision_is_current() -> Guard:
             + " END IF;"
             " SELECT * INTO words FROM approvals_message WHERE id = NEW.message_id;"
             " IF words.content_hash <> NEW.content_hash OR words.prospect_id <> asked.prospect_id"
-            " OR words.contact_id <> asked.contact_id OR words.channel <> asked.channel THEN "
+            " OR words.contact_id <> asked.contact_id OR words.channel <> asked.channel"
+            " OR words.compliance = 'BLOCK' AND NEW.kind LIKE '%approve%' THEN "
             + refuse("% is about other words than its message")
             + " END IF;"
-            # Other words than the request's are an edit of them, by somebody, and the decision says so; a later
-            # decision may take up the words of an earlier first approval.
+            # Other words than the request's are an edit of them, by somebody, from and to the same, and the decision
+            # says so; a later decision may take up the words of an earlier first approval.
             " IF NEW.message_id <> asked.message_id AND NOT EXISTS (SELECT 1 FROM approvals_decision d"
             " WHERE d.request_id = NEW.request_id AND d.kind = 'first_approve' AND d.message_id = NEW.message_id)"
             " AND (NEW.kind NOT IN ('approve_edits', 'first_approve') OR words.edited_by_id IS NULL"
             " OR NOT (words.parent_id = asked.message_id OR EXISTS (SELECT 1 FROM approvals_decision d"
-            " WHERE d.request_id = NEW.request_id AND d.message_id = words.parent_id))) THEN "
+            " WHERE d.request_id = NEW.request_id AND d.message_id = words.parent_id))"
+            " OR NOT EXISTS (SELECT 1 FROM approvals_message m WHERE m.id = asked.message_id"
+            " AND (m.sender, m.recipient, m.attachments) = (words.sender, words.recipient, words.attachments))) THEN "
             + refuse("% is about other words than its request")
             + " END IF; RETURN NEW;"
         ),
@@ -209,6 +225,11 @@ def dispatch_is_approved() -> Guard:
             " AND m.prospect_id = NEW.prospect_id AND m.contact_id = NEW.contact_id AND m.channel = NEW.channel"
             " AND m.recipient = NEW.recipient AND m.content_hash = NEW.content_hash) THEN "
             + refuse("% has no approving decision for exactly this")
+            + " END IF; IF NOT EXISTS (SELECT 1 FROM approvals_decision d JOIN approvals_approvalrequest r"
+            " ON r.id = d.request_id JOIN playbooks_playbookversion v ON v.id = r.playbook_version_id"
+            " WHERE d.id = NEW.decision_id AND NEW.not_before >= d.at + v.undo_seconds * interval '1 second'"
+            " AND NEW.expires_at <= d.at + v.request_hours * interval '1 hour') THEN "
+            + refuse("% leaves after its undo window and before its approval is too old")
             + " END IF; IF EXISTS (SELECT 1 FROM approvals_approvalrequest r JOIN playbooks_playbookversion v"
             " ON v.id = r.playbook_version_id JOIN approvals_decision d ON d.id = NEW.decision_id"
             " WHERE r.id = NEW.request_id AND v.two_approvers AND NOT EXISTS (SELECT 1 FROM approvals_decision f"

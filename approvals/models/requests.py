@@ -15,7 +15,7 @@ from prospects.models import Contact, Prospect
 from prospects.models.erasure_guards import facts_but_erasable
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
-from salesops.guards import no_delete
+from salesops.guards import frozen_columns, no_delete, of_its_client
 from salesops.tenancy import SameClient, TenantQuerySet
 
 
@@ -143,6 +143,10 @@ class RequestView(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["request", "user", "version"], name="request_view_once")]
+        triggers = [
+            frozen_columns("client_id", "request_id", "user_id", "version", "at"),
+            of_its_client("request_id", "approvals_approvalrequest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id} saw {self.request_id}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Self
 
-import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -14,11 +13,18 @@ from django_fsm import FSMField, transition
 from playbooks.document import head_slots
 from playbooks.models.checks import refuse_problems
 from playbooks.models.clients import Client, User
+from playbooks.models.guards import (
+    activation_is_now,
+    begins_as_a_draft,
+    frozen_once_submitted,
+    keeps_its_history,
+    two_people_publish,
+)
 from playbooks.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
 from playbooks.validation import head_problems
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
-from salesops.guards import Guard, fact_guards, no_delete, refuse
+from salesops.guards import fact_guards, frozen_columns, no_delete
 from salesops.tenancy import TenantQuerySet
 
 
@@ -49,6 +55,7 @@ class Playbook(models.Model):
             models.UniqueConstraint(fields=["client", "slug"], name="playbook_slug_once"),
             models.UniqueConstraint(fields=["id", "client"], name="playbook_and_client"),  # what SameClient points at
         ]
+        triggers = [frozen_columns("client_id", "kind", "created_at")]
 
     def __str__(self) -> str:
         return self.name
@@ -73,30 +80,6 @@ def _percent(default: int, label: str) -> models.PositiveSmallIntegerField[int, 
 
 def _words() -> ArrayField[list[str], list[str]]:
     return ArrayField(models.CharField(max_length=120), default=list, blank=True)
-
-
-#: What may change of a version that has left draft: its place in life, who moved it there, and why.
-_LIVELY = "{status,activated_at,activated_by_id,submitted_by_id,approved_by_id,change_note}"
-
-
-def two_people_publish() -> Guard:
-    """Who submitted and who approved are said with the step itself; two people where the playbook asks for two."""
-    return Guard(
-        name="two_people",
-        when=pgtrigger.Before,
-        operation=pgtrigger.Update,
-        func=(
-            "IF NEW.submitted_by_id IS DISTINCT FROM OLD.submitted_by_id AND OLD.status <> 'draft'"
-            " AND NEW.status <> 'draft' OR NEW.approved_by_id IS DISTINCT FROM OLD.approved_by_id AND"
-            " (OLD.status, NEW.status) <> ('in_review', 'approved') THEN "
-            + refuse("% names who submitted and who approved it with the step itself")
-            + " END IF; IF (OLD.status, NEW.status) IN (('in_review', 'approved'), ('approved', 'active'))"
-            " AND (NEW.approved_by_id IS NULL OR NEW.approved_by_id = NEW.submitted_by_id)"
-            " AND (SELECT two_person_publish FROM playbooks_playbook WHERE id = NEW.playbook_id) THEN "
-            + refuse("% needs a second person to approve it")
-            + " END IF; RETURN NEW;"
-        ),
-    )
 
 
 class PlaybookVersion(StateModel):
@@ -260,21 +243,9 @@ class PlaybookVersion(StateModel):
         ]
         triggers = [
             no_delete(),
-            Guard(
-                name="frozen",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                func=(
-                    "IF OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (('draft','in_review'),"
-                    " ('in_review','draft'), ('in_review','approved'), ('approved','active'), ('active','retired'),"
-                    " ('retired','active'), ('approved','retired')) THEN "
-                    + refuse("% cannot make that status change")
-                    + " END IF; IF OLD.status <> 'draft' AND"
-                    f" to_jsonb(OLD) - '{_LIVELY}'::text[] IS DISTINCT FROM to_jsonb(NEW) - '{_LIVELY}'::text[] THEN "
-                    + refuse("% is frozen once it has left draft")
-                    + " END IF; RETURN NEW;"
-                ),
-            ),
+            frozen_once_submitted(),
+            begins_as_a_draft(),
+            keeps_its_history(),
             two_people_publish(),
         ]
 
@@ -346,7 +317,7 @@ class Activation(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(applies_to__in=["all", "new"]), name="activation_applies_to_known")
         ]
-        triggers = fact_guards()
+        triggers = [*fact_guards(), activation_is_now()]
 
     def __str__(self) -> str:
         return f"{self.version} at {self.at:%Y-%m-%d}"

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 
 from playbooks.models import Client
 from prospects.models.erasure_guards import contact_is_erased_once
+from prospects.models.guards import keeps_its_client
 from prospects.models.merge_guards import company_follows_its_merge, contact_follows_its_merge
 from salesops.dbtypes import trace_id_field
 from salesops.tenancy import TenantQuerySet
@@ -72,7 +73,7 @@ class Company(models.Model):
             models.Index("client", OpClass(Lower("name"), "text_pattern_ops"), name="company_name_prefix"),
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="company_merged"),
         ]
-        triggers = company_follows_its_merge()
+        triggers = [*company_follows_its_merge(), keeps_its_client()]
 
     def __str__(self) -> str:
         return self.name
@@ -148,7 +149,7 @@ class Contact(models.Model):
             models.Index("client", OpClass(Lower("name"), "text_pattern_ops"), name="contact_name_prefix"),
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="contact_merged"),
         ]
-        triggers = [*contact_follows_its_merge(), *contact_is_erased_once()]
+        triggers = [*contact_follows_its_merge(), *contact_is_erased_once(), keeps_its_client()]
 
     def __str__(self) -> str:
         return self.name

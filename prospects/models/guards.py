@@ -66,6 +66,33 @@ def prospect_keeps_its_origin() -> Guard:
     )
 
 
+def person_is_its_clients() -> Guard:
+    """A prospect's person is one that its own client knows."""
+    return Guard(
+        name="person_is_its_clients",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("contact_id"),
+        condition=pgtrigger.Condition("NEW.contact_id IS NOT NULL AND NEW.contact_id IS DISTINCT FROM OLD.contact_id"),
+        func=(
+            "IF NOT EXISTS (SELECT 1 FROM prospects_contact k WHERE k.id = NEW.contact_id"
+            " AND k.client_id = NEW.client_id) THEN "
+            + refuse("% is about somebody of its own client")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def keeps_its_client() -> Guard:
+    """A record stays with the client that knows it. Asked only where a statement names the column."""
+    return Guard(
+        name="keeps_its_client",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("client_id"),
+        condition=pgtrigger.Condition("NEW.client_id <> OLD.client_id"),
+        func=refuse("% stays with its client"),
+    )
+
+
 def transition_is_earned() -> Guard:
     """A transition row continues the log, is a legal move, and satisfies its stage rule with its own evidence."""
     return Guard(

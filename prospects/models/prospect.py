@@ -12,7 +12,12 @@ from playbooks.models import Client, Playbook, PlaybookVersion, Route, Tier, Use
 from prospects import stages
 from prospects.models.accounts import Company, Contact
 from prospects.models.funnel import prospect_funnel_triggers
-from prospects.models.guards import prospect_keeps_its_origin, stage_follows_its_log, starts_as_sourced
+from prospects.models.guards import (
+    person_is_its_clients,
+    prospect_keeps_its_origin,
+    stage_follows_its_log,
+    starts_as_sourced,
+)
 from prospects.models.merge_guards import one_goes_on, prospect_follows_its_record
 from salesops.fsm import StateModel
 from salesops.guards import no_delete
@@ -183,6 +188,7 @@ class Prospect(StateModel):
         triggers = [
             no_delete(),
             prospect_keeps_its_origin(),
+            person_is_its_clients(),
             starts_as_sourced(),
             stage_follows_its_log(),
             *prospect_follows_its_record(),

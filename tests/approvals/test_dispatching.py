@@ -13,6 +13,7 @@ from approvals.services import decide, dispatch, suppress, task, undo
 from approvals.services.refusals import AlreadyGoingOut
 from playbooks import audit
 from playbooks.models import AuditEntry, BudgetPeriod, ChannelPolicy, Stop
+from playbooks.services import drafts
 from prospects.models import Signal, StageTransition
 from tests import factories as make
 from tests.approvals.post_office import free_port
@@ -202,12 +203,10 @@ def test_what_speaks_against_it_for_good_cancels_with_the_reason(at_work, office
 def test_a_channel_switched_off_since_sends_nothing(office):
     at_work = scene()
     sent = at_work.approved()
-    newer = make.version(at_work.client, active=False)
+    newer = drafts.new_version(at_work.version.playbook, actor=None)
     ChannelPolicy.objects.filter(version=newer).update(enabled=False)
-    type(newer).objects.filter(pk=newer.pk).update(playbook=at_work.version.playbook, number=2)
     at_work.version.retire()
     at_work.version.save()
-    newer.refresh_from_db()
     make.activate(newer)
     dispatch.sweep(at=soon())
     assert (reload(sent).status, office.received) == ("cancelled", [])
