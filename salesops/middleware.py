@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from playbooks.models import Client
-from salesops.errors import NotAllowed, Refusal
+from salesops.errors import Refusal
 from salesops.partials import render_page
+from salesops.views import errors
 
 CLIENT_KEY = "client_id"
 # Plain SQL: every request asks this, and composing the query would cost more than answering it.
@@ -71,17 +72,21 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and request.method == "GET":
+            page = errors.wrong_method(request)
+            page.headers["Allow"] = response.headers["Allow"]
+            return page
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, Refusal):
             return None
-        status = 403 if isinstance(exception, NotAllowed) else 409
         if request.headers.get("HX-Request") == "true":
             html = render_to_string("partials/refusal_toast.html", {"message": exception.message}, request)
             headers = {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"}
-            return HttpResponse(html, status=409, headers=headers)
-        return render_page(request, "409.html", {"message": exception.message}, status=status)
+            return HttpResponse(html, status=exception.status, headers=headers)
+        return render_page(request, "409.html", {"message": exception.message}, status=exception.status)
 
 
 class SecurityHeadersMiddleware:

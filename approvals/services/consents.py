@@ -16,6 +16,7 @@ from approvals.models import ConsentBasis
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, User
+from playbooks.services.authority import require_admin
 from prospects.importing.identity import email_key
 from prospects.models import Contact
 from salesops.errors import Refusal
@@ -83,7 +84,8 @@ class Recorded:
 
 
 def record_consents(given: Iterable[Given], *, client: Client, actor: User | None) -> Recorded:
-    """Record each consent of a contact of this client once. A few queries however many."""
+    """Record each consent of a contact of this client once. A few queries however many. Raises NotAllowed."""
+    require_admin(client, actor)
     wanted = {email_key(one.email): one for one in given}
     with transaction.atomic():
         known = Contact.objects.for_client(client).filter(email_key__in=[key for key in wanted if key])

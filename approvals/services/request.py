@@ -13,7 +13,8 @@ from approvals.models import ApprovalRequest, RequestView, Task
 from approvals.services.refusals import RequestNotFound
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, User
+from playbooks.models import Client, Role, User
+from playbooks.services.authority import require
 
 Status = ApprovalRequest.Status
 OPEN = (Status.WAITING, Status.DEFERRED)
@@ -65,7 +66,8 @@ def create_requests(
 
 
 def mark_opened(request_id: int, *, actor: User, client: Client) -> None:
-    """Note that this person has had this version of the dossier before them. Raises RequestNotFound."""
+    """Note that this person has had this version of the dossier before them. Raises NotAllowed, RequestNotFound."""
+    require(client, actor, tuple(Role), to="open requests")
     found = ApprovalRequest.objects.for_client(client).filter(pk=request_id).values_list("version", flat=True).first()
     if found is None:
         raise RequestNotFound("There is no such request.")

@@ -92,9 +92,7 @@ class Rules:
 def rules_now(client: Client) -> Rules:
     """The rules as they stand. Two queries."""
     versions = PlaybookVersion.objects.for_client(client).active()
-    return Rules(
-        {row.playbook_id: row for row in versions}, stops.in_force(client.pk), str(ModeSwitch.Mode.of(client))
-    )
+    return Rules({row.playbook_id: row for row in versions}, stops.in_force(client.pk), str(ModeSwitch.Mode.of(client)))
 
 
 def present(request: ApprovalRequest, rules: Rules | None = None) -> Present:

@@ -15,7 +15,8 @@ from approvals.models import ApprovalRequest, DeliveryEvent, Dispatch, Suppressi
 from approvals.rules import unsubscribe as tokens
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, User
+from playbooks.models import Client, Role, User
+from playbooks.services.authority import require
 from prospects.duplicates.same import people_like
 from prospects.models import Contact
 from salesops.keyed import keyed_hash, secrets_for
@@ -78,7 +79,11 @@ def add(
     reason: str,
     source: str,
 ) -> list[Suppression]:
-    """Suppress (scope, plain key) pairs at this client; those already there stay as they are. Returns the new rows."""
+    """Suppress (scope, plain key) pairs at this client; those already there stay as they are. Returns the new rows.
+
+    Raises NotAllowed.
+    """
+    require(client, actor, tuple(Role), to="put people on the suppression list")
     trace = current_trace_id()
     with transaction.atomic():
         wanted = {(scope, key_hash(scope, key)) for scope, key in keys if key}

@@ -20,7 +20,7 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.halts import StopSet
 from playbooks.models import Client, Role, Stop, User
-from playbooks.services.authority import holds
+from playbooks.services.authority import holds, require
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed, Refusal
 
@@ -112,8 +112,10 @@ def stop(
 
     When this returns, nothing that it covers is claimed any more. A cancel has called off what waited under it, and
     ``called_off`` says how much. The target must be one of the client's own: the caller looks it up. Raises NotAllowed
-    when a person who is not an admin stops everything, ReasonMissing, WrongTarget.
+    for anybody who does not work here, and when a person who is not an admin stops everything; ReasonMissing,
+    WrongTarget.
     """
+    _require_member(client, actor)
     reason = reason.strip()
     if not reason:
         raise ReasonMissing("Say why: whoever finds this stopped has to understand it.")
@@ -149,8 +151,9 @@ def pause_many(
 ) -> dict[int, Stop]:
     """Pause each of these prospects until somebody lifts it: prospect → its stop. Those paused already are left out.
 
-    The prospects must be the client's own: the caller looks them up. Raises ReasonMissing.
+    The prospects must be the client's own: the caller looks them up. Raises NotAllowed, ReasonMissing.
     """
+    _require_member(client, actor)
     reason = reason.strip()
     if not reason:
         raise ReasonMissing("Say why: whoever finds this stopped has to understand it.")
@@ -188,8 +191,9 @@ def resume_many(
 ) -> dict[int, int]:
     """Lift every pause on one of these prospects: prospect → one of the stops lifted. A cancel stays.
 
-    ``only`` names the one stop that may be lifted for each prospect.
+    ``only`` names the one stop that may be lifted for each prospect. Raises NotAllowed, ReasonMissing.
     """
+    _require_member(client, actor)
     reason = reason.strip()
     if not reason:
         raise ReasonMissing("Say why it may go on.")
@@ -220,6 +224,7 @@ def resume_many(
 @transaction.atomic
 def lift(stop_id: int, *, client: Client, actor: User, reason: str) -> Stop:
     """End a stop. Raises Stop.DoesNotExist for another client's, ReasonMissing, AlreadyLifted, NotAllowed."""
+    _require_member(client, actor)
     reason = reason.strip()
     if not reason:
         raise ReasonMissing("Say why it may go on.")
@@ -290,6 +295,10 @@ def _check_target(level: str, target_id: int | None, agent: str, until: datetime
         raise WrongTarget("Choose the agent to stop.")
     if until is not None and until <= timezone.now():
         raise WrongTarget("The end lies in the past.")
+
+
+def _require_member(client: Client, actor: User) -> None:
+    require(client, actor, tuple(Role), to="stop and resume work")
 
 
 def _check_admin(client: Client, actor: User) -> None:

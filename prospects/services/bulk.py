@@ -149,6 +149,11 @@ def work(action_id: int) -> bool:
         if action is None or not action.is_open:
             return False
         back = action.status == BulkAction.Status.UNDOING
+        actor = action.undone_by if back else action.created_by
+        if actor is None or not holds(actor, action.client, MAY[action.kind]):
+            _finish(action, back=back)  # who asked for it has left: what is not done yet stays as it is
+            action.save(update_fields=["status"])
+            return False
         items = list(action.items.filter(state="changed" if back else "waiting").order_by("pk")[:BATCH])
         changed = bulk_verbs.undo(action, items) if back else bulk_verbs.do(action, items)
         BulkItem.objects.bulk_update(items, ["state", "before", "ref"])
@@ -172,7 +177,7 @@ def _finish(action: BulkAction, *, back: bool) -> None:
     )
     if action.kind == KIND.RERUN:
         # Whoever stopped the playbook meanwhile has the last word: these prospects stay due until it goes on.
-        with suppress(NoActiveVersion, convergences.Stopped):
+        with suppress(NoActiveVersion, convergences.Stopped, NotAllowed):
             convergences.start(client=action.client, playbook=action.playbook, actor=actor)
 
 

@@ -17,6 +17,7 @@ from playbooks import audit
 from playbooks.criteria import Criterion
 from playbooks.events import AuditEvent
 from playbooks.models import Client, PlaybookVersion, Role, User
+from playbooks.services.authority import require
 from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Evidence, Prospect, Score, Signal
 from prospects.reading.trust import is_provisional
@@ -107,6 +108,7 @@ def _tell(
     prospect_id: int, kind: str, text: str, data: dict[str, Any], speaker: str, said_on: date, client: Client,
     actor: User, at: datetime,
 ) -> Signal:  # fmt: skip
+    require(client, actor, tuple(Role), to="say what is known of a prospect's buying")
     if said_on > at.date():
         raise NotSaid("That day has not come yet.")
     trace = new_trace_id()

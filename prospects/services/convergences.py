@@ -15,8 +15,9 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Playbook, PlaybookVersion, Stop, User
+from playbooks.models import Client, Playbook, PlaybookVersion, Role, Stop, User
 from playbooks.services import stops
+from playbooks.services.authority import require
 from prospects.host.store import NoActiveVersion
 from prospects.models import Convergence, ImportBatch
 from prospects.services import claims, funnel_cells
@@ -26,6 +27,8 @@ from salesops.runtime.words import Depth
 BATCH = 500
 PARALLEL = 4  # nudges sent at once; more only wait in the queue
 SILENT_AFTER = timedelta(seconds=20)  # a needless nudge finds everything held and ends
+#: who may set agents to work and call them back
+STARTERS = (Role.OPERATOR, Role.LEADER, Role.ADMIN)
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
 
 
@@ -43,7 +46,10 @@ def start(
     seed: int = 0,
     clock: datetime | None = None,
 ) -> Convergence:
-    """Queue a convergence for the workers, or nudge the unfinished one. Raises ``NoActiveVersion`` and ``Stopped``."""
+    """Queue a convergence for the workers, or nudge the unfinished one.
+
+    Raises ``NotAllowed``, ``NoActiveVersion`` and ``Stopped``.
+    """
     with transaction.atomic():
         convergence = open_convergence(
             client=client, playbook=playbook, actor=actor, depth=depth, limit=limit, seed=seed, clock=clock
@@ -64,8 +70,9 @@ def open_convergence(
 ) -> Convergence:
     """The unfinished convergence of this kind, or a new one; whoever calls :func:`work` next joins it.
 
-    Raises ``NoActiveVersion`` and ``Stopped``.
+    Raises ``NotAllowed``, ``NoActiveVersion`` and ``Stopped``.
     """
+    require(client, actor, STARTERS, to="set agents to work")
     version = playbook.active_version
     if version is None or playbook.client_id != client.pk:
         raise NoActiveVersion(f"{playbook} has no active version. Activate one, then run the agents.")
@@ -141,7 +148,11 @@ def close(convergence: Convergence, status: str, words: str) -> bool:
 
 
 def cancel(convergence_id: int, *, client: Client, actor: User | None) -> Convergence:
-    """Ask the workers to stop after their present batch. A finished convergence stays as it is."""
+    """Ask the workers to stop after their present batch. A finished convergence stays as it is.
+
+    Raises ``NotAllowed``.
+    """
+    require(client, actor, STARTERS, to="call agents back")
     with transaction.atomic():
         convergence = Convergence.objects.for_client(client).select_for_update(no_key=True).get(pk=convergence_id)
         if convergence.status in OPEN and not convergence.cancel_requested:

@@ -18,6 +18,7 @@ from django.db.models import Q
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, PlaybookVersion, Role, User
+from playbooks.services.authority import require
 from prospects import stages
 from prospects.models import Customer, Deal, Prospect, StageTransition
 from prospects.reading.moves import Option, option_to
@@ -73,7 +74,11 @@ def _opened(made: list[Deal], word: Word) -> None:
 def open_another(
     prospect_id: int, *, client: Client, actor: User, word: Word, name: str = "", amount: Decimal | None = None
 ) -> Deal:
-    """One more deal for a prospect that has converted. Raises ``IllegalMove`` for any other, and ``NotWorth``."""
+    """One more deal for a prospect that has converted.
+
+    Raises ``NotAllowed``, ``IllegalMove`` for any other prospect, and ``NotWorth``.
+    """
+    require(client, actor, MOVERS, to="open deals")
     with transaction.atomic():
         row = Prospect.objects.for_client(client).select_for_update(no_key=True).get(pk=prospect_id)
         version = PlaybookVersion.objects.filter(pk__in=ruling_versions([row]).values()).first()
@@ -89,7 +94,8 @@ def open_another(
 
 
 def change_deal(deal_id: int, *, client: Client, actor: User, name: str, amount: Decimal) -> Deal:
-    """What an open deal is called and worth. Raises ``IllegalMove`` for a closed one, and ``NotWorth``."""
+    """What an open deal is called and worth. Raises ``NotAllowed``, ``IllegalMove`` for a closed one, ``NotWorth``."""
+    require(client, actor, MOVERS, to="change deals")
     with transaction.atomic():
         deal = _locked_deal(deal_id, client)
         if not deal.is_open:
@@ -110,8 +116,9 @@ def move_deal(
 ) -> StageTransition:
     """Move an open deal. ``amount``, when given, is what it is worth from now on; won, what it was won at.
 
-    Raises ``IllegalMove``, ``RuleNotMet`` with exactly what is missing, and ``NotWorth``.
+    Raises ``NotAllowed``, ``IllegalMove``, ``RuleNotMet`` with exactly what is missing, and ``NotWorth``.
     """
+    require(client, word.actor, MOVERS, to="move deals")
     with transaction.atomic():
         deal = _locked_deal(deal_id, client)
         if amount is not None:
@@ -129,7 +136,8 @@ def move_deal(
 
 
 def move_customer(customer_id: int, to_stage: str, *, client: Client, word: Word) -> StageTransition:
-    """Move a customer. Raises ``IllegalMove``, and ``RuleNotMet`` with exactly what is missing."""
+    """Move a customer. Raises ``NotAllowed``, ``IllegalMove``, and ``RuleNotMet`` with exactly what is missing."""
+    require(client, word.actor, MOVERS, to="move customers")
     with transaction.atomic():
         related = ("prospect__playbook", "prospect__merged_into", "client")
         rows = Customer.objects.for_client(client).select_related(*related)

@@ -20,7 +20,8 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Playbook, User
+from playbooks.models import Client, Playbook, Role, User
+from playbooks.services.authority import require
 from prospects.importing.columns import Choice, ColumnMap, decide, override, prospect_targets, signal_targets
 from prospects.importing.reading import SourceFile, UnreadableFile, open_source
 from prospects.importing.rows import Refused
@@ -45,6 +46,10 @@ STUCK = timedelta(seconds=20)
 _WAITING = (ImportBatch.Status.QUEUED, ImportBatch.Status.RUNNING)
 
 
+#: who may bring files in
+IMPORTERS = (Role.OPERATOR, Role.LEADER, Role.ADMIN)
+
+
 class FileTooLarge(Refusal):
     """The upload exceeds ``settings.IMPORT_MAX_BYTES``."""
 
@@ -59,8 +64,10 @@ def receive_upload(
 ) -> ImportBatch:  # fmt: skip
     """Keep an uploaded file privately and look at it.
 
-    Raises FileTooLarge, and UnreadableFile when it is no table or unpacks to too much; nothing is kept then.
+    Raises NotAllowed, FileTooLarge, and UnreadableFile when it is no table or unpacks to too much; nothing is kept
+    then.
     """
+    require(client, actor, IMPORTERS, to="import")
     limit: int = settings.IMPORT_MAX_BYTES
     if (upload.size or 0) > limit:
         raise FileTooLarge(
@@ -111,8 +118,11 @@ def column_map(batch: ImportBatch, source: SourceFile) -> ColumnMap:
 
 
 def set_mapping(batch: ImportBatch, columns: Mapping[str, str], *, actor: User, day_first: bool | None) -> None:
-    """Store a person's choice of columns. Raises UnreadableFile when two columns mean the same, or WrongMoment."""
-    del actor  # who imported is recorded with the batch; a mapping is a draft until then
+    """Store a person's choice of columns.
+
+    Raises NotAllowed, UnreadableFile when two columns mean the same, WrongMoment.
+    """
+    require(batch.client, actor, IMPORTERS, to="import")
     source = source_of(batch)
     given: dict[str, object] = {"columns": dict(columns), "day_first": day_first}
     mapping = override(decide(choices_for(batch, source)), given, source.header, targets_of(batch))
@@ -154,7 +164,8 @@ def preview_of(batch: ImportBatch) -> Preview:
 
 
 def start(batch: ImportBatch, *, actor: User) -> None:
-    """Hand the batch to a worker. Also resumes one that failed. Raises WrongMoment."""
+    """Hand the batch to a worker. Also resumes one that failed. Raises NotAllowed, WrongMoment."""
+    require(batch.client, actor, IMPORTERS, to="import")
     with transaction.atomic():
         locked = _locked(batch, ImportBatch.Status.UPLOADED, ImportBatch.Status.FAILED)
         locked.status, locked.cancel_requested, locked.error = ImportBatch.Status.QUEUED, False, ""
@@ -164,7 +175,11 @@ def start(batch: ImportBatch, *, actor: User) -> None:
 
 
 def cancel(batch: ImportBatch, *, actor: User) -> None:
-    """Stop an import at its next chunk; what is committed stays. Raises WrongMoment when there is nothing to stop."""
+    """Stop an import at its next chunk; what is committed stays.
+
+    Raises NotAllowed, WrongMoment when there is nothing to stop.
+    """
+    require(batch.client, actor, IMPORTERS, to="stop an import")
     with transaction.atomic():
         locked = _locked(batch, ImportBatch.Status.UPLOADED, *_WAITING)
         if locked.cancel_requested:

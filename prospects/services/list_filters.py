@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 
-from playbooks.models import Client, User
+from playbooks.models import Client, Role, User
+from playbooks.services.authority import require
 from prospects.models import ListPreference, SavedFilter
 from prospects.reading.prospect_list import read_prospect_filters
-from salesops.errors import Refusal
+from salesops.errors import NotAllowed, Refusal
 from salesops.ids import id_in
 
 MOST = 50
@@ -28,8 +29,9 @@ def save_filter(
 ) -> SavedFilter:
     """Keep these filters under a name; the same name again replaces what it held. ``opens``: the list begins with it.
 
-    Raises BadName, TooManyFilters.
+    Raises NotAllowed, BadName, TooManyFilters.
     """
+    _require_member(client, actor)
     words = " ".join(name.split())[:60]
     if not words:
         raise BadName("Give the filter a name.")
@@ -55,15 +57,27 @@ def save_filter(
 
 
 def remove_filter(pk: int, *, client: Client, actor: User) -> None:
-    """Forget one of one's own. Raises SavedFilter.DoesNotExist for anybody else's."""
+    """Forget one of one's own. Raises NotAllowed, SavedFilter.DoesNotExist for anybody else's."""
+    _require_member(client, actor)
     SavedFilter.objects.for_client(client).get(pk=pk, owner=actor).delete()
 
 
 def open_with(row: SavedFilter | None, *, client: Client, actor: User) -> None:
-    """Let this person's list begin with a filter they can see, or with everybody (None)."""
+    """Let this person's list begin with a filter they can see, or with everybody (None). Raises NotAllowed."""
+    _require_member(client, actor)
+    if row is not None and (row.client_id != client.pk or not (row.shared or row.owner_id == actor.pk)):
+        raise NotAllowed("This filter is somebody else's.")
     ListPreference.objects.update_or_create(client=client, user=actor, defaults={"default_filter": row})
 
 
 def choose_columns(columns: Sequence[str], *, client: Client, actor: User) -> None:
-    """Remember these columns in this order; none is the usual ones. The caller has left out what is no column."""
+    """Remember these columns in this order; none is the usual ones. The caller has left out what is no column.
+
+    Raises NotAllowed.
+    """
+    _require_member(client, actor)
     ListPreference.objects.update_or_create(client=client, user=actor, defaults={"columns": list(columns)})
+
+
+def _require_member(client: Client, actor: User) -> None:
+    require(client, actor, tuple(Role), to="keep filters and columns")

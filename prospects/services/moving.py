@@ -5,18 +5,20 @@ from __future__ import annotations
 from django.db import transaction
 
 from playbooks.models import Client
+from playbooks.services.authority import require
 from prospects.models import Prospect, StageTransition
 from prospects.reading.moves import option_to
 from prospects.services import stages
-from prospects.services.deals import refuse_unmet
+from prospects.services.deals import MOVERS, refuse_unmet
 from prospects.services.ledger import IllegalMove, Word
 
 
 def move_prospect(prospect_id: int, to_stage: str, *, client: Client, word: Word) -> list[StageTransition]:
     """Move one prospect on the evidence in force; whoever converts gets a deal.
 
-    Raises ``IllegalMove``, and ``RuleNotMet`` with exactly what is missing.
+    Raises ``NotAllowed``, ``IllegalMove``, and ``RuleNotMet`` with exactly what is missing.
     """
+    require(client, word.actor, MOVERS, to="move prospects")
     with transaction.atomic():
         rows = Prospect.objects.for_client(client).going_on().select_related("playbook")
         prospect = rows.select_for_update(of=("self",), no_key=True).get(pk=prospect_id)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from playbooks.models import Client, Playbook, User
+from playbooks.services.authority import require
 from prospects.models import Prospect
 from prospects.services import convergences
 from salesops.errors import Refusal
@@ -20,8 +21,10 @@ class NothingToTry(Refusal):
 def try_again(prospect_ids: Collection[int], *, client: Client, actor: User | None) -> int:
     """Make these prospects of the client due now, with a clean count of failures, and start their playbooks' agents.
 
-    Returns how many prospects. Raises ``NothingToTry``, and what ``convergences.start`` raises: then nothing changed.
+    Returns how many prospects. Raises ``NotAllowed``, ``NothingToTry``, and what ``convergences.start`` raises: then
+    nothing changed.
     """
+    require(client, actor, convergences.STARTERS, to="try again")
     with transaction.atomic():
         rows = Prospect.objects.for_client(client).filter(pk__in=list(prospect_ids)).going_on()
         locked = list(rows.order_by("pk").select_for_update(no_key=True).only("pk", "playbook_id"))

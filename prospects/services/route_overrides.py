@@ -10,6 +10,7 @@ from django.utils import timezone
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Role, Route, User
+from playbooks.services.authority import require
 from prospects.models import Prospect, RouteOverride
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
@@ -40,7 +41,9 @@ def override_routes(
     """Set the route of these prospects by hand: prospect → (the override made, the one it replaced, if any).
 
     Whoever has this route by hand already is left out. Prospects of another client are as unknown as none at all.
+    Raises NotAllowed, ReasonMissing, UnknownRoute.
     """
+    require(client, actor, OVERRIDERS, to="set a route by hand")
     words = checked_reason(reason)
     if route not in Route.values:
         raise UnknownRoute("Choose hot, warm or cold.")
@@ -79,7 +82,9 @@ def lift_overrides(
     """Give the route of these prospects back to the score: prospect → the override that was lifted.
 
     ``only`` names the one override that may be lifted for each prospect: undoing never lifts somebody else's later one.
+    Raises NotAllowed.
     """
+    require(client, actor, OVERRIDERS, to="give a route back to the score")
     with transaction.atomic():
         mine = _locked(prospects, client)
         rows = list(RouteOverride.objects.for_client(client).in_force().filter(prospect__in=mine).order_by("pk"))

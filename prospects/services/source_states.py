@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, User
+from playbooks.models import Client, Role, User
+from playbooks.services.authority import require
 from prospects.models import SourceState
 from prospects.sources.breaker import Learnt, Standing
 from salesops.errors import Refusal
@@ -36,6 +37,9 @@ ON CONFLICT (client_id, source) DO UPDATE SET
   retired_at = coalesce(s.retired_at, EXCLUDED.retired_at),
   warning = CASE WHEN EXCLUDED.warning <> '' THEN EXCLUDED.warning ELSE s.warning END
 """
+
+#: who may let a source be asked again
+RESUMERS = (Role.OPERATOR, Role.LEADER, Role.ADMIN)
 
 
 class NotHalted(Refusal):
@@ -88,7 +92,11 @@ def states(client: Client) -> list[SourceState]:
 
 @transaction.atomic
 def resume(state_id: int, *, client: Client, actor: User) -> SourceState:
-    """Let a halted, resting or retired source be asked again. Raises SourceState.DoesNotExist, NotHalted."""
+    """Let a halted, resting or retired source be asked again.
+
+    Raises NotAllowed, SourceState.DoesNotExist, NotHalted.
+    """
+    require(client, actor, RESUMERS, to="let a source be asked again")
     state = SourceState.objects.for_client(client).select_for_update(of=("self",)).get(pk=state_id)
     if state.halted_at is None and state.retired_at is None and state.open_until is None:
         raise NotHalted(f"{state.source} is not halted.")

@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, User
+from playbooks.models import Client, Role, User
 from playbooks.ruling import rulings_of, version_for
-from playbooks.services.authority import require_admin
+from playbooks.services.authority import require, require_admin
 from prospects.models import Prospect, Suggestion
-from salesops.errors import Refusal
+from salesops.errors import NotAllowed, Refusal
 
 State = Suggestion.State
 RULE_LENGTH = 200
@@ -27,7 +27,10 @@ class Answered(Refusal):
 
 @transaction.atomic
 def suggest(prospect: Prospect, *, client: Client, actor: User, rule: str, truth: str) -> Suggestion:
-    """Note that a rule of the playbook is wrong about this prospect. Raises SaysNothing."""
+    """Note that a rule of the playbook is wrong about this prospect. Raises NotAllowed, SaysNothing."""
+    require(client, actor, tuple(Role), to="note what is wrong with a playbook")
+    if prospect.client_id != client.pk:
+        raise NotAllowed("This prospect is another client's.")
     if not rule.strip() or not truth.strip():
         raise SaysNothing("Name the rule that is wrong, and say what is true instead.")
     held = rulings_of([prospect.playbook_id]).get(prospect.playbook_id)

@@ -20,9 +20,10 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
-from playbooks.models import Client, Criterion, PlaybookVersion, User
+from playbooks.models import Client, Criterion, PlaybookVersion, Role, User
 from playbooks.queries import document_of
 from playbooks.ruling import rulings
+from playbooks.services.authority import require
 from playbooks.validation import problems
 from playbooks.yaml_io import dump
 from prospects.models import Prospect, Score, WhatIf, WhatIfChange
@@ -57,8 +58,9 @@ def fingerprint(version: PlaybookVersion) -> str:
 def start(version: PlaybookVersion, *, client: Client, actor: User | None, clock: datetime | None = None) -> WhatIf:
     """Queue a look at all current prospects under ``version``; the one under way when it says the same.
 
-    Raises NotJudgeable.
+    Raises NotAllowed, NotJudgeable.
     """
+    require(client, actor, tuple(Role), to="ask who would change")
     broken = problems(document_of(version))
     if broken:
         raise NotJudgeable(f"Correct the draft first: {'; '.join(map(str, broken[:3]))}.")
@@ -235,8 +237,9 @@ def _weighed(foreseen: Foreseen) -> Iterable[tuple[str, float, Any]]:
     return [(name, weights[name], found) for name, found in foreseen.rescored.composite.layers.items()]
 
 
-def cancel(what_if: WhatIf) -> None:
-    """Ask the worker to stop after its present chunk. A finished one stays as it is."""
+def cancel(what_if: WhatIf, *, actor: User | None) -> None:
+    """Ask the worker to stop after its present chunk. A finished one stays as it is. Raises NotAllowed."""
+    require(what_if.client, actor, tuple(Role), to="call this off")
     WhatIf.objects.filter(pk=what_if.pk, status__in=OPEN).update(cancel_requested=True)
     nudge(what_if)
 

@@ -9,7 +9,7 @@ from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirec
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from playbooks.models import Playbook, Role
+from playbooks.models import Playbook
 from prospects.importing.reading import UnreadableFile
 from prospects.models import ImportBatch
 from prospects.services import import_uploads
@@ -20,7 +20,6 @@ from salesops.errors import Refusal
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 
-IMPORTERS = (Role.OPERATOR, Role.ADMIN, Role.LEADER)
 PAGE_SIZE = 25
 _COUNT_WORDS = {
     "created": "New", "updated": "Updated", "merged": "Merged", "unchanged": "Unchanged", "rejected": "Rejected",
@@ -29,7 +28,7 @@ _TONES = {"done": "done", "failed": "danger", "running": "accent", "queued": "ac
 
 
 @require_http_methods(["GET", "POST"])
-@require_role(*IMPORTERS)
+@require_role(*import_uploads.IMPORTERS)
 def import_list(request: ClientRequest) -> HttpResponse:
     """The upload form and every import so far."""
     if request.method == "POST":
@@ -61,7 +60,7 @@ def _list_page(request: ClientRequest, form: UploadForm, status: int = 200) -> H
 
 
 @require_GET
-@require_role(*IMPORTERS)
+@require_role(*import_uploads.IMPORTERS)
 def import_page(request: ClientRequest, pk: int) -> HttpResponse:
     """One import: mapping and preview, then progress, then the report."""
     batch = _batch(request, pk)
@@ -71,7 +70,7 @@ def import_page(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*IMPORTERS)
+@require_role(*import_uploads.IMPORTERS)
 def import_mapping(request: ClientRequest, pk: int) -> HttpResponse:
     """Store what the columns mean and show the preview again."""
     batch = _batch(request, pk)
@@ -89,7 +88,7 @@ def import_mapping(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*IMPORTERS)
+@require_role(*import_uploads.IMPORTERS)
 def import_start(request: ClientRequest, pk: int) -> HttpResponse:
     """Go on with an import that failed."""
     batch = _batch(request, pk)
@@ -98,7 +97,7 @@ def import_start(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*IMPORTERS)
+@require_role(*import_uploads.IMPORTERS)
 def import_cancel(request: ClientRequest, pk: int) -> HttpResponse:
     """Stop an import; what came in stays."""
     batch = _batch(request, pk)
@@ -108,7 +107,7 @@ def import_cancel(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-@require_role(*IMPORTERS)
+@require_role(*import_uploads.IMPORTERS)
 def import_errors(request: ClientRequest, pk: int) -> FileResponse:
     """The rejected rows with their reasons, as CSV."""
     batch = _batch(request, pk)

@@ -65,7 +65,7 @@ def stop_what_if(request: ClientRequest, version_id: int) -> HttpResponse:
     require_looker(request)
     found = _latest(request, version)
     if found is not None:
-        what_if.cancel(found)
+        what_if.cancel(found, actor=request.user)
     return HttpResponseRedirect(reverse("prospects:what_if", args=[version.pk]))
 
 
@@ -77,18 +77,19 @@ def what_if_csv(request: ClientRequest, version_id: int) -> StreamingHttpRespons
     found = _latest(request, version)
     header = (
         "id", "name", "route", "new_route", "tier", "new_tier", "verdict", "new_verdict", "composite",
-        "new_composite", "why",
+        "new_composite", "why", "provisional",
     )  # fmt: skip
     rows = filtered(found, read_moves(request.GET)).order_by(*RANKING) if found else WhatIfChange.objects.none()
     rows = rows.select_related("prospect__company", "prospect__contact")
-    return csv_response(f"what-if-v{version.number}", header, _lines(rows.iterator(chunk_size=2000)))
+    mark = "no" if found is None or found.trusted_today else "yes"  # type: ignore[attr-defined]  # annotated
+    return csv_response(f"what-if-v{version.number}", header, _lines(rows.iterator(chunk_size=2000), mark))
 
 
-def _lines(rows: Iterator[WhatIfChange]) -> Iterator[tuple[Any, ...]]:
+def _lines(rows: Iterator[WhatIfChange], provisional: str) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         yield (
             row.prospect_id, str(row.prospect), row.route, row.new_route, row.tier, row.new_tier, row.verdict,
-            row.new_verdict, row.composite, row.new_composite, " ".join(row.why),
+            row.new_verdict, row.composite, row.new_composite, " ".join(row.why), provisional,
         )  # fmt: skip
 
 

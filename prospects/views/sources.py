@@ -7,15 +7,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from playbooks.models import Role
 from prospects.models import SourceState
 from prospects.reading import source_numbers
 from prospects.services import market_scan, source_states
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.partials import render_page
-
-RESUMERS = (Role.OPERATOR, Role.LEADER, Role.ADMIN)
 
 
 @require_GET
@@ -25,13 +22,13 @@ def sources_page(request: ClientRequest) -> HttpResponse:
     context = {
         "rows": source_numbers.rows(request.client),
         "scans": market_scan.latest(request.client.pk),
-        "may_resume": bool({role.value for role in RESUMERS} & request.roles),
+        "may_resume": bool({role.value for role in source_states.RESUMERS} & request.roles),
     }
     return render_page(request, "prospects/sources.html", context)
 
 
 @require_POST
-@require_role(*RESUMERS)
+@require_role(*source_states.RESUMERS)
 def resume_source(request: ClientRequest, pk: int) -> HttpResponse:
     """Let one source be asked again."""
     try:

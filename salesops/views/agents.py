@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
-from playbooks.models import AgentAssignment, Playbook, Role, Stop
+from playbooks.models import AgentAssignment, Playbook, Stop
 from prospects.agents.market_scan import AGENT as scanner  # noqa: N811
 from prospects.models import AgentRun, Convergence, Prospect
 from prospects.reading.progress import progress
@@ -26,7 +26,6 @@ from salesops.paging import keyset_page
 from salesops.partials import render_page
 from salesops.templatetags.brakes import stops_in_force
 
-STARTERS = (Role.OPERATOR, Role.LEADER, Role.ADMIN)
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
 RUNS_A_PAGE = 40
 
@@ -62,7 +61,7 @@ def _at_work(request: ClientRequest, jobs: list[Convergence]) -> dict[str, Any]:
 
 def may_start(request: ClientRequest) -> bool:
     """Whether this person may set agents to work, and stop a run."""
-    return bool({role.value for role in STARTERS} & request.roles)
+    return bool({role.value for role in convergences.STARTERS} & request.roles)
 
 
 def stopped_agents(request: ClientRequest) -> set[str]:
@@ -124,7 +123,7 @@ def run_page(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*STARTERS)
+@require_role(*convergences.STARTERS)
 def run_agents(request: ClientRequest) -> HttpResponse:
     """Set the agents to work on everything that is due under one playbook."""
     playbook = get_object_or_404(Playbook.objects.for_client(request.client), pk=id_in(request.POST.get("playbook")))
@@ -134,7 +133,7 @@ def run_agents(request: ClientRequest) -> HttpResponse:
 
 
 @require_POST
-@require_role(*STARTERS)
+@require_role(*convergences.STARTERS)
 def retry(request: ClientRequest) -> HttpResponse:
     """Try again on prospects where something failed."""
     chosen = [pk for text in request.POST.getlist("prospect")[:100] if (pk := id_in(text)) is not None]
@@ -144,7 +143,7 @@ def retry(request: ClientRequest) -> HttpResponse:
 
 
 @require_POST
-@require_role(*STARTERS)
+@require_role(*convergences.STARTERS)
 def cancel_run(request: ClientRequest, pk: int) -> HttpResponse:
     """Stop a convergence after the batch at hand; what it has found so far stays."""
     get_object_or_404(Convergence.objects.for_client(request.client).only("pk"), pk=pk)

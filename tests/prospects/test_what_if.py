@@ -157,7 +157,7 @@ def test_one_that_is_stopped_works_no_further() -> None:
     under = scene.demo()
     various(under, 3)
     made = what_if.start(draft_of(under), client=under.playbook.client, actor=None)
-    what_if.cancel(made)
+    what_if.cancel(made, actor=None)
     assert worked(made).status == "cancelled"
     assert made.done == 0
 

@@ -96,7 +96,8 @@ def test_the_list_tells_stops_in_force_from_those_that_are_over(
     lifted = stops.stop(client=owner, actor=person, level="prospect", target_id=prospect.pk, reason="Was wrong")
     stops.lift(lifted.pk, client=owner, actor=person, reason="Is right")
     stops.stop(client=owner, actor=person, level="client", kind="cancel", reason="Shut the shop")
-    stops.stop(client=factories.client(), actor=person, level="client", reason="Theirs alone")
+    other = factories.client()
+    stops.stop(client=other, actor=factories.user(other), level="client", reason="Theirs alone")
     now, over, every = (read(browser, "stops", state=state) for state in ("now", "over", "all"))
     with time_machine.travel(soon + timedelta(minutes=1)):
         browser.force_login(person)
