@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
 import structlog
 from django.db import connection
 
@@ -100,7 +101,7 @@ ORDER BY e.prospect_id, e.scorecard, e.criterion, e.observed_at DESC, e.id DESC
 """  # noqa: S608 — constants
 _SCORES = """
 SELECT DISTINCT ON (prospect_id, scorecard)
-       prospect_id, id, computed_at, scorecard, value, coverage, provisional, breakdown
+       prospect_id, id, computed_at, scorecard, value, coverage, provisional, breakdown::text
 FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
 ORDER BY prospect_id, scorecard, id DESC
 """
@@ -234,7 +235,7 @@ def load_facts(contexts: Mapping[int, Context], version_id: int) -> None:
         _SCORES, [ids, version_id]
     ):
         context = contexts[prospect_id]
-        context.scores[scorecard] = ScoreView(scorecard, value, coverage, provisional, json.loads(breakdown))
+        context.scores[scorecard] = ScoreView(scorecard, value, coverage, provisional, orjson.loads(breakdown))
         if scorecard == ICP:
             context.row.score_id, context.row.scored_at = score_id, at
 

@@ -14,7 +14,7 @@ from prospects.models.funnel import transition_funnel_triggers
 from prospects.models.guards import evidence_cites_its_signals, prospect_follows_transition, transition_is_earned
 from prospects.models.prospect import Prospect
 from prospects.models.runs import AgentRun
-from salesops.dbtypes import fact_no_field
+from salesops.dbtypes import JsonDocument, fact_no_field
 from salesops.guards import fact_guards
 from salesops.tenancy import SameClient, TenantQuerySet
 
@@ -118,7 +118,7 @@ class Score(models.Model):
     value = models.FloatField()
     coverage = models.FloatField()
     provisional = models.BooleanField(default=True)
-    breakdown = models.JSONField(help_text="Per criterion: weight, value, contribution, evidence id; per layer: score.")
+    breakdown = JsonDocument(help_text="Per criterion: weight, value, contribution, evidence id; per layer: score.")
     computed_at = models.DateTimeField()
     run = models.ForeignKey(AgentRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     fact_no = fact_no_field()

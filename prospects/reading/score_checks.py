@@ -5,10 +5,11 @@ A score row is right when its evidence is what was in force when it was made, an
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import orjson
 
 from playbooks.models import PlaybookVersion
 from prospects.host.loading import COUNTS, MERGE_UNDONE, fetch, playbook_view
@@ -16,11 +17,11 @@ from prospects.rules import priority as priorities
 from prospects.rules import rescoring, scoring, written
 from prospects.rules.rescoring import VersionModel
 from prospects.rules.scoring import Judged
-from prospects.rules.written import Written
+from prospects.rules.written import Written, evidence_of
 
 InForce = Mapping[str, Mapping[str, Judged]]
 _SCORES = """
-SELECT id, prospect_id, playbook_version_id, scorecard, value, coverage, breakdown, computed_at, fact_no
+SELECT id, prospect_id, playbook_version_id, scorecard, value, coverage, breakdown::text, computed_at, fact_no
 FROM prospects_score WHERE prospect_id = ANY(%s) ORDER BY id
 """
 _EVIDENCE = """
@@ -38,8 +39,6 @@ CROSS JOIN LATERAL (
 ORDER BY 1
 """  # noqa: S608 — constants
 _PARTED = "SELECT DISTINCT prospect_id FROM prospects_signal WHERE prospect_id = ANY(%s) AND kind = %s"
-#: What a breakdown says, apart from labels that older rows carry along.
-_LINE = ("criterion", "weight", "value", "fresh", "contribution", "evidence_id")
 
 
 class ScoreRow(NamedTuple):
@@ -75,8 +74,8 @@ def wrong_scores(prospects: Sequence[int], models: Models) -> Iterator[tuple[int
 
     A constant number of queries for each version, however many prospects.
     """
-    rows = [ScoreRow(*(*row[:6], json.loads(row[6]), *row[7:])) for row in fetch(_SCORES, [list(prospects)])]
-    evidence = _evidence({i for row in rows for i in _named(row)})
+    rows = [ScoreRow(*(*row[:6], orjson.loads(row[6]), *row[7:])) for row in fetch(_SCORES, [list(prospects)])]
+    evidence = _evidence({i for row in rows for i in evidence_of(row.breakdown)})
     parted = {row[0] for row in fetch(_PARTED, [list(prospects), MERGE_UNDONE])}
     left_out = _left_out([row for row in rows if row.prospect_id not in parted], models)
     for row in rows:
@@ -89,13 +88,8 @@ def _evidence(ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
     return {row[0]: row for row in fetch(_EVIDENCE, [list(ids)])}
 
 
-def _named(row: ScoreRow) -> list[int]:
-    lines = [line["evidence_id"] for line in row.breakdown.get("criteria", [])]
-    return [i for i in (*lines, *row.breakdown.get("evidence_ids", [])) if i is not None]
-
-
 def _wrong(row: ScoreRow, evidence: Mapping[int, tuple[Any, ...]], model: VersionModel) -> str:
-    named = _named(row)
+    named = evidence_of(row.breakdown)
     gone = [i for i in named if i not in evidence]
     if gone:
         return f"it rests on evidence {gone[0]}, which is not there"
@@ -111,7 +105,7 @@ def _wrong(row: ScoreRow, evidence: Mapping[int, tuple[Any, ...]], model: Versio
     if (said.value, said.coverage) != (row.value, row.coverage):
         found = f"{said.value!r} with {said.coverage!r} known"
         return f"its evidence adds up to {found}, it says {row.value!r} with {row.coverage!r} known"
-    if _essence(json.loads(said.text())) != _essence(row.breakdown):
+    if orjson.loads(said.text()) != row.breakdown:
         return "its breakdown is not what its evidence adds up to"
     return ""
 
@@ -125,15 +119,6 @@ def _again(card: str, cards: InForce, model: VersionModel, at: datetime) -> Writ
         return written.ranked(found) if found is not None else None
     result = scoring.score(model.cards[card], cards.get(card, {}), at) if card in model.cards else None
     return written.card(card, result.value, result) if result is not None and result.value is not None else None
-
-
-def _essence(breakdown: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [
-        tuple(line.get(name) for name in _LINE)
-        for line in breakdown.get("criteria", [])
-        if line["evidence_id"] is not None or line.get("contribution") is not None
-    ]
-    return {**{name: value for name, value in breakdown.items() if name != "criteria"}, "criteria": lines}
 
 
 def _left_out(rows: Sequence[ScoreRow], models: Models) -> dict[int, str]:
@@ -155,6 +140,10 @@ def _left_out(rows: Sequence[ScoreRow], models: Models) -> dict[int, str]:
             row = mine[score_id]
             card = model.cards.get(row.scorecard)
             over = card is not None and card.expires is not None and row.computed_at - observed_at >= card.expires
-            if (row.scorecard, criterion) in model.criteria and not over and evidence_id not in _named(row):
+            if (
+                (row.scorecard, criterion) in model.criteria
+                and not over
+                and evidence_id not in evidence_of(row.breakdown)
+            ):
                 found.setdefault(score_id, f"evidence {evidence_id} was in force for {criterion}, and is not named")
     return found

@@ -56,8 +56,7 @@ class Priority:
             "tier": self.tier,
             "sequence": self.sequence,
             "touches": self.touches,
-            "evidence_ids": list(self.evidence_ids),
-            "criteria": [],  # the lines stand in the scores that the parts come from
+            "evidence_ids": self.evidence_ids,  # their lines stand in the scores that the parts come from
             "parts": [
                 {
                     "part": part.name,

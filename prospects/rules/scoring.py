@@ -14,7 +14,6 @@ is no evidence in favour of anybody. Its judgement is kept only so that a lowere
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,17 +99,25 @@ class Line(NamedTuple):
     evidence_id: int | None
 
 
+#: What is known of one criterion: key, weight, value, freshness, points, evidence id. Without evidence, its default
+#: counts: freshness and id are None.
+_Row = tuple[str, float, float, "float | None", float, "int | None"]
+_NO_ROWS: tuple[tuple[Any, ...], ...] = ((),) * 6
+
+
 class ScoreResult:
     """A score with the sum behind it. ``value`` is None when no weight is known (nor counts by default).
 
     ``value`` 0–100, ``coverage`` 0–1. The lines behind it are put together when asked for.
     """
 
-    __slots__ = ("_counted", "_rows", "coverage", "has_evidence", "value")
+    __slots__ = ("_card", "_counted", "_rows", "coverage", "has_evidence", "value")
 
     def __init__(
-        self, value: float | None, coverage: float, has_evidence: bool, rows: Sequence[_Row], counted: float
-    ) -> None:
+        self, card: Scorecard, value: float | None, coverage: float, has_evidence: bool, rows: Sequence[_Row],
+        counted: float,
+    ) -> None:  # fmt: skip
+        self._card = card
         self.value = value
         self.coverage = coverage
         self.has_evidence = has_evidence
@@ -120,47 +127,37 @@ class ScoreResult:
     @property
     def breakdown(self) -> list[Line]:
         """Every criterion's part, the unknown ones among them."""
+        known = {row[0]: (row, share) for row, share in zip(self._rows, self._shares(), strict=True)}
         lines = []
-        for (c, _, weight, _, default, _), item, fresh in self._rows:
-            named = (c.key, c.label, c.layer, c.category, weight)
-            if item is not None:
-                lines.append(Line(*named, item.value, fresh, self._share(weight, item.value, fresh), item.id))
-            elif default is not None:
-                lines.append(Line(*named, default, None, self._share(weight, default, 1.0), None))
-            else:
+        for prepared in self._card.prepared:
+            c, said = prepared.criterion, known.get(prepared.key)
+            named = (c.key, c.label, c.layer, c.category, prepared.weight)
+            if said is None:
                 lines.append(Line(*named, None, None, None, None))
+            else:
+                (_, _, value, fresh, _, number), share = said
+                lines.append(Line(*named, value, fresh, share, number))
         return lines
 
-    def _share(self, weight: float, value: float, fresh: float) -> float:
-        return weight * value * fresh / self._counted if self._counted > 0 else 0.0
+    def _shares(self) -> list[float]:
+        counted = self._counted
+        return [row[4] / counted for row in self._rows] if counted > 0 else [0.0] * len(self._rows)
 
     @property
     def evidence_ids(self) -> list[int]:
         """The evidence that counts, in the order of the criteria."""
-        return [item.id for _, item, _ in self._rows if item is not None]
+        return [row[5] for row in self._rows if row[5] is not None]
 
-    def breakdown_json(self) -> list[dict[str, Any]]:
-        """The lines of what counts, as plain data for the Score row. What it does not list was unknown.
+    def columns(self) -> dict[str, Sequence[Any]]:
+        """The lines of what counts, column by column, as a Score row keeps them. What it does not list was unknown.
 
-        Labels are those of the version, which never changes.
+        Contributions are in points of the score. Labels are those of the version, which never changes.
         """
-        found: list[dict[str, Any]] = json.loads(f"[{self.breakdown_text()}]")
-        return found
-
-    def breakdown_text(self) -> str:
-        """The same as JSON, without the brackets around it: written this way, it is cheap for a hundred thousand."""
-        counted = self._counted
-        lines = []
-        for (_, _, weight, _, default, head), item, fresh in self._rows:
-            if item is not None:
-                part = weight * item.value * fresh / counted if counted > 0 else 0.0
-                lines.append(
-                    f'{head}{item.value!r}, "fresh": {fresh!r}, "contribution": {part!r}, "evidence_id": {item.id}}}'
-                )
-            elif default is not None:
-                part = weight * default / counted if counted > 0 else 0.0
-                lines.append(f'{head}{default!r}, "fresh": null, "contribution": {part!r}, "evidence_id": null}}')
-        return ", ".join(lines)
+        keys, weights, values, fresh, _, ids = tuple(zip(*self._rows, strict=True)) or _NO_ROWS
+        return {
+            "criterion": keys, "weight": weights, "value": values, "fresh": fresh, "contribution": self._shares(),
+            "evidence_id": ids,
+        }  # fmt: skip
 
 
 class _Prepared(NamedTuple):
@@ -169,15 +166,6 @@ class _Prepared(NamedTuple):
     weight: float
     decay_per_second: float | None
     default: float | None  # what counts while nothing is known
-    head: str  # how its line begins, as JSON
-
-
-_Row = tuple[_Prepared, "Dated | None", float]
-
-
-def _head(c: Criterion, weight: float) -> str:
-    key, layer = json.dumps(c.key), json.dumps(c.layer)
-    return f'{{"criterion": {key}, "layer": {layer}, "weight": {weight!r}, "value": '
 
 
 def _weight(c: Criterion) -> float:
@@ -200,7 +188,6 @@ class Scorecard:
                 weight=_weight(c),
                 decay_per_second=1.0 / (c.half_life_days * SECONDS_PER_DAY) if c.half_life_days else None,
                 default=c.when_missing,
-                head=_head(c, _weight(c)),
             )
             for c in self.criteria
         )
@@ -228,33 +215,30 @@ def freshness(observed_at: datetime, now: datetime, half_life_days: float | None
 def score(card: Scorecard, by_key: Mapping[str, Dated], now: datetime) -> ScoreResult:
     """The score of one prospect on one scorecard, from the evidence in force (see :func:`latest`)."""
     points = counted = evidenced = 0.0
-    has_evidence = False
     rows: list[_Row] = []
     expires, find = card.expires, by_key.get
-    for prepared in card.prepared:
-        _, key, weight, decay, default, _ = prepared
+    for _, key, weight, decay, default in card.prepared:
         item = find(key)
-        if item is not None and expires is not None and now - item.observed_at >= expires:
-            item = None
-        fresh = 1.0
-        if item is not None:
-            if weight > 0:
-                has_evidence = True
+        if item is not None and (expires is None or now - item.observed_at < expires):
+            fresh, value = 1.0, item.value
             if decay is not None:
                 age = (now - item.observed_at).total_seconds()
                 if age > 0:
                     fresh = 0.5 ** (age * decay)
-            points += weight * item.value * fresh
-            counted += weight
             evidenced += weight
+            part = weight * value * fresh
+            rows.append((key, weight, value, fresh, part, item.id))
         elif default is not None:
-            points += weight * default
-            counted += weight
-        rows.append((prepared, item, fresh))
+            part = weight * default
+            rows.append((key, weight, default, None, part, None))
+        else:
+            continue
+        points += part
+        counted += weight
     # A sum of shares may end a rounding error above its largest part.
-    value = min(100.0, points / counted) if counted > 0 else None
+    total = min(100.0, points / counted) if counted > 0 else None
     coverage = evidenced / card.total_weight if card.total_weight > 0 else 0.0
-    return ScoreResult(value, coverage, has_evidence, rows, counted)
+    return ScoreResult(card, total, coverage, evidenced > 0, rows, counted)
 
 
 @dataclass(slots=True)

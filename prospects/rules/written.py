@@ -1,15 +1,17 @@
 """A score as it is written down: value, coverage, and the breakdown it can be added up from again. Pure.
 
-The breakdown of a scorecard lists the criteria that counted, each with weight, value, freshness, contribution and the
-id of its evidence; a criterion that is not listed was unknown. ``icp`` adds its layers and route, ``priority`` its
-parts, tier and sequence.
+The breakdown of a scorecard has under ``criteria`` what counted, column by column: criterion, weight, value,
+freshness, contribution and the id of its evidence; a criterion that is not listed was unknown. ``icp`` has its route
+and its layers, each with its own criteria; ``priority`` its parts, tier and sequence, and the evidence under them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from prospects.rules import priority as priorities
 from prospects.rules.priority import Priority
@@ -17,56 +19,84 @@ from prospects.rules.scoring import Composite, IcpModel, ScoreResult
 
 ICP, PRIORITY = "icp", priorities.CARD
 _CLOSE = 1e-9
-#: What a score rests on and what follows from it: evidence ids in order, tier, sequence.
-Grounds = tuple[list[int | None], Any, Any, Any]
+Breakdown = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Written:
-    """One score to write. ``text`` puts its breakdown into JSON; asked for only when it is written."""
+    """One score to write. ``breakdown`` is put together only when somebody asks for it."""
 
     card: str
     value: float
     coverage: float
-    grounds: Grounds
-    text: Callable[[], str]
+    breakdown: Callable[[], dict[str, Any]]
 
-    def says_the_same(
-        self, value: float | None, coverage: float, provisional: bool, now_provisional: bool, grounds: Grounds
-    ) -> bool:
-        """Whether an earlier score said this from the same evidence."""
-        same = value is not None and self.is_close(value, coverage)
-        return same and provisional == now_provisional and grounds == self.grounds
+    def text(self) -> str:
+        """The breakdown as JSON."""
+        return orjson.dumps(self.breakdown()).decode()
 
     def is_close(self, value: float, coverage: float) -> bool:
         """Whether these are the same numbers, apart from rounding."""
         return abs(value - self.value) < _CLOSE and abs(coverage - self.coverage) < _CLOSE
+
+    def rests_on(self, before: Breakdown) -> bool:
+        """Whether an earlier score rests on the same evidence, and the same follows from it."""
+        return _grounds(before) == _grounds(self.breakdown())
+
+
+class StoredLine(NamedTuple):
+    """One criterion's part in a stored score. ``contribution`` is in points of its layer, or of its scorecard."""
+
+    layer: str  # "" but in the composite
+    criterion: str
+    weight: float
+    value: float
+    fresh: float | None
+    contribution: float
+    evidence_id: int | None
+
+
+def lines_of(breakdown: Breakdown) -> Iterator[StoredLine]:
+    """What a stored breakdown lists, in its order."""
+    for group in (breakdown, *breakdown.get("layers", ())):
+        columns = group.get("criteria", {})
+        for line in zip(*(columns.get(name, ()) for name in StoredLine._fields[1:]), strict=True):
+            yield StoredLine(group.get("layer", ""), *line)
+
+
+def evidence_of(breakdown: Breakdown) -> list[int]:
+    """The evidence that a stored breakdown names."""
+    ids = [line.evidence_id for line in lines_of(breakdown) if line.evidence_id is not None]
+    return [*ids, *breakdown.get("evidence_ids", ())]
+
+
+def _grounds(breakdown: Breakdown) -> tuple[Any, ...]:
+    return evidence_of(breakdown), breakdown.get("tier"), breakdown.get("sequence")
 
 
 def composed(icp: IcpModel, composite: Composite) -> Written | None:
     """The composite; None while nothing is known."""
     if composite.value is None:
         return None
-    ids: list[int | None] = [i for result in composite.layers.values() for i in result.evidence_ids]
-    return Written(ICP, composite.value, composite.coverage, (ids, None, None, None), lambda: _layers(icp, composite))
+    return Written(ICP, composite.value, composite.coverage, lambda: _layers(icp, composite))
 
 
-def _layers(icp: IcpModel, composite: Composite) -> str:
+def _layers(icp: IcpModel, composite: Composite) -> dict[str, Any]:
     negative = composite.strong_negative
-    layers = ", ".join(
-        f'{{"layer": "{name}", "weight": {icp.layer_weights[name]!r}, "value": {_number(result.value)},'
-        f' "coverage": {result.coverage!r}}}'
-        for name, result in composite.layers.items()
-    )
-    lines = ", ".join(text for result in composite.layers.values() if (text := result.breakdown_text()))
-    return (
-        f'{{"route": "{composite.route}", "strong_negative": {"null" if negative is None else negative.id},'
-        f' "layers": [{layers}], "criteria": [{lines}]}}'
-    )
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
+    return {
+        "route": composite.route,
+        "strong_negative": None if negative is None else negative.id,
+        "layers": [
+            {
+                "layer": name,
+                "weight": icp.layer_weights[name],
+                "value": result.value,
+                "coverage": result.coverage,
+                "criteria": result.columns(),
+            }
+            for name, result in composite.layers.items()
+        ],
+    }
 
 
 def plain(cards: Mapping[str, ScoreResult]) -> Iterator[Written]:
@@ -78,34 +108,9 @@ def plain(cards: Mapping[str, ScoreResult]) -> Iterator[Written]:
 
 def card(name: str, value: float, result: ScoreResult) -> Written:
     """One plain scorecard."""
-    ids: list[int | None] = list(result.evidence_ids)
-    return Written(
-        name, value, result.coverage, (ids, None, None, None), lambda: f'{{"criteria": [{result.breakdown_text()}]}}'
-    )
+    return Written(name, value, result.coverage, lambda: {"criteria": result.columns()})
 
 
 def ranked(found: Priority) -> Written:
     """The priority, with the tier and the sequence it picks."""
-    grounds: Grounds = ([], list(found.evidence_ids), found.tier, found.sequence)
-    return Written(PRIORITY, found.value, found.coverage, grounds, lambda: _ranking(found))
-
-
-def _ranking(found: Priority) -> str:
-    """The priority's breakdown as JSON."""
-    parts = ", ".join(
-        f'{{"part": "{part.name}", "source": "{part.source}", "weight": {100 * part.share!r},'
-        f' "value": {_number(part.value)}, "coverage": {part.coverage!r},'
-        f' "contribution": {part.share * (part.value or 0.0)!r}}}'
-        for part in found.parts
-    )
-    ids = ", ".join(map(str, found.evidence_ids))
-    return (
-        f'{{"tier": "{found.tier}", "sequence": "{found.sequence}", "touches": {found.touches},'
-        f' "evidence_ids": [{ids}], "criteria": [], "parts": [{parts}]}}'
-    )
-
-
-def grounds_of(breakdown: Mapping[str, Any]) -> Grounds:
-    """What a stored breakdown rests on, to compare with :attr:`Written.grounds`."""
-    lines = [line["evidence_id"] for line in breakdown.get("criteria", []) if line["evidence_id"] is not None]
-    return lines, breakdown.get("evidence_ids"), breakdown.get("tier"), breakdown.get("sequence")
+    return Written(PRIORITY, found.value, found.coverage, found.breakdown)

@@ -180,7 +180,7 @@ def _score(
                 Score(
                     client_id=prospect.client_id, prospect=prospect, playbook_version=version, scorecard=name,
                     value=result.value, coverage=result.coverage, provisional=is_provisional(prospect.client_id),
-                    breakdown={"criteria": result.breakdown_json()}, computed_at=at,
+                    breakdown={"criteria": result.columns()}, computed_at=at,
                 )
             )  # fmt: skip
     Score.objects.bulk_create(made)

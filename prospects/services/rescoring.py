@@ -17,6 +17,7 @@ from datetime import datetime
 from multiprocessing import get_context
 from typing import Any
 
+import orjson
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -27,7 +28,7 @@ from prospects.host.score_loading import evidence_in_force, merges_were_undone
 from prospects.models import Prospect
 from prospects.rules import rescoring, written
 from prospects.rules.rescoring import Rescored
-from prospects.rules.written import Grounds, Written
+from prospects.rules.written import Written
 from prospects.services.scores import COLUMNS, PRIORITIZER, ScoringModel, scoring_model, work_level
 from salesops.runtime.bulk import Blocks, array_text, copy_text
 from salesops.runtime.ports import Scope
@@ -45,14 +46,7 @@ FROM prospects_score WHERE prospect_id = ANY(%s) AND playbook_version_id = %s
 ORDER BY prospect_id, scorecard, id DESC
 """
 # Looked at only where the numbers are the same: taking JSON apart is dear.
-_GROUNDS = """
-SELECT id, ARRAY(SELECT (line ->> 'evidence_id')::bigint FROM jsonb_array_elements(breakdown -> 'criteria') line
-          WHERE line ->> 'evidence_id' IS NOT NULL),
-    CASE WHEN breakdown ? 'evidence_ids'
-         THEN ARRAY(SELECT one::bigint FROM jsonb_array_elements_text(breakdown -> 'evidence_ids') one) END,
-    breakdown ->> 'tier', breakdown ->> 'sequence'
-FROM prospects_score WHERE id = ANY(%s)
-"""
+_BREAKDOWNS = "SELECT id, breakdown::text FROM prospects_score WHERE id = ANY(%s)"
 _SAVE = """
 UPDATE prospects_prospect p SET composite = v.composite, coverage = v.coverage, provisional = v.provisional,
     route = v.route, tier = v.tier, priority = v.priority, work_level = v.work_level
@@ -224,11 +218,9 @@ def _news(
             yield prospect_id, score
         else:
             alike.append((prospect_id, score, known[0]))
-    grounds: dict[int, Grounds] = (
-        {row[0]: row[1:] for row in fetch(_GROUNDS, [[i for *_, i in alike]])} if alike else {}
-    )
+    stored: dict[int, str] = dict(fetch(_BREAKDOWNS, [[i for *_, i in alike]])) if alike else {}
     for prospect_id, score, score_id in alike:
-        if grounds[score_id] != score.grounds:
+        if not score.rests_on(orjson.loads(stored[score_id])):
             yield prospect_id, score
 
 

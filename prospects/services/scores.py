@@ -5,7 +5,6 @@ Scores are append-only and say what they were added up from. A re-score that cha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -139,14 +138,18 @@ def _row(
     """A Score row, or None when the last one says the same from the same evidence."""
     provisional = context.provisional
     last = context.scores.get(said.card)
-    if last is not None and said.says_the_same(
-        last.value, last.coverage, last.provisional, provisional, written.grounds_of(last.breakdown)
-    ):
+    if last is not None and _says_the_same(said, last, provisional):
         return None
-    text = said.text()
-    context.scores[said.card] = ScoreView(said.card, said.value, said.coverage, provisional, json.loads(text))
+    breakdown = said.breakdown()
+    context.scores[said.card] = ScoreView(said.card, said.value, said.coverage, provisional, breakdown)
     context.changed()
     return (
         numbers.row("score"), scope.client_id, context.id, scope.playbook.id, said.card, said.value, said.coverage,
-        provisional, text, scope.now, run_id, numbers.fact(),
+        provisional, said.text(), scope.now, run_id, numbers.fact(),
     )  # fmt: skip
+
+
+def _says_the_same(said: Written, last: ScoreView, provisional: bool) -> bool:
+    if last.value is None or last.provisional != provisional or not said.is_close(last.value, last.coverage):
+        return False
+    return said.rests_on(last.breakdown)

@@ -30,6 +30,7 @@ from prospects.models import Prospect, Score, WhatIf, WhatIfChange
 from prospects.reading.foresight import OPEN_STAGES, Foreseen, Foresight, open_ids
 from prospects.rules.differences import Bounds, Stand, criterion_points, reasons
 from prospects.rules.rescoring import ICP
+from prospects.rules.written import lines_of
 from salesops.errors import Refusal
 from salesops.runtime.context import Context
 
@@ -215,7 +216,7 @@ def _labels(foresight: Foresight, ruling: Mapping[int, PlaybookVersion]) -> dict
 def _founded(before: Stand, breakdown: Mapping[str, Any]) -> Stand:
     """The stand of today with what its stored score was added up from."""
     layers = [(row["layer"], row["weight"], row["coverage"]) for row in breakdown.get("layers", [])]
-    lines = [(row["criterion"], row["layer"], row["contribution"]) for row in breakdown.get("criteria", [])]
+    lines = [(line.criterion, line.layer, line.contribution) for line in lines_of(breakdown)]
     ruled_out = "ruled out" if breakdown.get("strong_negative") else ""
     points = criterion_points(layers, lines)
     return Stand(before.route, before.tier, before.verdict, before.composite, before.priority, points, ruled_out)

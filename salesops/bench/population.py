@@ -253,7 +253,7 @@ _SCORES = """
     INSERT INTO prospects_score (client_id, prospect_id, playbook_version_id, scorecard, value, coverage,
         provisional, breakdown, computed_at, fact_no)
     SELECT %(client)s, id, %(version)s, 'icp', composite, coverage, true,
-        jsonb_build_object('route', '', 'layers', '[]'::jsonb, 'criteria', '[]'::jsonb), born, nextval('fact_no')
+        '{"route": "", "layers": []}', born, nextval('fact_no')
     FROM bench_life WHERE life > 0
 """
 

@@ -115,7 +115,7 @@ def test_what_was_decided_about_somebody_erased_still_adds_up(
         ("prospects_score", "value = value + 1e-9"),
         ("prospects_score", "coverage = coverage / 2"),
         ("prospects_score", "computed_at = computed_at - interval '1 day'"),
-        ("prospects_score", "breakdown = jsonb_set(breakdown, '{criteria,0,weight}', '21')"),
+        ("prospects_score", "breakdown = jsonb_set(breakdown::jsonb, '{layers,0,weight}', '21')"),
         ("prospects_evidence", "rationale = replace(rationale, 'i', 'l')"),
         ("prospects_evidence", "confidence = confidence - 0.01"),
         ("prospects_evidence", "value = value - 1"),

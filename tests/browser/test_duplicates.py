@@ -33,7 +33,9 @@ def test_two_questions_are_decided_by_keys_and_taken_back(chromium: Browser, liv
 
 
 def _decide(page: Page, pairs: list[Duplicate]) -> None:
-    page.evaluate("htmx.config.defaultSettleDelay = 1000")  # the next key counts from the answer on, not from its settling
+    page.evaluate(
+        "htmx.config.defaultSettleDelay = 1000"
+    )  # the next key counts from the answer on, not from its settling
     page.keyboard.press("j")
     page.keyboard.press("s")
     page.keyboard.press("m")

@@ -22,6 +22,7 @@ from approvals.models import ApprovalRequest, CapturedMail, Decision, Dispatch, 
 from approvals.rules.quality import unresolved_placeholders
 from playbooks.models import AgentPermission, AuditEntry, Criterion, Playbook, PlaybookVersion, Stop
 from prospects.models import AgentRun, Contact, Diagnostic, Evidence, Prospect, Score, Signal, StageTransition
+from prospects.rules.written import lines_of
 from prospects.services.convergence_reports import Report
 from prospects.services.convergences import Stopped
 from salesops.apps import ways_of_agents
@@ -327,24 +328,24 @@ def _() -> None:
     assert rows
     for row in rows:
         known = [part for part in row.breakdown["layers"] if part["value"] is not None]
-        lines = row.breakdown["criteria"]
-        layers = {line["layer"] for line in lines if line["evidence_id"] is not None}
+        lines = list(lines_of(row.breakdown))
+        layers = {line.layer for line in lines if line.evidence_id is not None}
         counted = [part for part in known if part["layer"] in layers]
         total = sum(part["weight"] * part["value"] for part in counted) / sum(part["weight"] for part in counted)
         assert row.value == pytest.approx(total)
         for part in counted:
-            mine = [line for line in lines if line["layer"] == part["layer"] and line["contribution"] is not None]
-            assert part["value"] == pytest.approx(sum(line["contribution"] for line in mine))
+            mine = [line.contribution for line in lines if line.layer == part["layer"]]
+            assert part["value"] == pytest.approx(sum(mine))
 
 
 @then("every line of a breakdown names evidence of that prospect or is unknown")
 def _() -> None:
     for row in Score.objects.all():
-        for line in row.breakdown["criteria"]:
-            if line["evidence_id"] is None:
-                assert line["value"] in (None, 0.0)
+        for line in lines_of(row.breakdown):
+            if line.evidence_id is None:
+                assert line.value == 0.0
             else:
-                assert Evidence.objects.get(pk=line["evidence_id"]).prospect_id == row.prospect_id
+                assert Evidence.objects.get(pk=line.evidence_id).prospect_id == row.prospect_id
 
 
 @then("every prospect stands where its last transition ends")

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from prospects.models import Prospect, Score
+from prospects.rules.written import lines_of
 from tests import factories
 from tests.runtime import scene
 
@@ -120,7 +121,7 @@ def test_explain_tells_the_whole_why() -> None:
     cited = {i for row in document["evidence"] for i in row["signal_ids"]}
     assert cited <= {row["id"] for row in document["signals"]}
     assert [row["to"] for row in document["transitions"]] == ["researched", "qualifying", "qualified"]
-    assert document["scores"][0]["breakdown"]["criteria"]
+    assert list(lines_of(document["scores"][0]["breakdown"]))
     assert document["messages"]
     assert [row["status"] for row in document["decisions"]] == ["waiting"]
     assert (document["dispatches"], document["outcomes"]) == ([], [])

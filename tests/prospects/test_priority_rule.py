@@ -89,7 +89,7 @@ def test_the_breakdown_adds_up() -> None:
     assert found is not None
     said = found.breakdown()
     assert sum(part["contribution"] for part in said["parts"]) == pytest.approx(found.value)
-    assert (said["tier"], said["evidence_ids"]) == (found.tier, [1, 2])
+    assert (said["tier"], said["evidence_ids"]) == (found.tier, (1, 2))
 
 
 @given(some.floats(0, 100), some.floats(0, 100), some.floats(0, 100))

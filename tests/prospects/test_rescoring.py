@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -108,11 +107,10 @@ def test_every_score_is_bounded_and_its_breakdown_adds_up(known: dict[Any, Any])
     for result in results:
         assert 0 <= result.coverage <= 1 + 1e-9
         assert result.value is None or 0 <= result.value <= 100
-        lines = result.breakdown_json()
-        assert result.value is None or sum(line["contribution"] for line in lines) == pytest.approx(result.value)
-        assert [line["evidence_id"] for line in lines if line["evidence_id"]] == result.evidence_ids
+        said = result.columns()
+        assert result.value is None or sum(said["contribution"]) == pytest.approx(result.value)
+        assert [number for number in said["evidence_id"] if number] == result.evidence_ids
     assert found.composite.value is None or 0 <= found.composite.value <= 100
-    assert found.priority is None or json.loads(written.ranked(found.priority).text()) == found.priority.breakdown()
 
 
 @patient
@@ -146,10 +144,10 @@ def test_a_new_version_keeps_the_evidence_of_questions_it_asks_alike() -> None:
     rescoring.rescore(client=draft.playbook.client, playbook=draft.playbook, actor=None, clock=scene.CLOCK)
     newest = Score.objects.filter(prospect=good, scorecard=ICP).latest("id")
     assert newest.playbook_version == draft
-    lines = {line["criterion"]: line for line in newest.breakdown["criteria"]}
+    lines = {line.criterion: line for line in written.lines_of(newest.breakdown)}
     assert "size" not in lines
-    assert lines["industry"]["weight"] == 99
-    assert lines["industry"]["evidence_id"] in [line["evidence_id"] for line in score.breakdown["criteria"]]
+    assert lines["industry"].weight == 99
+    assert lines["industry"].evidence_id in written.evidence_of(score.breakdown)
     scene.run(draft)
     made = Evidence.objects.filter(pk__gt=Evidence.objects.order_by("pk")[before - 1].pk)
     assert set(made.values_list("criterion", flat=True)) == {"size"}
@@ -202,12 +200,14 @@ def test_the_fiftieth_decision_takes_the_mark_off_wherever_it_stood_and_writes_n
     pages = {
         reverse("prospects:list"): "provisional", good.get_absolute_url(): "provisional",
         reverse("prospects:what_if", args=[draft.pk]): "(provisional)",
+        # Both files end their lines with the mark.
+        reverse("prospects:export"): ",yes\r\n", reverse("prospects:what_if_csv", args=[draft.pk]): ",yes\r\n",
         # What the dossier said of its risks when it was made stays; the mark beside the number is today's.
         reverse("approvals:queue"): "ewer than 50 decisions", waiting.get_absolute_url(): "ewer than 50 decisions",
     }  # fmt: skip
 
     def marked() -> list[bool]:
-        return [words in client.get(page).content.decode() for page, words in pages.items()]
+        return [words in b"".join(client.get(page)).decode() for page, words in pages.items()]
 
     decisions(owner, person, "approve", 49)
     assert marked() == [True] * len(pages)

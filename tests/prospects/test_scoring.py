@@ -52,7 +52,7 @@ def test_the_breakdown_adds_up_to_the_score_and_names_the_evidence() -> None:
     result = score(card, {"a": item("a", 70, id=7, observed_at=ago(4)), "b": item("b", 10, id=8)}, NOW)
     assert sum(line.contribution or 0 for line in result.breakdown) == pytest.approx(result.value)
     assert [line.evidence_id for line in result.breakdown] == [7, 8, None]
-    assert result.breakdown_json()[0]["criterion"] == "a"
+    assert result.columns()["criterion"][0] == "a"
 
 
 def test_later_evidence_supersedes_earlier() -> None:
