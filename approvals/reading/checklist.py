@@ -122,7 +122,7 @@ def _sender(client: Client) -> Line:
 
 def _what_countries_ask(client: Client, versions: Sequence[PlaybookVersion]) -> Iterable[Line]:
     """The postal address and the privacy notice, where the rules of a country that is sold into ask for them."""
-    anywhere = not versions or any(not version.countries for version in versions)
+    anywhere = any(not version.countries for version in versions)
     named = {compliance.country_code(name) for version in versions for name in version.countries}
     codes = set(compliance.TABLES) if anywhere else named
     asked = {rule.check: code for code in sorted(codes, reverse=True) for rule in compliance.TABLES.get(code, ())}
@@ -157,22 +157,27 @@ def _playbook(versions: Sequence[PlaybookVersion]) -> Line:
 
 
 def _limits(versions: Sequence[PlaybookVersion], policies: Sequence[ChannelPolicy]) -> Line:
-    """Each version has a channel that is open, leads somewhere, and may be used at least once a day."""
-    said: list[str] = []
-    empty: list[str] = []
+    """Each version has a channel that is open, leads somewhere, and may be used and paid for at least once."""
+    said, empty = [], []
     for version in versions:
-        open_here = [
-            f"{Channel(policy.channel).label} {min(limits)} a day"
+        ways = [
+            f"{Channel(policy.channel).label} {most} a day"
             for policy in policies
-            if policy.version_id == version.pk and not no_way_out(policy.channel)
-            and min(limits := [n for n in (getattr(version, _A_DAY[policy.channel]), policy.daily_cap or None)
-                               if n is not None])
-        ]  # fmt: skip
-        (said if open_here else empty).append(f"{version.playbook.name}: {', '.join(open_here) or 'no channel'}")
+            if policy.version_id == version.pk and (most := _a_day(version, policy))
+        ]
+        (said if ways else empty).append(f"{version.playbook.name}: {', '.join(ways) or 'no channel can be used'}")
     return Line(
         "limits", "Channels and limits", bool(versions) and not empty, "; ".join([*empty, *said]) or "none",
-        "Open a channel in the playbook and give it a daily limit above zero.",
+        "Open a channel in the playbook, with a limit a day and the money a month that it costs.",
     )  # fmt: skip
+
+
+def _a_day(version: PlaybookVersion, policy: ChannelPolicy) -> int:
+    """How often a channel may be used in a day; 0 where nothing here sends it or nothing pays for it."""
+    if no_way_out(policy.channel) or version.money_per_month < policy.unit_cost:
+        return 0
+    limit: int = getattr(version, _A_DAY[policy.channel])
+    return min(limit, policy.daily_cap or limit)
 
 
 def _reviewers(client: Client, versions: Sequence[PlaybookVersion]) -> Line:

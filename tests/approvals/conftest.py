@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.approvals.post_office import PostOffice, post_office
+from tests.approvals.post_office import PostOffice, free_port, post_office
 
 
 @pytest.fixture
@@ -16,9 +16,9 @@ def office(settings) -> Iterator[PostOffice]:
 @pytest.fixture
 def in_public(settings, office) -> PostOffice:
     """An installation that people can be reached from; the office stands in the place of its mail server."""
-    settings.PUBLIC_URL = "https://sales.example"
+    settings.PUBLIC_URL, settings.SANDBOX_SMTP_PORT = "https://sales.example", free_port()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = settings.SANDBOX_SMTP_HOST, office.port
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", office.port
     settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     return office
