@@ -16,8 +16,8 @@ from prospects.models import Contact, ErasedKey, Erasure, Signal
 from prospects.rules import erasing
 from prospects.services.erasure import erase_person
 from tests import factories as make
+from tests.approvals.cheats import insert
 from tests.approvals.scene import Scene, reload, scene
-from tests.approvals.test_database_refuses import insert
 
 pytestmark = pytest.mark.django_db
 DOSSIER = {"who": {"name": "Dana Lee"}}

@@ -24,8 +24,8 @@ from prospects.services.erasure import AtWork, NoReason, NotErasable, erase_pers
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed
 from tests import factories as make
+from tests.approvals.cheats import insert
 from tests.approvals.scene import Scene, content_hash_of, reload, scene, soon
-from tests.approvals.test_database_refuses import insert
 from tests.prospects.pairs import pair
 from tests.refusals import refuses
 

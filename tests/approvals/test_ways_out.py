@@ -16,8 +16,8 @@ from approvals.services.dispatch import Claim
 from approvals.services.refusals import CannotSend
 from playbooks.models import Channel
 from tests import factories as make
+from tests.approvals.cheats import draft_dispatch, execute, refused
 from tests.approvals.scene import Scene, reload, scene, soon
-from tests.approvals.test_database_refuses import draft_dispatch, execute, refused
 
 pytestmark = pytest.mark.django_db
 OTHERS = ["sms", "linkedin", "call"]

@@ -5,8 +5,9 @@ from django.db import transaction
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import AuditEntry, BudgetPeriod, PlaybookVersion, Stop
+from playbooks.models import AuditEntry, BudgetPeriod, PlaybookVersion, Role, Stop
 from playbooks.models.checks import VersionRow
+from playbooks.services import drafts, lifecycle
 from tests import factories
 from tests.refusals import refuses
 
@@ -94,6 +95,64 @@ def test_moving_a_criterion_out_of_a_frozen_version() -> None:
 def test_deleting_a_version() -> None:
     draft = factories.version(active=False)
     refuses("DELETE FROM playbooks_playbookversion WHERE id = %s", [draft.pk], because="cannot be deleted")
+
+
+@pytest.mark.parametrize("status", ["in_review", "approved", "active", "retired"])
+def test_a_version_born_past_draft(status: str) -> None:
+    draft = factories.version(active=False)
+    columns = [field.column for field in PlaybookVersion._meta.concrete_fields if not field.primary_key]
+    taken = ", ".join({"status": f"'{status}'", "number": "2"}.get(column, column) for column in columns)
+    sql = f"INSERT INTO playbooks_playbookversion ({', '.join(columns)}) SELECT {taken} FROM playbooks_playbookversion"
+    refuses(f"{sql} WHERE id = %s", [draft.pk], because="begins as a draft")
+
+
+def test_moving_a_draft_into_another_playbook() -> None:
+    draft, other = factories.version(active=False), factories.version()
+    refuses(VERSION + "playbook_id = %s, number = 2 WHERE id = %s", [other.playbook_id, draft.pk], because="stays with")
+
+
+def test_giving_a_playbook_to_another_client_or_turning_it_to_households() -> None:
+    playbook = factories.version().playbook
+    for change in (f"client_id = {factories.client().pk}", "kind = 'household'"):
+        refuses(f"UPDATE playbooks_playbook SET {change} WHERE id = %s", [playbook.pk], because="was made with")
+
+
+@pytest.mark.parametrize(
+    "change", ["change_note = 'Better.'", "activated_at = activated_at - interval '1 day'", "activated_by_id = NULL"]
+)
+def test_saying_otherwise_who_let_a_version_rule_when_and_why(ruling: PlaybookVersion, change: str) -> None:
+    refuses(VERSION + f"{change} WHERE id = %s", [ruling.pk], because="when and why")
+    refuses(VERSION + f"status = 'retired', {change} WHERE id = %s", [ruling.pk], because="when and why")
+
+
+@pytest.fixture
+def ruling() -> PlaybookVersion:
+    """A version that an admin published."""
+    draft = factories.version(active=False)
+    admin = factories.user(draft.playbook.client, Role.ADMIN)
+    return lifecycle.publish(draft, actor=admin, note="The first.")
+
+
+ACTIVATION = (
+    "INSERT INTO playbooks_activation (version_id, at, note, applies_to, trace_id) VALUES (%s, {}, '', 'all', '')"
+)
+
+
+def test_letting_a_draft_rule_by_the_log_alone(ruling: PlaybookVersion) -> None:
+    draft = drafts.new_version(ruling.playbook, actor=None)
+    refuses(ACTIVATION.format("now()"), [draft.pk], because="begins to rule")
+
+
+@pytest.mark.parametrize("at", ["now() - interval '1 year'", "clock_timestamp()"])
+def test_saying_that_a_version_began_to_rule_earlier_or_once_more(ruling: PlaybookVersion, at: str) -> None:
+    refuses(ACTIVATION.format(at), [ruling.pk], because="begins to rule|before it")
+
+
+def test_a_rollback_that_says_it_came_before_what_it_takes_back(ruling: PlaybookVersion) -> None:
+    newer = lifecycle.publish(drafts.new_version(ruling.playbook, actor=None), actor=None, note="The second.")
+    for version, status in ((newer, "retired"), (ruling, "active")):
+        PlaybookVersion.objects.filter(pk=version.pk).update(status=status)
+    refuses(ACTIVATION.format("now() - interval '1 second'"), [ruling.pk], because="begins to rule|before it")
 
 
 def test_spending_past_a_budget() -> None:

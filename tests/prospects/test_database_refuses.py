@@ -226,6 +226,18 @@ def test_making_a_prospect_somebody_elses(column: str) -> None:
     refuses(sql, [getattr(other, f"{column}_id"), who.pk], because="keeps what it was made with")
 
 
+def test_giving_records_to_another_client() -> None:
+    who, other = factories.prospect(), factories.client()
+    for table, row in (("prospects_company", who.company_id), ("prospects_contact", who.contact_id)):
+        refuses(f"UPDATE {table} SET client_id = %s WHERE id = %s", [other.pk, row], because="stays with its client")
+
+
+def test_working_on_somebody_that_another_client_knows() -> None:
+    who, theirs = factories.prospect(), factories.contact(factories.client())
+    sql = "UPDATE prospects_prospect SET contact_id = %s WHERE id = %s"
+    refuses(sql, [theirs.pk, who.pk], because="somebody of its own client")
+
+
 def test_making_a_prospect_older_than_the_version_that_rules_it() -> None:
     who = factories.prospect()
     sql = "UPDATE prospects_prospect SET created_at = created_at - interval '1 year' WHERE id = %s"

@@ -215,7 +215,7 @@ def test_publishing_leaves_every_earlier_score_and_decision_as_it_was() -> None:
     scene.company(under, scene.GOOD)
     scene.run(under)
     waiting = ApprovalRequest.objects.get(prospect__company__employees_min=12, prospect__company__tags=["SaaS", "B2B"])
-    factories.decision(waiting, factories.user(under.playbook.client, "reviewer"))
+    factories.decision(waiting, factories.user(under.playbook.client, "reviewer"), at=waiting.created_at)
     tables = ("prospects_score", "prospects_evidence", "prospects_stagetransition", "approvals_decision",
               "approvals_message", "prospects_agentrun")  # fmt: skip
     with connection.cursor() as cursor:
