@@ -8,30 +8,19 @@ No Django here.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, cast
 
-from playbooks.spelling import did_you_mean, one_of
+from playbooks.param_reader import ParamReader, ParamsError
 
 LAYERS = ("firmographic", "behavioral", "psychologic", "investment")
 CATEGORIES = ("fit", "timing", "need", "risk", "commitment")
 MISSING = ("unknown", "zero", "value")
 STATISTICS = ("count", "sum", "max", "median", "latest", "days_since", "confidence")
-#: A larger number is no business of anybody's, and would not come back from JSON as it went in.
-LARGEST = 10**15
 #: Among the values of a set: whatever is known at all.
 ANYTHING = "*"
-
-
-class ParamsError(ValueError):
-    """Parameters that do not fit their kind. ``problems`` holds (field, what was expected) pairs."""
-
-    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
-        self.problems = list(problems)
-        super().__init__("; ".join(f"{name}: {words}" if name else words for name, words in self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,162 +131,16 @@ class Flag:
 Params = InSet | InRange | Overlap | SignalSeen | Measure | Phrase | Answer | Flag
 
 
-class _Reader:
-    """Reads one parameter after the other out of raw data, collecting problems instead of stopping at the first."""
-
-    def __init__(self, raw: Mapping[str, object]) -> None:
-        self.raw = raw
-        self.problems: list[tuple[str, str]] = []
-        self.seen: set[str] = set()
-
-    def fail(self, name: str, words: str) -> None:
-        self.problems.append((name, words))
-
-    def _take(self, name: str) -> object:
-        self.seen.add(name)
-        return self.raw.get(name)
-
-    def word(self, name: str, *, required: bool = False, choices: Sequence[str] = (), default: str = "") -> str:
-        value = self._take(name)
-        if value is None or value == "":
-            if required:
-                self.fail(name, "a word is needed here")
-            return default
-        if not isinstance(value, str):
-            self.fail(name, f"expected a word, got {value!r}")
-            return default
-        if choices and value not in choices:
-            self.fail(name, one_of(choices, value))
-            return default
-        return value.strip()
-
-    def words(self, name: str, *, required: bool = False) -> tuple[str, ...]:
-        return self._words_of(name, self._take(name), required=required)
-
-    def _words_of(self, name: str, value: object, *, required: bool) -> tuple[str, ...]:
-        if value is None:
-            value = []
-        if not isinstance(value, (list, tuple)):
-            self.fail(name, f"expected a list of values, got {value!r}")
-            return ()
-        out: list[str] = []
-        for item in value:
-            if isinstance(item, bool):
-                out.append("true" if item else "false")
-            elif isinstance(item, (str, int, float)) and str(item).strip():
-                out.append(str(item).strip())
-            else:
-                self.fail(name, f"expected words or numbers in the list, got {item!r}")
-        if required and not out:
-            self.fail(name, "at least one value is needed")
-        return tuple(out)
-
-    def number(
-        self, name: str, *, low: float | None = None, high: float | None = None, default: float | None = None
-    ) -> float | None:
-        value = self._take(name)
-        if value is None or value == "":
-            return default
-        return self._number_of(name, value, low=low, high=high, default=default)
-
-    def _number_of(
-        self, name: str, value: object, *, low: float | None, high: float | None, default: float | None = None
-    ) -> float | None:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:  # NaN is no number
-            self.fail(name, f"expected a number, got {value!r}")
-            return default
-        if abs(value) > LARGEST:
-            self.fail(name, f"expected a number of at most {LARGEST:,} either way, got {value:g}")
-            return default
-        if (low is not None and value < low) or (high is not None and value > high):
-            between = f"between {low:g} and {high:g}" if low is not None and high is not None else f"at least {low}"
-            self.fail(name, f"expected a number {between}, got {value:g}")
-            return default
-        return float(value)
-
-    def share(self, name: str, default: float) -> float:
-        return cast(float, self.number(name, low=0, high=1, default=default))
-
-    def whole(self, name: str, default: int, *, low: int = 1) -> int:
-        value = cast(float, self.number(name, low=low, default=float(default)))
-        if value != int(value):
-            self.fail(name, f"expected a whole number, got {value:g}")
-        return int(value)
-
-    def days(self, name: str = "within_days") -> float | None:
-        value = self.number(name)
-        if value is not None and value <= 0:
-            self.fail(name, f"expected more than 0 days, got {value:g}")
-        return value
-
-    def partial(self, name: str = "partial") -> tuple[PartialCredit, ...]:
-        value = self._take(name)
-        if value is None:
-            return ()
-        if not isinstance(value, (list, tuple)):
-            self.fail(name, "expected a list of {values: […], credit: 0–1}")
-            return ()
-        out = []
-        for number, item in enumerate(value):
-            at = f"{name}[{number}]"
-            if not isinstance(item, Mapping) or set(item) != {"values", "credit"}:
-                self.fail(at, "expected exactly the two keys values and credit")
-                continue
-            values = self._words_of(f"{at}.values", item["values"], required=True)
-            credit = self._number_of(f"{at}.credit", item["credit"], low=0, high=1)
-            out.append(PartialCredit(values, credit or 0.0))
-        return tuple(out)
-
-    def points(self, name: str, *, high: float, required: bool = True) -> tuple[tuple[str, float], ...]:
-        """A mapping of word → number in 0..high; a plain list gives each word the full number."""
-        value = self._take(name)
-        if isinstance(value, (list, tuple)):
-            return tuple((word, high) for word in self._words_of(name, value, required=required))
-        if not isinstance(value, Mapping) or (required and not value):
-            self.fail(name, f"expected a mapping of name to a number between 0 and {high:g}, or a list of names")
-            return ()
-        out = []
-        for key, item in value.items():
-            word = ("true" if key else "false") if isinstance(key, bool) else str(key).strip()
-            number = self._number_of(f"{name}.{word}", item, low=0, high=high)
-            out.append((word, number or 0.0))
-        return tuple(out)
-
-    def breakpoints(self, name: str = "breakpoints") -> tuple[tuple[float, float], ...]:
-        value = self._take(name)
-        if not isinstance(value, (list, tuple)) or len(value) < 2:
-            self.fail(name, "expected at least two [number, points] pairs")
-            return ()
-        out: list[tuple[float, float]] = []
-        for index, pair in enumerate(value):
-            at = f"{name}[{index}]"
-            if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-                self.fail(at, "expected a pair [number, points 0–100]")
-                continue
-            x = self._number_of(at, pair[0], low=None, high=None)
-            y = self._number_of(at, pair[1], low=0, high=100)
-            if x is not None and y is not None:
-                out.append((x, y))
-        if any(a[0] >= b[0] for a, b in itertools.pairwise(out)):
-            self.fail(name, "expected the numbers in rising order, each once")
-        return tuple(out)
-
-    def finish(self) -> None:
-        for name in self.raw:
-            if name not in self.seen:
-                known = sorted(self.seen)
-                self.fail(str(name), f"unknown here; expected one of {', '.join(known)}{did_you_mean(name, known)}")
-        if self.problems:
-            raise ParamsError(self.problems)
-
-
-def _in_set(r: _Reader) -> Params:
+def _in_set(r: ParamReader) -> Params:
     return InSet(
-        r.word("attribute", required=True), r.words("values", required=True), r.partial(), r.share("otherwise", 0)
+        r.word("attribute", required=True),
+        r.words("values", required=True),
+        tuple(PartialCredit(*pair) for pair in r.partial()),
+        r.share("otherwise", 0),
     )
 
 
-def _in_range(r: _Reader) -> Params:
+def _in_range(r: ParamReader) -> Params:
     attribute = r.word("attribute", required=True)
     low, high = r.number("minimum"), r.number("maximum")
     if low is None and high is None and not r.problems:
@@ -308,7 +151,7 @@ def _in_range(r: _Reader) -> Params:
     return InRange(attribute, low, high, soft, r.share("soft_credit", 0.5))
 
 
-def _overlap(r: _Reader) -> Params:
+def _overlap(r: ParamReader) -> Params:
     attribute, values, kinds = r.word("attribute"), r.words("values"), r.words("kinds")
     if bool(attribute) == bool(kinds):
         r.fail("attribute", "give either one attribute with the values wanted, or the kinds of signal wanted")
@@ -324,11 +167,11 @@ def _overlap(r: _Reader) -> Params:
     return Overlap(attribute, values, enough, kinds, within_days)
 
 
-def _signal(r: _Reader) -> Params:
+def _signal(r: ParamReader) -> Params:
     return SignalSeen(r.points("kinds", high=1), r.whole("min_count", 1), r.days(), r.number("min_value"))
 
 
-def _measure(r: _Reader) -> Params:
+def _measure(r: ParamReader) -> Params:
     kinds, attribute = r.words("kinds"), r.word("attribute")
     if bool(kinds) == bool(attribute):
         r.fail("kinds", "give either signal kinds or one attribute")
@@ -336,15 +179,15 @@ def _measure(r: _Reader) -> Params:
     return Measure(r.breakpoints(), kinds, attribute, statistic, r.word("field"), r.days(), r.word("unit"))
 
 
-def _phrase(r: _Reader) -> Params:
+def _phrase(r: ParamReader) -> Params:
     return Phrase(r.words("phrases", required=True), r.words("kinds"), r.whole("min_count", 1), r.days())
 
 
-def _answer(r: _Reader) -> Params:
+def _answer(r: ParamReader) -> Params:
     return Answer(r.word("question", required=True), r.points("credits", high=100))
 
 
-def _flag(r: _Reader) -> Params:
+def _flag(r: ParamReader) -> Params:
     attribute, values, kinds, phrases = r.word("attribute"), r.words("values"), r.words("kinds"), r.words("phrases")
     above = r.number("above")
     if bool(attribute) != (bool(values) or above is not None):
@@ -354,7 +197,7 @@ def _flag(r: _Reader) -> Params:
     return Flag(attribute, values, kinds, phrases, r.days(), above)
 
 
-_READERS: dict[str, Callable[[_Reader], Params]] = {
+_READERS: dict[str, Callable[[ParamReader], Params]] = {
     "in_set": _in_set,
     "in_range": _in_range,
     "overlap": _overlap,
@@ -377,7 +220,7 @@ def parse_params(kind: str, raw: Mapping[str, object]) -> Params:
         raise ParamsError([("kind", f"expected one of {', '.join(KINDS)}, got {kind!r}")])
     if not isinstance(raw, Mapping):
         raise ParamsError([("", f"expected a mapping of parameters, got {raw!r}")])
-    reader = _Reader(raw)
+    reader = ParamReader(raw)
     params = reader_of_kind(reader)
     reader.finish()
     return params

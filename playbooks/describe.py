@@ -13,11 +13,11 @@ from playbooks.criteria import (
     InSet,
     Measure,
     Overlap,
-    ParamsError,
     Phrase,
     SignalSeen,
     parse_params,
 )
+from playbooks.param_reader import ParamsError
 from salesops.percent import percent
 
 _SHOWN = 8

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 import yaml
 
 from playbooks import criteria, sources
+from playbooks.param_reader import ParamsError
 from playbooks.wordlists import join_words, split_words
 
 #: The shapes that are rows of two values, with what each column is called.
@@ -220,7 +221,7 @@ def same_params(section: str, kind: str, stored: Mapping[str, Any], given: Mappi
     if section == CRITERIA:
         try:
             return criteria.parse_params(kind, stored) == criteria.parse_params(kind, given)
-        except criteria.ParamsError:
+        except ParamsError:
             return dict(stored) == dict(given)
     return dict(
         gathered(section, kind, {p.name: spread(p, stored.get(p.name)) for p in params_of(section, kind)})

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from playbooks.criteria import ParamsError
+from playbooks.param_reader import ParamsError
 from playbooks.spelling import did_you_mean, one_of
 
 Kind = Literal["file", "json", "website", "jobs", "feed", "model"]

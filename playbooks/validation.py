@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from playbooks.criteria import CATEGORIES, LAYERS, ParamsError, parse_params
+from playbooks.criteria import CATEGORIES, LAYERS, parse_params
 from playbooks.document import IDENTITY, ROWS, Document, head_slots
 from playbooks.known_agents import assignment_problems, ways
+from playbooks.param_reader import ParamsError
 from playbooks.shapes import expected, is_number, shape_problems, unsaid
 from playbooks.sources import read_source
 from playbooks.spelling import did_you_mean, one_of

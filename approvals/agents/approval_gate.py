@@ -21,8 +21,10 @@ from prospects.rules.facts import Facts
 from prospects.rules.scoring import Composite, EvidenceItem, IcpModel
 from salesops.percent import percent
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import RequestProposal, moment
-from salesops.runtime.views import EvaluationView, EvidenceView, MessageView, PlaybookView, ProspectView
+from salesops.runtime.outreach_proposals import RequestProposal
+from salesops.runtime.playbook_views import PlaybookView
+from salesops.runtime.proposals import moment
+from salesops.runtime.views import EvaluationView, EvidenceView, MessageView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 SCHEMA = 1

@@ -19,8 +19,10 @@ from approvals.rules.sending import no_way_out
 from salesops.percent import percent
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
-from salesops.runtime.proposals import EvaluationProposal, TaskProposal
-from salesops.runtime.views import ChannelPolicyView, ContactView, MessageView, PlaybookView, ProspectView
+from salesops.runtime.outreach_proposals import EvaluationProposal
+from salesops.runtime.playbook_views import ChannelPolicyView, PlaybookView
+from salesops.runtime.proposals import TaskProposal
+from salesops.runtime.views import ContactView, MessageView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 _LABELS = {"email": "E-mail", "call": "Call", "linkedin": "LinkedIn", "sms": "SMS"}

@@ -11,7 +11,7 @@ from approvals.rules import compliance, quality
 from approvals.rules.claims import backed
 from prospects.rules.psychologic import motive_of
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import VerdictProposal
+from salesops.runtime.outreach_proposals import VerdictProposal
 from salesops.runtime.views import ContactView, MessageView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 

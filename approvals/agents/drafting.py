@@ -17,8 +17,10 @@ from prospects.rules.psychologic import FORCE_KIND, Force, forces_of, largest_re
 from prospects.rules.scoring import EvidenceItem
 from prospects.rules.wording import FactWords, fact_words
 from salesops.runtime.contract import Tools
-from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal
-from salesops.runtime.views import ContactView, EvidenceView, MessageView, PropositionView, ProspectView
+from salesops.runtime.outreach_proposals import Claim, MessageProposal
+from salesops.runtime.playbook_views import PropositionView
+from salesops.runtime.proposals import NoteProposal
+from salesops.runtime.views import ContactView, EvidenceView, MessageView, ProspectView
 from salesops.runtime.words import Refused
 
 CARD = "icp"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from approvals.rules.history import Cell, Kind, Past, Record, past_of, size_band
 from salesops.percent import percent
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import HistoryProposal, Outcomes
+from salesops.runtime.outreach_proposals import HistoryProposal, Outcomes
 from salesops.runtime.views import ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 

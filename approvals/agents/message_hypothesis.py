@@ -34,8 +34,10 @@ from prospects.rules.psychologic import Force
 from prospects.rules.wording import FactWords, template_values
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.human import asking
-from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal, Proposal, TaskProposal
-from salesops.runtime.views import ContactView, PropositionView, ProspectView, TemplateView
+from salesops.runtime.outreach_proposals import Claim, MessageProposal
+from salesops.runtime.playbook_views import PropositionView, TemplateView
+from salesops.runtime.proposals import NoteProposal, Proposal, TaskProposal
+from salesops.runtime.views import ContactView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Refused, Team
 
 FIRST_ROUND = 3

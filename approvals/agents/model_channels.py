@@ -10,9 +10,11 @@ from prospects.agents.asking import Form, Untyped, instead, known_about
 from salesops.llm.prompts import load
 from salesops.llm.screening import addressed_to_models
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import EvaluationProposal, NoteProposal
+from salesops.runtime.outreach_proposals import EvaluationProposal
+from salesops.runtime.playbook_views import PlaybookView
+from salesops.runtime.proposals import NoteProposal
 from salesops.runtime.toolbox import Question
-from salesops.runtime.views import PlaybookView, ProspectView
+from salesops.runtime.views import ProspectView
 from salesops.runtime.words import Refused
 
 PROMPT = "approvals/channel_decision"

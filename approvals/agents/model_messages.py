@@ -35,9 +35,11 @@ from prospects.rules.psychologic import STRONGEST, Force
 from salesops.llm.prompts import load
 from salesops.llm.screening import addressed_to_models
 from salesops.runtime.contract import Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import Claim, MessageProposal, NoteProposal, Proposal
+from salesops.runtime.outreach_proposals import Claim, MessageProposal
+from salesops.runtime.playbook_views import PropositionView
+from salesops.runtime.proposals import NoteProposal, Proposal
 from salesops.runtime.toolbox import Question
-from salesops.runtime.views import ContactView, EvidenceView, PropositionView, ProspectView
+from salesops.runtime.views import ContactView, EvidenceView, ProspectView
 from salesops.runtime.words import Refused
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from approvals.rules.saturation import Heard, Saturation, saturation
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import NoteProposal, Proposal, SaturationProposal
+from salesops.runtime.outreach_proposals import SaturationProposal
+from salesops.runtime.proposals import NoteProposal, Proposal
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Refused, Team
 
 HEARD = "heard"  # in a view's extras: what the person and the company have had from us

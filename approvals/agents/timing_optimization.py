@@ -7,7 +7,7 @@ from datetime import timedelta
 from approvals.rules import compliance
 from approvals.rules.timing import ANSWERS, Timing, best_window
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
-from salesops.runtime.proposals import TimingProposal
+from salesops.runtime.outreach_proposals import TimingProposal
 from salesops.runtime.views import ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 

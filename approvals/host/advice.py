@@ -22,8 +22,8 @@ from prospects.duplicates.same import companies_like, people_like
 from prospects.host.loading import fetch
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
+from salesops.runtime.outreach_proposals import HistoryProposal, SaturationProposal, TimingProposal
 from salesops.runtime.ports import Numbers, Run, Scope
-from salesops.runtime.proposals import HistoryProposal, SaturationProposal, TimingProposal
 from salesops.runtime.views import AdviceView
 
 #: Signals that are a success by themselves; a reply is one when it was labelled so.

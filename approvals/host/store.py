@@ -24,18 +24,17 @@ from prospects.host.loading import fetch, owners_of
 from prospects.models import Contact
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
-from salesops.runtime.ports import Ledger, Numbers, Run, Scope
-from salesops.runtime.proposals import (
+from salesops.runtime.outreach_proposals import (
     EvaluationProposal,
     HistoryProposal,
     MessageProposal,
-    Proposal,
     RequestProposal,
     SaturationProposal,
-    TaskProposal,
     TimingProposal,
     VerdictProposal,
 )
+from salesops.runtime.ports import Ledger, Numbers, Run, Scope
+from salesops.runtime.proposals import Proposal, TaskProposal
 from salesops.runtime.views import EvaluationView, MessageView, RequestView, TouchView
 
 ASKED = "asked"  # extras: the agents whose work here waits for a person

@@ -20,7 +20,8 @@ from prospects.rules.facts import Facts
 from prospects.rules.wording import template_values
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Tools
-from salesops.runtime.views import CriterionView, EvidenceView, TemplateView
+from salesops.runtime.playbook_views import CriterionView, TemplateView
+from salesops.runtime.views import EvidenceView
 
 _CARD = "icp"
 

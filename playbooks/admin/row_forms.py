@@ -11,9 +11,10 @@ from django import forms
 from playbooks import known_agents, params
 from playbooks.admin.fields import ChoiceListField, ParamsField
 from playbooks.admin.forms import RowForm
-from playbooks.criteria import CATEGORIES, LAYERS, ParamsError, parse_params
+from playbooks.criteria import CATEGORIES, LAYERS, parse_params
 from playbooks.describe import describe
 from playbooks.models import AgentAssignment, Criterion, MessageTemplate, SequenceStep, Source, StageRule, Trigger
+from playbooks.param_reader import ParamsError
 from playbooks.sources import DELIVERS, PLACEHOLDERS, read_source
 from playbooks.stages import MOVES
 from playbooks.templating import NAMES

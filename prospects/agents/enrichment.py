@@ -17,9 +17,9 @@ from prospects.agents.judging import criteria_of
 from prospects.rules.people import PERSON
 from prospects.rules.quality_gates import ENRICH, Asked
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
+from salesops.runtime.playbook_views import PlaybookView
 from salesops.runtime.proposals import NoteProposal, Proposal, SignalProposal
 from salesops.runtime.toolbox import Document
-from salesops.runtime.views import PlaybookView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Refused, Team
 
 NAME = "enrichment"

@@ -15,8 +15,9 @@ from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules.frameworks import FRAMEWORKS, Letter
 from prospects.rules.letters import evidence_of, known, letters_in
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
+from salesops.runtime.playbook_views import PlaybookView
 from salesops.runtime.proposals import EvidenceProposal
-from salesops.runtime.views import PlaybookView, ProspectView
+from salesops.runtime.views import ProspectView
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team
 
 

@@ -12,28 +12,24 @@ import orjson
 import structlog
 from django.db import connection
 
-from playbooks.criteria import ParamsError
 from playbooks.document import ROWS
 from playbooks.models import AgentAssignment, AgentPermission, Client, PlaybookVersion
+from playbooks.param_reader import ParamsError
 from playbooks.services.permissions import matrix
 from playbooks.sources import SourceConfig, read_source
 from salesops.runtime.context import Context
-from salesops.runtime.views import (
+from salesops.runtime.playbook_views import (
     BrandRuleView,
     ChannelPolicyView,
     ClientView,
-    CompanyView,
-    ContactView,
     CriterionView,
-    EvidenceView,
     PlaybookView,
     PropositionView,
-    ScoreView,
-    SignalView,
     StageRuleView,
     StepView,
     TemplateView,
 )
+from salesops.runtime.views import CompanyView, ContactView, EvidenceView, ScoreView, SignalView
 from salesops.runtime.words import ImplementationKind, Resource, Team
 
 if TYPE_CHECKING:

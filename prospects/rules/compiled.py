@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from playbooks.criteria import Criterion
-from salesops.runtime.views import PlaybookView
+from salesops.runtime.playbook_views import PlaybookView
 
 
 def criteria_by_key(playbook: PlaybookView) -> dict[tuple[str, str], Criterion]:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, validate_email
 
 from prospects.importing.identity import email_key, fold
-from salesops.runtime.views import PlaybookView
+from salesops.runtime.playbook_views import PlaybookView
 
 #: The kind of document in which sources hand over people.
 PERSON = "person"

@@ -18,7 +18,7 @@ from prospects.rules import scoring
 from prospects.rules.compiled import criteria_by_key
 from prospects.rules.priority import Priority, PriorityModel
 from prospects.rules.scoring import Composite, IcpModel, Ruling, Scorecard, ScoreResult
-from salesops.runtime.views import PlaybookView
+from salesops.runtime.playbook_views import PlaybookView
 
 ICP = "icp"
 #: scorecard → criterion key → the evidence in force.

@@ -18,8 +18,9 @@ from prospects.importing.rows import Note, Refused, Row
 from prospects.importing.values import day_order
 from prospects.models import ImportBatch
 from prospects.services.import_batches import open_batch
-from prospects.services.import_decide import Decider, Memory, Terms
+from prospects.services.import_decide import Decider
 from prospects.services.import_lookup import id_stream, look_up, recall_facts
+from prospects.services.import_plan import Memory, Terms
 from prospects.services.import_reports import Report
 from prospects.services.import_runs import Outcome, Run, run_batch
 from prospects.services.import_write import COMPANY_IDS, CONTACT_IDS, PROSPECT_IDS, write

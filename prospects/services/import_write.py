@@ -9,8 +9,8 @@ from django.db import connection
 
 from prospects.importing.copytext import NULL, escape
 from prospects.importing.records import COMPANY_COLUMNS, CONTACT_COLUMNS
-from prospects.services.import_decide import Change, Plan, Terms
 from prospects.services.import_lookup import next_ids
+from prospects.services.import_plan import Change, Plan, Terms
 
 COMPANY_IDS = "prospects_company_id_seq"
 CONTACT_IDS = "prospects_contact_id_seq"

@@ -36,8 +36,9 @@ from prospects.rules import quality_gates
 from prospects.rules.compiled import criteria_by_key
 from prospects.rules.facts import PROFILE
 from prospects.services import agent_days
-from prospects.services.import_decide import Decider, Memory, Terms
+from prospects.services.import_decide import Decider
 from prospects.services.import_lookup import id_stream, look_up, recall_facts, tell_planner
+from prospects.services.import_plan import Memory, Terms
 from prospects.services.import_runs import GROWTH, passing, take_turns
 from prospects.services.import_write import COMPANY_IDS, CONTACT_IDS, PROSPECT_IDS, write
 from prospects.sources.records import Candidate, Seeds

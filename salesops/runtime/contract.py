@@ -14,9 +14,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from salesops.runtime.playbook_views import PlaybookView
 from salesops.runtime.proposals import Proposal
 from salesops.runtime.toolbox import A, Checked, Document, Found, LanguageModel, Question, Reply, Sources, Usage
-from salesops.runtime.views import PlaybookView, ProspectView
+from salesops.runtime.views import ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from salesops.runtime.context import Context
-from salesops.runtime.views import PlaybookView
+from salesops.runtime.playbook_views import PlaybookView
 from salesops.runtime.words import OUTREACH_STAGES
 
 _ACCEPTED_VALUE = 50.0

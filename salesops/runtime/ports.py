@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from salesops.runtime.context import Context
+from salesops.runtime.playbook_views import PlaybookView
 from salesops.runtime.proposals import Proposal
 from salesops.runtime.toolbox import Toolbox
-from salesops.runtime.views import PlaybookView
 from salesops.runtime.words import Depth, ImplementationKind, Refused, Resource, Team
 
 

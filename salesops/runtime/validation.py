@@ -9,33 +9,54 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Agent
+from salesops.runtime.outreach_proposals import (
+    EvaluationProposal,
+    HistoryProposal,
+    MessageProposal,
+    RequestProposal,
+    SaturationProposal,
+    TimingProposal,
+    VerdictProposal,
+)
 from salesops.runtime.ports import Scope
 from salesops.runtime.proposals import (
-    PROPOSAL,
     ContactProposal,
-    EvaluationProposal,
     EvidenceProposal,
     MergeProposal,
-    MessageProposal,
     NoteProposal,
     PriorityProposal,
     Proposal,
-    RequestProposal,
     SignalProposal,
     TaskProposal,
-    TimingProposal,
-    VerdictProposal,
 )
 from salesops.runtime.toolbox import Document
 from salesops.runtime.views import ContactView, MessageView, SignalView
 from salesops.runtime.words import CONTACTED_STAGES, OUTREACH_STAGES, Refused, Team
 
+_AnyProposal = Annotated[
+    SignalProposal
+    | EvidenceProposal
+    | MessageProposal
+    | VerdictProposal
+    | EvaluationProposal
+    | RequestProposal
+    | MergeProposal
+    | ContactProposal
+    | TaskProposal
+    | PriorityProposal
+    | HistoryProposal
+    | TimingProposal
+    | SaturationProposal
+    | NoteProposal,
+    Field(discriminator="type"),
+]
+_PROPOSAL: TypeAdapter[Any] = TypeAdapter(_AnyProposal)
 _RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 _CLOCK_SKEW = timedelta(days=1)  # sources stamp days in their own zone
 _CENT = Decimal("0.01")
@@ -56,7 +77,7 @@ def parse(raw: Proposal | Mapping[str, Any]) -> Proposal | Objection:
     if isinstance(raw, Proposal):
         return raw
     try:
-        parsed: Proposal = PROPOSAL.validate_python(raw)
+        parsed: Proposal = _PROPOSAL.validate_python(raw)
     except ValidationError as error:
         problems = [{"field": ".".join(map(str, p["loc"])), "problem": p["msg"]} for p in error.errors()[:10]]
         ranged = all(p["type"] in _RANGE_ERRORS for p in error.errors())

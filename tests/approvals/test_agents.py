@@ -12,21 +12,18 @@ from approvals.agents import approval_gate, channel_decision, compliance, drafti
 from approvals.rules.content import split_footer
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Tools
-from salesops.runtime.proposals import EvaluationProposal, MessageProposal, NoteProposal, VerdictProposal
-from salesops.runtime.validation import check
-from salesops.runtime.views import (
+from salesops.runtime.outreach_proposals import EvaluationProposal, MessageProposal, VerdictProposal
+from salesops.runtime.playbook_views import (
     BrandRuleView,
     ChannelPolicyView,
-    CompanyView,
     CriterionView,
-    EvaluationView,
-    EvidenceView,
-    MessageView,
     PlaybookView,
     PropositionView,
-    RequestView,
     TemplateView,
 )
+from salesops.runtime.proposals import NoteProposal
+from salesops.runtime.validation import check
+from salesops.runtime.views import CompanyView, EvaluationView, EvidenceView, MessageView, RequestView
 from tests.runtime.memory import NOW, SEEN, contact, context, evidence, message, playbook, scope, signal
 
 BODY = """\

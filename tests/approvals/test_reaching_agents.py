@@ -26,15 +26,16 @@ from approvals.rules.saturation import Heard
 from approvals.services import dispatch, task
 from playbooks.models import ChannelPolicy, PlaybookVersion
 from prospects.models import Diagnostic, Prospect, Signal, StageTransition
-from salesops.runtime.proposals import (
+from salesops.runtime.outreach_proposals import (
     EvaluationProposal,
     HistoryProposal,
-    NoteProposal,
     RequestProposal,
     SaturationProposal,
     TimingProposal,
 )
-from salesops.runtime.views import AdviceView, EvaluationView, StepView
+from salesops.runtime.playbook_views import StepView
+from salesops.runtime.proposals import NoteProposal
+from salesops.runtime.views import AdviceView, EvaluationView
 from tests import factories
 from tests.approvals.scene import Scene, reload, soon
 from tests.approvals.scene import scene as office_scene

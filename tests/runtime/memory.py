@@ -13,17 +13,10 @@ from typing import Any
 
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
+from salesops.runtime.playbook_views import ClientView, CriterionView, PlaybookView
 from salesops.runtime.ports import Finding, Grant, Halt, Run, Scope
 from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
-from salesops.runtime.views import (
-    ClientView,
-    ContactView,
-    CriterionView,
-    EvidenceView,
-    MessageView,
-    PlaybookView,
-    SignalView,
-)
+from salesops.runtime.views import ContactView, EvidenceView, MessageView, SignalView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Resource, Team
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)

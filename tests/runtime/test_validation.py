@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 
 from salesops.runtime.context import Context
-from salesops.runtime.proposals import (
+from salesops.runtime.outreach_proposals import (
     Claim,
     EvaluationProposal,
-    EvidenceProposal,
     MessageProposal,
-    Proposal,
     RequestProposal,
-    SignalProposal,
     VerdictProposal,
 )
+from salesops.runtime.proposals import EvidenceProposal, Proposal, SignalProposal
 from salesops.runtime.validation import Objection, check, parse
 from salesops.runtime.words import Key, Phase, Refused, Team
 from tests.runtime.memory import NOW, SEEN, agent, contact, context, evidence, message, scope, signal
