@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django import forms
 from django.http import HttpResponse
@@ -67,11 +68,18 @@ def _row(entry: AuditEntry) -> dict[str, object]:
         "entry": entry,
         "words": WORDS.get(entry.event, entry.event),
         "subject": f"{entry.subject_type}:{entry.subject_id}",
-        "detail": " · ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in entry.detail.items()),
+        "detail": " · ".join(f"{name.replace('_', ' ')} {_short(said)}" for name, said in _news(entry.detail)),
     }
+
+
+def _news(detail: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What says something: nothing at all, and nothing in a list, does not; nought and no do."""
+    return [(name, said) for name, said in detail.items() if said is not None and said not in ("", [], {})]
 
 
 def _short(value: object) -> str:
     """A value of the detail in a few characters: hashes by their head, lists and objects as JSON."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:12]}…"

@@ -111,6 +111,8 @@ COLUMNS: dict[str, Column] = {
                lambda r: r.prospect.stage_since.isoformat()),
     )
 }  # fmt: skip
+#: Columns whose cells are understood without their head.
+_SPEAKS = frozenset({"person", "stage", "route", "tier", "segment", "next", "verdict", "reason", "industry", "city"})
 USUAL = ("person", "stage", "route", "composite", "known", "priority", "tier", "segment", "next")
 
 
@@ -120,9 +122,15 @@ def columns_named(keys: Iterable[str]) -> list[Column]:
     return found or [COLUMNS[key] for key in USUAL]
 
 
+def _begin(column: Column) -> str:
+    """The cell's tag. On a phone, where rows are cards without a head, what would not speak for itself is labelled."""
+    css = f' class="{column.css}"' if column.css else ""
+    return f"<td{css}>" if column.key in _SPEAKS else f'<td{css} data-label="{column.label}">'
+
+
 def filled(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
     """The rows with their cells made. What is safe stays so when added up; one cell that is not, and all is escaped."""
-    begins = [SafeString(f'<td class="{column.css}">' if column.css else "<td>") for column in columns]
+    begins = [SafeString(_begin(column)) for column in columns]
     for row in rows:
         row.cells = SafeString()
         for begin, column in zip(begins, columns, strict=True):
@@ -136,8 +144,10 @@ ALWAYS = ("id", "company", "domain")
 
 def csv_header(columns: Sequence[Column]) -> tuple[str, ...]:
     """The names of the CSV's columns."""
-    by_hand = ("route_by_hand", "score_route") if any(column.key == "route" for column in columns) else ()
-    return (*ALWAYS, *(column.key for column in columns), *by_hand)
+    chosen = [column.key for column in columns]
+    by_hand = ("route_by_hand", "score_route") if "route" in chosen else ()
+    mark = ("provisional",) if "composite" in chosen else ()
+    return (*ALWAYS, *chosen, *by_hand, *mark)
 
 
 def csv_row(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
@@ -145,6 +155,10 @@ def csv_row(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
     company = row.prospect.company
     start = (row.prospect.pk, company.name if company else "", company.domain if company else "")
     by_hand: tuple[Any, ...] = ()
-    if any(column.key == "route" for column in columns):
+    chosen = {column.key for column in columns}
+    if "route" in chosen:
         by_hand = ("yes" if row.override else "no", row.prospect.route)
-    return (*start, *(column.tell(row) for column in columns), *by_hand)
+    mark: tuple[Any, ...] = ()
+    if "composite" in chosen:
+        mark = ("" if row.prospect.composite is None else "yes" if row.prospect.provisional else "no",)
+    return (*start, *(column.tell(row) for column in columns), *by_hand, *mark)

@@ -52,17 +52,22 @@ def register_timeline(name: str, provider: Provider) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Some events, newest first. ``kinds`` counts what there is to filter by; ``is_cut``: there are older ones."""
+    """Some events, newest first. ``kinds`` counts what there is to filter by; ``is_cut``: there are older ones.
+
+    ``asked`` is the newest request to contact the prospect, whatever kind is shown: its page says why.
+    """
 
     events: list[TimelineEvent]
     kinds: dict[str, int]
     is_cut: bool
+    asked: TimelineEvent | None
 
 
 def timeline_of(prospect: Prospect, *, limit: int = 60, kind: str = "") -> Timeline:
     """The newest ``limit`` events of all providers, or those of one kind. Every provider gives so many of each kind."""
     events = [event for name in sorted(_providers) for event in _providers[name](prospect, limit)]
     kinds = Counter(event.kind for event in events)
+    asked = max((e for e in events if e.kind == "request"), key=lambda e: (e.at, e.order), default=None)
     events = [event for event in events if not kind or event.kind == kind]
     events.sort(key=lambda event: (event.at, event.order), reverse=True)
-    return Timeline(events[:limit], dict(sorted(kinds.items())), len(events) > limit)
+    return Timeline(events[:limit], dict(sorted(kinds.items())), len(events) > limit, asked)

@@ -18,7 +18,7 @@ _MEGABYTE = 1_000_000
 class UploadForm(forms.Form):
     """A file and what it is about."""
 
-    file = forms.FileField(label="File")
+    file = forms.FileField(label="File", error_messages={"empty": "This file is empty. Choose one with rows in it."})
     kind = forms.ChoiceField(label="What is in it", choices=ImportBatch.Kind.choices)
     playbook = forms.ModelChoiceField(label="Playbook", queryset=Playbook.objects.none(), empty_label=None)
     as_of = forms.DateField(

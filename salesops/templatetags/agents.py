@@ -78,9 +78,10 @@ _RUN = """<tr>
     <th scope="row" class="nowrap"><a href="{}">#{}</a> <span class="quiet small">{}</span></th>
     <td><a href="{}">{}</a></td>
     <td class="nowrap">{}</td>
-    <td>{}</td><td class="num">{}</td><td class="num">{}</td><td class="num">{}</td>
-    <td class="num">{} ms</td><td class="num">{}</td><td class="num">{}</td>
-    <td><a class="mono" href="{}">{}</a></td></tr>"""
+    <td data-label="By">{}</td><td class="num" data-label="Proposed">{}</td><td class="num" data-label="Kept">{}</td>
+    <td class="num" data-label="Refused">{}</td><td class="num" data-label="Time">{} ms</td>
+    <td class="num" data-label="Tokens">{}</td><td class="num" data-label="Cost">{}</td>
+    <td data-label="Trace"><a class="mono" href="{}">{}</a></td></tr>"""
 
 
 @register.simple_tag

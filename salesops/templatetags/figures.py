@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -15,6 +16,7 @@ from salesops.percent import NARROW, percent
 register = template.Library()
 
 NONE_YET = "–"
+_HASHED = re.compile(r"\b[0-9a-f]{12}:(?=row )")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -67,6 +69,12 @@ def duration(seconds: object) -> str:
         if count:
             parts.append(f"{count}{NARROW}{unit}")
     return " ".join(parts[:2]) or f"{left}{NARROW}s"
+
+
+@register.filter
+def place(source: object) -> str:
+    """Where something was seen; the hash of a file that stands before its row tells people nothing."""
+    return _HASHED.sub("", str(source))
 
 
 def moment(value: object) -> datetime | None:

@@ -43,6 +43,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
+def wrong_method(request: HttpRequest) -> HttpResponse:
+    """405: an address that only takes forms was opened, say after signing in again on the way to it."""
+    return _page(
+        request,
+        405,
+        title="Nothing to see at this address",
+        words="It only takes what a form sends, and nothing was sent. Go back to the page you came from and try again.",
+    )
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """500."""
     return _page(

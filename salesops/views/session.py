@@ -17,8 +17,8 @@ YEAR = 365 * 24 * 3600
 HOMES = (
     (Role.REVIEWER, "approvals:queue"),
     (Role.LEADER, "prospects:funnel"),
-    (Role.ADMIN, "approvals:queue"),
-    (Role.OPERATOR, "prospects:list"),
+    (Role.ADMIN, "playbooks:list"),
+    (Role.OPERATOR, "agents"),
 )
 
 

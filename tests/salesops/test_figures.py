@@ -26,6 +26,11 @@ def test_money_drops_cents_only_when_there_are_none(value: object, words: str) -
     assert figures.money(value).replace("\u202f", " ") == words
 
 
+def test_a_place_is_told_without_the_hash_of_its_file() -> None:
+    assert figures.place("companies.csv, 55294407462c:row 4152") == "companies.csv, row 4152"
+    assert figures.place("https://acme.example/about:row") == "https://acme.example/about:row"
+
+
 def test_a_share_becomes_per_cent() -> None:
     assert figures.pct(0.0712, 1).replace("\u202f", " ") == "7.1 %"
 

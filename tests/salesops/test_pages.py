@@ -196,6 +196,14 @@ def test_an_operator_reads_but_does_not_decide(client: Browser) -> None:
         assert "Not in your role" in answer.content.decode()
 
 
+def test_an_address_that_only_takes_forms_says_so_when_it_is_opened(client: Browser) -> None:
+    client.force_login(factories.user(factories.client()))
+    answer = client.get(reverse("switch_client"))
+    assert answer.status_code == 405
+    assert answer["Allow"] == "POST"
+    assert "only takes what a form sends" in answer.content.decode()
+
+
 @pytest.mark.parametrize("url", ["/sign-in/", "/approvals/", "/nothing-here/", "/healthz"])
 def test_nothing_inline_is_allowed_anywhere(client: Browser, url: str) -> None:
     client.force_login(factories.user(factories.client()))

@@ -30,10 +30,13 @@ def test_a_person_signs_in_by_e_mail_however_it_is_spelled(client: Browser) -> N
     assert client.get("/")["Location"] == reverse("approvals:queue")
 
 
-def test_a_leader_starts_on_the_funnel(client: Browser) -> None:
-    factories.user(factories.client(), "leader", email="lee@team.example", password=PASSWORD)
+@pytest.mark.parametrize(
+    ("role", "page"), [("leader", "prospects:funnel"), ("admin", "playbooks:list"), ("operator", "agents")]
+)
+def test_everybody_starts_where_they_can_do_something(client: Browser, role: str, page: str) -> None:
+    factories.user(factories.client(), role, email="lee@team.example", password=PASSWORD)
     sign_in(client, "lee@team.example")
-    assert client.get("/")["Location"] == reverse("prospects:funnel")
+    assert client.get("/")["Location"] == reverse(page)
 
 
 def test_a_wrong_password_says_so_beside_the_form(client: Browser) -> None:
