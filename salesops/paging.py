@@ -31,26 +31,38 @@ class Page(Generic[RowT]):
         return bool(self.items)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: beyond the row with these values of the keys, or at the top. ``backwards`` reads upwards."""
+
+    values: tuple[Any, ...] = ()
+    backwards: bool = False
+
+
+def place_of(model: type[models.Model], keys: Sequence[str], request: HttpRequest) -> Place:
+    """The place that the request's cursor names; the top when it names none that can be read."""
+    before = request.GET.get(BEFORE, "")
+    values = _decode(model, keys, before or request.GET.get(AFTER, ""))
+    return Place() if values is None else Place(tuple(values), backwards=bool(before))
+
+
 def keyset_page(queryset: QuerySet[RowT], *, keys: Sequence[str], request: HttpRequest, size: int = 50) -> Page[RowT]:
     """The page of ``queryset`` that the request's cursor names.
 
     ``keys`` are column names with an optional leading minus, none of them nullable, the last one unique. A cursor that
     cannot be read, or was made for other keys, gives the first page.
     """
-    before = request.GET.get(BEFORE, "")
-    after = "" if before else request.GET.get(AFTER, "")
-    values = _decode(queryset.model, keys, before or after)
-    backwards = bool(before) and values is not None
-    ordered = [_reversed(key) for key in keys] if backwards else list(keys)
+    place = place_of(queryset.model, keys, request)
+    ordered = [_reversed(key) for key in keys] if place.backwards else list(keys)
     rows = queryset.order_by(*ordered)
-    if values is not None:
-        rows = rows.filter(_beyond(ordered, values))
+    if place.values:
+        rows = rows.filter(_beyond(ordered, place.values))
     found = list(rows[: size + 1])
     more, items = len(found) > size, found[:size]
-    if backwards:
+    if place.backwards:
         items.reverse()
-    has_next = bool(items) and (backwards or more)
-    has_previous = bool(items) and (more if backwards else values is not None)
+    has_next = bool(items) and (place.backwards or more)
+    has_previous = bool(items) and (more if place.backwards else bool(place.values))
     return Page(
         items=items,
         next=cursor_at(items[-1], keys) if has_next else None,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from playbooks.models import Client, Playbook, Route, User
 from prospects.models.erasure_guards import OF_PROSPECT, frozen_but_erasable, only_erased
 from prospects.models.prospect import Prospect
+from prospects.models.route_guards import prospect_says_so
 from salesops.dbtypes import trace_id_field
 from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
 from salesops.tenancy import SameClient, TenantQuerySet
@@ -238,6 +239,7 @@ class RouteOverride(models.Model):
             no_truncate(),
             lifted_once(),
             override_is_the_clients(),
+            *prospect_says_so(),
             frozen_but_erasable(
                 ("client_id", "prospect_id", "route", "reason", "created_by_id", "created_at", "trace_id"), "reason"
             ),

@@ -19,6 +19,7 @@ from prospects.models.guards import (
     starts_as_sourced,
 )
 from prospects.models.merge_guards import one_goes_on, prospect_follows_its_record
+from prospects.models.route_guards import born_by_score, hand_is_an_override
 from salesops.fsm import StateModel
 from salesops.guards import no_delete
 from salesops.tenancy import SameClient, TenantQuerySet
@@ -108,6 +109,9 @@ class Prospect(StateModel):
     route = models.CharField(max_length=8, choices=Route.choices, blank=True)
     tier = models.CharField(max_length=8, choices=Tier.choices, blank=True)
     priority = models.FloatField(default=0)
+    routed_by_hand = models.BooleanField(
+        db_default=False, editable=False, help_text="Whether a RouteOverride is in force. Set by PostgreSQL."
+    )
     verdict = models.CharField(max_length=12, choices=Verdict.choices, blank=True)
     verdict_reason = models.CharField(max_length=500, blank=True)
     verdict_missing = models.JSONField(default=list, blank=True)
@@ -147,6 +151,8 @@ class Prospect(StateModel):
                 fields=["playbook", "contact"], condition=Q(company__isnull=True), name="prospect_contact_once"
             ),
             models.CheckConstraint(condition=Q(stage__in=Stage.values), name="prospect_stage_known"),
+            models.CheckConstraint(condition=Q(route__in=["", *Route.values]), name="prospect_route_known"),
+            models.CheckConstraint(condition=Q(tier__in=["", *Tier.values]), name="prospect_tier_known"),
             models.CheckConstraint(
                 condition=Q(composite__isnull=True) | Q(composite__gte=0, composite__lte=100),
                 name="prospect_composite_in_range",
@@ -155,24 +161,22 @@ class Prospect(StateModel):
         indexes = [
             models.Index(fields=["contact"], condition=Q(contact__isnull=False), name="prospect_by_contact"),
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="prospect_merged"),
-            models.Index(fields=["client", "playbook", "-priority", "-id"], name="prospect_ranked"),
-            models.Index(fields=["client", "playbook", "stage", "-priority", "-id"], name="prospect_by_stage"),
+            # Lists. A playbook says whose its prospects are, so no index names the client.
+            models.Index(fields=["playbook", "-priority", "-id"], name="prospect_ranked"),
             models.Index(
-                fields=["client", "playbook", "route", "-priority", "-id"],
-                condition=~Q(route=""),
-                name="prospect_by_route",
+                fields=["playbook", "stage", "route", "tier", "-priority", "-id"],
+                condition=Q(merged_into__isnull=True),
+                name="prospect_by_state",
             ),
-            models.Index(fields=["client", "playbook", "segment", "-priority", "-id"], name="prospect_by_segment"),
+            models.Index(fields=["playbook", "segment", "-priority", "-id"], name="prospect_by_segment"),
+            models.Index(fields=["playbook", "source", "-priority", "-id"], name="prospect_by_source"),
             models.Index(
-                fields=["client", "playbook", "tier", "-priority", "-id"],
-                condition=~Q(tier=""),
-                name="prospect_by_tier",
-            ),
-            models.Index(fields=["client", "playbook", "source", "-priority", "-id"], name="prospect_by_source"),
-            models.Index(
-                fields=["client", "playbook", "owner", "-priority", "-id"],
+                fields=["playbook", "owner", "-priority", "-id"],
                 condition=Q(owner__isnull=False),
                 name="prospect_by_owner",
+            ),
+            models.Index(
+                fields=["playbook", "-priority", "-id"], condition=Q(routed_by_hand=True), name="prospect_by_hand"
             ),
             models.Index(fields=["playbook", "created_at"], name="prospect_arrivals"),
             models.Index(fields=["converged_version", "-id"], name="prospect_by_version"),
@@ -191,6 +195,8 @@ class Prospect(StateModel):
             person_is_its_clients(),
             starts_as_sourced(),
             stage_follows_its_log(),
+            born_by_score(),
+            hand_is_an_override(),
             *prospect_follows_its_record(),
             one_goes_on(),
             *prospect_funnel_triggers(),

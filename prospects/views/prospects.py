@@ -7,20 +7,20 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
-from playbooks.models import Membership, Role, Route, Tier
+from playbooks.models import Membership, Playbook, Role, Route, Tier
 from prospects.duplicates.pages import count_open
 from prospects.models import Prospect, RouteOverride, Stage
 from prospects.reading.list_columns import Column, csv_header, csv_row, filled
+from prospects.reading.list_page import ids_of_page
 from prospects.reading.next_evidence import next_evidence_of
 from prospects.reading.prospect_list import (
     RANKING,
     ProspectFilters,
-    find_prospects,
     ranked_prospects,
     read_prospect_filters,
 )
@@ -32,15 +32,15 @@ from prospects.services.merges import DECIDERS
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.list_state import beside, default_query, named_columns, preference_of, rows_of
 from salesops.access import ClientRequest, require_role
-from salesops.paging import keyset_page
+from salesops.paging import keyset_page, place_of
 from salesops.partials import render_page
 from salesops.spreadsheets import csv_response
 
 PAGE_SIZE = 50
 TIMELINE_LENGTH = 60
 CSV_PART = 2000
-SEARCHED = 500
-"""A page ranks so many of the names that begin with a text; who types one letter will type another."""
+SEARCHED = 250
+"""A search looks at so many names of each kind, and at as many of the best; who types one letter will type another."""
 
 
 @require_GET
@@ -56,17 +56,13 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
     context: dict[str, Any] = {"chosen": chosen, "filters": filters, "duplicates": _duplicates(request)}
     if chosen.playbook is not None:
         columns = named_columns(preference)
-        found = None
-        if filters.q and not filters.piece:
-            found = find_prospects(request.client, chosen.playbook, filters, at_most=SEARCHED)
-        prospects = ranked_prospects(request.client, chosen.playbook, filters, found=found)
-        prospects = prospects.annotate(**trusted(request.client.pk))
-        page = keyset_page(prospects, keys=RANKING, request=request, size=PAGE_SIZE)
+        prospects, is_cut = _candidates(request, chosen.playbook, filters)
+        shown = prospects.annotate(**trusted(request.client.pk))
+        page = keyset_page(shown, keys=RANKING, request=request, size=PAGE_SIZE)
         if request.headers.get("HX-Target") != "rows":
             context |= beside(request, preference, filters, columns)
         context |= {
-            "found": found,
-            "searched": SEARCHED,
+            "is_cut": is_cut,
             "page": page,
             "columns": columns,
             "rows": filled(rows_of(page.items, request.client, columns), columns),
@@ -74,6 +70,18 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
             **_choices(filters, chosen),
         }
     return render_page(request, "prospects/list.html", context, partial="rows")
+
+
+def _candidates(
+    request: ClientRequest, playbook: Playbook, filters: ProspectFilters
+) -> tuple[QuerySet[Prospect], bool]:
+    """The prospects that may stand on the page, and whether a search has not looked at all it could find."""
+    if filters.piece:
+        return ranked_prospects(request.client, playbook, filters), False
+    place = place_of(Prospect, RANKING, request)
+    found = ids_of_page(request.client, playbook, filters, place, size=PAGE_SIZE + 1, at_most=SEARCHED)
+    prospects = Prospect.objects.for_client(request.client).filter(pk__in=found.ids)
+    return prospects.select_related("company", "contact"), found.is_cut
 
 
 def _duplicates(request: ClientRequest) -> int | None:

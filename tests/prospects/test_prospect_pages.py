@@ -127,17 +127,20 @@ def test_filters_and_search_narrow_the_list(member, version, query, expected):
     assert {str(row) for row in page.items} == expected
 
 
-def test_a_search_that_finds_too_many_ranks_the_first_by_name_and_says_so(member, version, monkeypatch):
-    for number in range(6):
+def test_a_search_that_finds_too_many_shows_the_best_and_the_first_by_name_and_says_so(member, version, monkeypatch):
+    for number in range(9):
         live(version.playbook, version, START, name=f"Ember {number}", priority=number)
     url = f"{reverse('prospects:list')}?q=ember"
     assert "type more letters" not in body(member.get(url))
-    monkeypatch.setattr(prospect_views, "SEARCHED", 3)
+    monkeypatch.setattr(prospect_views, "SEARCHED", 2)
     response = member.get(url)
-    assert [str(row) for row in response.context["page"].items] == ["Ember 2", "Ember 1", "Ember 0"]
+    shown = [str(row) for row in response.context["page"].items]
+    assert shown == [f"Ember {number}" for number in (8, 7, 6, 2, 1, 0)]
     assert "type more letters" in body(response)
+    nobody = body(member.get(f"{url}&stage=qualified"))
+    assert "No prospect matches" in nobody, "among nobody at all nobody is left out"
     everyone = [row["company"] for row in lines(member.get(f"{reverse('prospects:export')}?q=ember"))]
-    assert everyone == [f"Ember {number}" for number in reversed(range(6))], "a download holds all of them"
+    assert everyone == [f"Ember {number}" for number in reversed(range(9))], "a download holds all of them"
 
 
 def test_another_clients_prospects_are_nowhere(member, version):
@@ -190,7 +193,7 @@ def test_the_prospect_page_tells_where_it_stands_and_why(member, version):
     who = factories.qualified(version)
     page = body(member.get(who.get_absolute_url()))
     for words in (str(who), "Qualified", "Firmographic", "Psychologic", "3 of 3", "B2B, which you asked for.",
-                  "companies.csv", ":row ", "Researched → Qualifying", "Made-up contact"):  # fmt: skip
+                  "companies.csv", ", row ", "Researched → Qualifying", "Made-up contact"):  # fmt: skip
         assert words in page, words
     assert 'style="' not in page
     assert "onclick" not in page

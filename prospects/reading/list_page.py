@@ -1,0 +1,83 @@
+"""Which prospects stand on one page of the list. What they show is asked by their ids then.
+
+The page is read from an index in the order of the ranking, whatever is filtered. Stage, route and tier share one: each
+has few values, so a page is the best of the best of every combination that passes, and two that hardly ever meet cost
+no more than two that often do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+
+from django.db import connection
+
+from playbooks.models import Client, Playbook, Route, Tier
+from prospects.models import Stage
+from prospects.reading.list_search import Found, Params, among_the_best, first_by_name
+from prospects.reading.prospect_list import ProspectFilters, narrowed
+from salesops.paging import Place
+
+_STATES = {"stage": Stage.values, "route": ["", *Route.values], "tier": ["", *Tier.values]}
+_BY_STATE = """
+    SELECT best.id FROM unnest(%s::text[]) AS a (stage), unnest(%s::text[]) AS b (route), unnest(%s::text[]) AS c (tier)
+    CROSS JOIN LATERAL (
+        SELECT p.id, p.priority FROM prospects_prospect p
+        WHERE p.stage = a.stage AND p.route = b.route AND p.tier = c.tier AND {where} ORDER BY {order} LIMIT %s
+    ) AS best ORDER BY {outer} LIMIT %s"""
+_DOWN, _UP = "{0}.priority DESC, {0}.id DESC", "{0}.priority, {0}.id"
+_TOP = Place()
+
+
+def ids_of_page(
+    client: Client, playbook: Playbook, filters: ProspectFilters, place: Place, *, size: int, at_most: int
+) -> Found:
+    """The first ``size`` that pass the filters beyond the place; ``filters.piece`` is not asked.
+
+    A search reads ``at_most`` names of each kind. When there are more, it looks among as many of the best prospects,
+    too: those who matter most are found by few letters.
+    """
+    columns = narrowed(filters)
+    if not filters.q:
+        return Found(_fetched(*_best(playbook.pk, columns, place, size)))
+    found = first_by_name(
+        filters.q, client_id=client.pk, playbook_id=playbook.pk, own=_own(playbook.pk, columns, place),
+        order=_order(place).format("p"), size=size, at_most=at_most,
+    )  # fmt: skip
+    if not found.is_cut:
+        return found
+    best = among_the_best(filters.q, best=_best(playbook.pk, columns, _TOP, at_most + 1), at_most=at_most)
+    return Found([*{*found.ids, *best.ids}], is_cut=best.is_cut)
+
+
+def _best(playbook_id: int, columns: Mapping[str, str | bool], place: Place, size: int) -> tuple[str, Params]:
+    """SQL for the first ids beyond the place."""
+    order = _order(place)
+    if not columns or not columns.keys() <= _STATES.keys():
+        where, params = _own(playbook_id, columns, place)
+        statement = f"SELECT p.id FROM prospects_prospect p WHERE {where} ORDER BY {order.format('p')} LIMIT %s"  # noqa: S608
+        return statement, [*params, size]
+    where, params = _own(playbook_id, {}, place)
+    statement = _BY_STATE.format(where=where, order=order.format("p"), outer=order.format("best"))
+    combined = ([columns[name]] if name in columns else values for name, values in _STATES.items())
+    return statement, [*combined, *params, size, size]
+
+
+def _own(playbook_id: int, columns: Mapping[str, str | bool], place: Place) -> tuple[str, Params]:
+    """What a prospect has to be itself."""
+    where = ["p.playbook_id = %s", "p.merged_into_id IS NULL", *(f"p.{name} = %s" for name in columns)]
+    params: Params = [playbook_id, *columns.values()]
+    if place.values:
+        where.append(f"(p.priority, p.id) {'>' if place.backwards else '<'} (%s, %s)")
+        params += place.values
+    return " AND ".join(where), params
+
+
+def _order(place: Place) -> str:
+    return _UP if place.backwards else _DOWN
+
+
+def _fetched(statement: str, params: Params) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return list(chain.from_iterable(cursor.fetchall()))
