@@ -107,7 +107,7 @@ def _debugging() -> Line | None:
 
 
 def _sender(client: Client) -> Line:
-    problem = "" if client.sender_name.strip() else "the sender has no name"
+    problem = "" if client.sender_name.strip() else "The sender has no name"
     try:
         check_header("The sender's name", client.sender_name)
         check_address(client.sender_email)
@@ -130,7 +130,7 @@ def _what_countries_ask(client: Client, versions: Sequence[PlaybookVersion]) -> 
         there = bool(client.postal_address.strip())
         yield Line(
             "postal_address", "Postal address", there,
-            " ".join(client.postal_address.split()) if there else f"none; the rules of {asked['postal_address']} ask",
+            " ".join(client.postal_address.split()) if there else f"None; the rules of {asked['postal_address']} ask",
             "Give the postal address under Admin → Clients: every e-mail ends with it.",
         )  # fmt: skip
     if "privacy_notice" in asked:
@@ -143,7 +143,7 @@ def _what_countries_ask(client: Client, versions: Sequence[PlaybookVersion]) -> 
     unknown = sorted(named - set(compliance.TABLES))
     if unknown:
         yield Line(
-            "countries", "Countries", False, f"no rules are known for {', '.join(unknown)}: nothing is sent there",
+            "countries", "Countries", False, f"No rules are known for {', '.join(unknown)}: nothing is sent there",
             "Leave them out of the playbook, or have their rules added.", required=False,
         )  # fmt: skip
 
@@ -151,14 +151,15 @@ def _what_countries_ask(client: Client, versions: Sequence[PlaybookVersion]) -> 
 def _playbook(versions: Sequence[PlaybookVersion]) -> Line:
     saw = ", ".join(f"{version.playbook.name}, version {version.number}" for version in versions)
     return Line(
-        "playbook", "A playbook that rules", bool(versions), saw or "no version is active",
+        "playbook", "A playbook that rules", bool(versions), saw or "No version is active",
         "Publish a version of a playbook.",
     )  # fmt: skip
 
 
 def _limits(versions: Sequence[PlaybookVersion], policies: Sequence[ChannelPolicy]) -> Line:
     """Each version has a channel that is open, leads somewhere, and may be used and paid for at least once."""
-    said, empty = [], []
+    said: list[str] = []
+    empty: list[str] = []
     for version in versions:
         ways = [
             f"{Channel(policy.channel).label} {most} a day"
@@ -167,7 +168,7 @@ def _limits(versions: Sequence[PlaybookVersion], policies: Sequence[ChannelPolic
         ]
         (said if ways else empty).append(f"{version.playbook.name}: {', '.join(ways) or 'no channel can be used'}")
     return Line(
-        "limits", "Channels and limits", bool(versions) and not empty, "; ".join([*empty, *said]) or "none",
+        "limits", "Channels and limits", bool(versions) and not empty, "; ".join([*empty, *said]) or "None",
         "Open a channel in the playbook, with a limit a day and the money a month that it costs.",
     )  # fmt: skip
 
@@ -186,7 +187,7 @@ def _reviewers(client: Client, versions: Sequence[PlaybookVersion]) -> Line:
     found = able.values("user").distinct().count()
     return Line(
         "reviewers", "People who approve", found >= needed,
-        f"{found} of at least {needed}", "Give somebody the role of reviewer under Admin → People.",
+        f"{found} can approve, {needed} needed", "Give somebody the role of reviewer under Admin → People.",
     )  # fmt: skip
 
 
@@ -194,15 +195,15 @@ def _suppression(client: Client) -> Line:
     there = Suppression.objects.filter(Q(client=client) | Q(client__isnull=True)).exists()
     return Line(
         NO_LIST, "People to leave alone", there,
-        "there is a suppression list" if there else "the suppression list is empty",
-        "Put those who refused before on the suppression list, or say below that there is nobody.",
+        "There is a suppression list" if there else "The suppression list is empty",
+        "Bring in who refused before (manage.py suppress FILE), or tick that there is nobody.",
     )  # fmt: skip
 
 
 def _brake(client: Client) -> Line:
     held = [brake.reason for brake in stops.in_force(client.pk).brakes if brake.level in ("everything", "client")]
     return Line(
-        "stops", "Not stopped", not held, f"stopped: {held[0]}" if held else "no stop holds all of this client",
+        "stops", "Not stopped", not held, f"Stopped: {held[0]}" if held else "No stop holds all of this client",
         "Lift the stop when messages may go out.", required=False,
     )  # fmt: skip
 
@@ -214,8 +215,8 @@ def _practice(client: Client) -> Line:
     seen = tried.exists()
     return Line(
         "practice", "Tried in the sandbox", seen,
-        f"an e-mail was captured in the Outbox; a new mailbox then sends {ramp_cap(0)} on its first day" if seen
-        else "no e-mail has gone through the sandbox yet",
+        f"An e-mail was captured in the Outbox; a new mailbox then sends {ramp_cap(0)} on its first day" if seen
+        else "No e-mail has gone through the sandbox yet",
         "Approve a message and read it in the Outbox as it would arrive.", required=False,
     )  # fmt: skip
 
@@ -229,7 +230,7 @@ def _old_links(client: Client) -> Line | None:
         return None
     return Line(
         "old_links", "Drafts of before", False,
-        f"the unsubscribe link of another address stands in {old} waiting e-mail{'s' if old != 1 else ''}",
+        f"The unsubscribe link of another address stands in {old} waiting e-mail{'s' if old != 1 else ''}",
         "Hand them back when they come up: new words get the right link. With a dead link they cannot be approved.",
         required=False,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 from django.conf import settings
 from django.db import transaction
@@ -24,12 +25,19 @@ from salesops.logs import current_trace_id
 
 Scope = Suppression.Scope
 _PURPOSE = "suppression"
+_NUMBER = re.compile(r"\+?[0-9][0-9 ()./-]{5,30}")
 _LINK = re.compile(r"(https?://[^\s<>]+/u/([A-Za-z0-9_-]{43})/)")
 
 
 def key_hash(scope: str, key: str) -> str:
     """The stored form of one address, number, person, domain or profile."""
-    return _hash(next(secrets_for(_PURPOSE)), scope, key)
+    return _hash(next(secrets_for(_PURPOSE)), scope, _compact(key))
+
+
+def _compact(key: str) -> str:
+    """A number without what people put between its digits; anything else as it is."""
+    key = key.strip()
+    return re.sub(r"[^0-9+]", "", key) if _NUMBER.fullmatch(key) else key
 
 
 def _hash(secret: bytes, scope: str, key: str) -> str:
@@ -65,8 +73,8 @@ def suppressed(client: Client | int, contacts: Sequence[Contact]) -> set[int]:
     for contact in contacts:
         for record in alike[contact.pk]:
             for scope, key in keys_of(known[record]).items():
-                for secret in secrets:
-                    owners.setdefault(_hash(secret, scope, key), set()).add(contact.pk)
+                for secret, form in product(secrets, {key, _compact(key)}):  # older rows keep numbers as written
+                    owners.setdefault(_hash(secret, scope, form), set()).add(contact.pk)
     hits = Suppression.objects.filter(Q(client=client) | Q(client__isnull=True), key_hash__in=list(owners))
     return {contact for found in hits.values_list("key_hash", flat=True) for contact in owners[found]}
 

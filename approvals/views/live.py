@@ -61,14 +61,16 @@ def live(request: ClientRequest) -> HttpResponse:
         else:
             messages.success(request, f"Live: what is approved from now on goes to real people.{_asked_again(switch)}")
             return redirect("approvals:live")
-    switches = ModeSwitch.objects.for_client(client).select_related("by")
+    switches = list(ModeSwitch.objects.for_client(client).select_related("by")[:SHOWN])
+    acknowledged = [] if client.sandbox or not switches else switches[0].checked.get("acknowledged", [])
     context = {
         "found": found,
-        "missing": found.missing(),
+        "acknowledged": acknowledged,
+        "missing": found.missing(acknowledged),
         "blocked": found.missing([NO_LIST]),
         "form": form,
         "held": Dispatch.objects.for_client(client).filter(status__in=HELD).count(),
-        "switches": switches[:SHOWN],
+        "switches": switches,
         "may_go_live": Role.ADMIN.value in request.roles or request.user.is_superuser,
         "may_go_back": bool({Role.ADMIN.value, Role.OPERATOR.value} & request.roles) or request.user.is_superuser,
     }

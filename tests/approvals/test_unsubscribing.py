@@ -1,6 +1,8 @@
 """One-click unsubscribe: for machines by POST, for people by a button, never by following a link."""
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -103,3 +105,22 @@ def test_looking_many_people_up_is_two_queries(at_work, django_assert_num_querie
     contacts = [make.contact(at_work.client) for _ in range(30)]
     with django_assert_num_queries(2):
         assert suppress.suppressed(at_work.client, contacts) == set()
+
+
+def test_a_list_of_people_to_leave_alone_is_read_once(tmp_path, capsys):
+    there = make.contact(make.client(), email="Dana@Acme.example", phone="+6421555012")
+    by_number = make.contact(there.client, phone="+64 (21) 555-013")
+    at_domain = make.contact(there.client, email="kim@left.example")
+    other = make.contact(there.client)
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "# asked in 2025\ndana@acme.example\n+64 21 555-013,\nleft.example\nhttps://linkedin.com/in/dana/\n"
+    )
+    for said in ("7 on the list that were not, 0 there", "0 on the list that were not, 7 there"):
+        call_command("suppress", str(file), client=there.client.slug)
+        assert said in capsys.readouterr().out
+    everybody = [there, by_number, at_domain, other]
+    assert suppress.suppressed(there.client, everybody) == {there.pk, by_number.pk, at_domain.pk}
+    file.write_text("dana@acme.example\nsomebody\n")
+    with pytest.raises(CommandError, match="Line 2: expected"):
+        call_command("suppress", str(file), client=there.client.slug)
