@@ -7,6 +7,7 @@ and marks; triggers alone write what has changed. Dropping every row and rebuild
 from __future__ import annotations
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -108,22 +109,22 @@ class FunnelMark(models.Model):
 
 
 class FunnelChange(models.Model):
-    """Something the cells have not followed yet: one changed prospect, or a time at which prospects came in.
+    """Something the cells have not followed yet: prospects that one statement changed, or a time when some came in.
 
     Written by triggers inside the transaction that made the change, so no commit order can hide one; deleted by the
     sweep that follows it. Not a fact. Foreign keys are not checked: the rows live for seconds.
     """
 
     playbook = models.ForeignKey(Playbook, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False)
-    prospect_id = models.BigIntegerField(null=True)
+    prospect_ids = ArrayField(models.BigIntegerField(), null=True)
     came_in_at = models.DateTimeField(null=True)
     noted_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     def __str__(self) -> str:
-        return f"{self.playbook_id}: {self.prospect_id or self.came_in_at}"
+        return f"{self.playbook_id}: {self.prospect_ids or self.came_in_at}"
 
 
-_NOTE = "INSERT INTO prospects_funnelchange (playbook_id, prospect_id, came_in_at, noted_at) {}; RETURN NULL;"
+_NOTE = "INSERT INTO prospects_funnelchange (playbook_id, prospect_ids, came_in_at, noted_at) {}; RETURN NULL;"
 
 
 def prospect_funnel_triggers() -> list[pgtrigger.Trigger]:
@@ -136,7 +137,7 @@ def prospect_funnel_triggers() -> list[pgtrigger.Trigger]:
             operation=pgtrigger.Insert,
             referencing=pgtrigger.Referencing(new="new_rows"),
             func=_NOTE.format(
-                "SELECT DISTINCT playbook_id, NULL::bigint, date_trunc('minute', created_at), now() FROM new_rows"
+                "SELECT DISTINCT playbook_id, NULL::bigint[], date_trunc('minute', created_at), now() FROM new_rows"
             ),
         ),
         Guard(
@@ -146,9 +147,11 @@ def prospect_funnel_triggers() -> list[pgtrigger.Trigger]:
             operation=pgtrigger.Update,
             referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
             func=_NOTE.format(
-                "SELECT n.playbook_id, n.id, NULL::timestamptz, now() FROM new_rows n JOIN old_rows o ON o.id = n.id"
+                "SELECT n.playbook_id, array_agg(n.id), NULL::timestamptz, now()"
+                " FROM new_rows n JOIN old_rows o ON o.id = n.id"
                 " WHERE (n.stage, n.route, n.tier, n.segment, n.source, n.merged_into_id)"
                 " IS DISTINCT FROM (o.stage, o.route, o.tier, o.segment, o.source, o.merged_into_id)"
+                " GROUP BY n.playbook_id"
             ),
         ),
     ]
@@ -164,8 +167,9 @@ def transition_funnel_triggers() -> list[pgtrigger.Trigger]:
             operation=pgtrigger.Insert,
             referencing=pgtrigger.Referencing(new="new_rows"),
             func=_NOTE.format(
-                "SELECT DISTINCT p.playbook_id, n.prospect_id, NULL::timestamptz, now()"
+                "SELECT p.playbook_id, array_agg(DISTINCT n.prospect_id), NULL::timestamptz, now()"
                 " FROM new_rows n JOIN prospects_prospect p ON p.id = n.prospect_id WHERE n.pipeline = 'prospect'"
+                " GROUP BY p.playbook_id"
             ),
         ),
     ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from playbooks.criteria import Criterion
 from prospects.rules import scoring
@@ -27,8 +27,7 @@ _SOURCES = {"fit": (CARD, "discovery_fit", "firmographic"), "intent": ("intent",
 ByCard = Mapping[str, Mapping[str, Dated]]
 
 
-@dataclass(frozen=True, slots=True)
-class PartOf:
+class PartOf(NamedTuple):
     """Where one part of the priority is read, and what it comes to; ``value`` None while nobody knows."""
 
     name: str
@@ -38,8 +37,7 @@ class PartOf:
     coverage: float
 
 
-@dataclass(frozen=True, slots=True)
-class Priority:
+class Priority(NamedTuple):
     """The priority with everything it was added up from. ``touches`` counts the steps of the tier's sequence."""
 
     value: float
@@ -144,7 +142,7 @@ def prioritize(
     ``known`` are scores of the same evidence at the same time that were added up already, by their card.
     """
     nothing: Mapping[str, Dated] = {}
-    if not any(keys & evidence.get(name, nothing).keys() for name, keys in model.known_by.items()):
+    if all(keys.isdisjoint(evidence.get(name, nothing)) for name, keys in model.known_by.items()):
         return None
     parts: list[PartOf] = []
     rests_on: set[int] = set()

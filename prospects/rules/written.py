@@ -66,8 +66,9 @@ def lines_of(breakdown: Breakdown) -> Iterator[StoredLine]:
 
 def evidence_of(breakdown: Breakdown) -> list[int]:
     """The evidence that a stored breakdown names."""
-    ids = [line.evidence_id for line in lines_of(breakdown) if line.evidence_id is not None]
-    return [*ids, *breakdown.get("evidence_ids", ())]
+    groups = (breakdown, *breakdown.get("layers", ()))
+    listed = (number for group in groups for number in group.get("criteria", {}).get("evidence_id", ()))
+    return [*(number for number in listed if number is not None), *breakdown.get("evidence_ids", ())]
 
 
 def _grounds(breakdown: Breakdown) -> tuple[Any, ...]:

@@ -139,9 +139,9 @@ def _arguments(playbook: Playbook, zone: str) -> dict[str, Any]:
 
 _TAKE_CHANGES = """
     WITH taken AS (
-        DELETE FROM prospects_funnelchange WHERE playbook_id = %(playbook)s RETURNING prospect_id, came_in_at
+        DELETE FROM prospects_funnelchange WHERE playbook_id = %(playbook)s RETURNING prospect_ids, came_in_at
     ), changed AS (
-        SELECT DISTINCT prospect_id AS id FROM taken WHERE prospect_id IS NOT NULL
+        SELECT DISTINCT unnest(prospect_ids) AS id FROM taken
     ), moments AS (
         SELECT came_in_at AS at FROM taken WHERE came_in_at IS NOT NULL
         UNION ALL
