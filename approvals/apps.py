@@ -7,9 +7,9 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Bring messages and requests to the runtime, and to each prospect's timeline."""
-        from approvals.explain import SECTIONS
         from approvals.host.store import PORT
         from approvals.reading import metrics as own_metrics
+        from approvals.reading.explain import SECTIONS
         from approvals.reading.previews import worded
         from approvals.reading.timeline import events_of
         from approvals.reading.touches import last_touches

@@ -98,7 +98,9 @@ def _cost(row: dict[str, Any]) -> str:
 
 
 def _message(row: dict[str, Any]) -> str:
-    return f"#{row['id']} {row['channel']} {row['angle']}, grade {row['grade']}, {row['compliance']}: {row['subject']}"
+    by = f", edited by {row['edited_by']}" if row["edited_by"] else ""
+    head = f"#{row['id']} {row['channel']} {row['angle']}, grade {row['grade']}, {row['compliance']}{by}"
+    return f"{head}, to {row['to']}: {row['subject']}"
 
 
 def _decision(row: dict[str, Any]) -> str:
