@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from approvals.channels import email
 from approvals.models import ApprovalRequest, Decision, Dispatch, Message
-from approvals.rules import compliance, diff, quality, timing
+from approvals.rules import compliance, diff, quality, seals, timing
 from approvals.rules.content import Content, check_header, content_hash, with_same_footer
 from approvals.rules.sending import no_way_out
 from approvals.services import gate, nudge
@@ -337,6 +337,11 @@ def _record(case: _Case, decision: Decision, **detail: Any) -> None:
             "message": decision.message_id,
             "content_hash": decision.content_hash,
             "reason": decision.reason_code,
+            "said": seals.said(
+                at=decision.at, reason=decision.reason_code, words=decision.words, diff=decision.diff,
+                until=decision.until,
+            ),
+            "shown": seals.shown(case.request.dossier),
             **detail,
         },
     )

@@ -6,12 +6,15 @@ somebody with the rights to switch triggers off could have changed too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
 from approvals.models import Message
+from approvals.rules import seals
 from approvals.services.gate import is_intact
 from approvals.verify import scores as past_scores
 from playbooks import audit
@@ -21,6 +24,7 @@ from prospects.models import Erasure
 from prospects.rules.erasing import is_erased
 
 CHUNK = 2000
+DOSSIERS = 200  # each holds all evidence of its prospect
 
 
 @dataclass(frozen=True)
@@ -130,15 +134,40 @@ ORDER BY r.id
 
 
 def _rows(table: str, sql: str, *params: str) -> Iterator[Fault]:
+    for row, reason in _fetch(sql, *params):
+        yield Fault(table, row, reason)
+
+
+def _fetch(sql: str, *params: str | int) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        for row, reason in cursor:
-            yield Fault(table, row, reason)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+# What was sealed into the audit chain of what somebody saw and said. The words of erased people are gone from both.
+_SEALED = """
+SELECT d.id, d.at, d.reason_code, d.words, d.diff, d.until, a.detail->>'said', r.id, r.dossier, a.detail->>'shown'
+FROM approvals_decision d JOIN approvals_approvalrequest r ON r.id = d.request_id
+JOIN playbooks_auditentry a ON a.client_id = d.client_id AND a.event = %s
+  AND a.subject_type = 'approvals.decision' AND a.subject_id = d.id AND a.detail ? 'said'
+WHERE d.id > %s AND NOT EXISTS (SELECT 1 FROM prospects_erasure e WHERE e.client_id = r.client_id
+  AND (r.contact_id = ANY(e.contact_ids) OR r.prospect_id = ANY(e.prospect_ids)))
+ORDER BY d.id LIMIT %s
+"""
 
 
 def decisions() -> Iterator[Fault]:
     """Decisions that disagree with their message or with what was sealed about them."""
     yield from _rows("approvals_decision", _DECISIONS, AuditEvent.DECISION_MADE.value)
+    after = 0
+    while sealed := _fetch(_SEALED, AuditEvent.DECISION_MADE.value, after, DOSSIERS):
+        after = sealed[-1][0]
+        for decision, at, reason, words, diff, until, said, request, dossier, shown in sealed:
+            if seals.said(at=at, reason=reason, words=words, diff=json.loads(diff), until=until) != said:
+                yield Fault("approvals_decision", decision, "it does not say what its audit entry sealed")
+            if seals.shown(json.loads(dossier)) != shown:
+                yield Fault("approvals_approvalrequest", request, f"its dossier is not what decision {decision} saw")
 
 
 def dispatches() -> Iterator[Fault]:
