@@ -77,6 +77,32 @@ class StopQuerySet(models.QuerySet["Stop"]):
         return self.filter(Q(client=client) | Q(level=Stop.Level.EVERYTHING))
 
 
+#: A reason loses the person it names, in the transaction of that person's tombstone: see ``prospects.models.erasures``.
+_ERASED = (
+    "(to_jsonb(OLD) - 'reason' - 'lift_reason' = to_jsonb(NEW) - 'reason' - 'lift_reason' AND EXISTS (SELECT 1"
+    " FROM prospects_erasure e WHERE e.transaction = pg_current_xact_id()::text::bigint"
+    " AND e.client_id = OLD.client_id) AND salesops_only_erased(to_jsonb(OLD), to_jsonb(NEW)))"
+)
+_SAID_ONCE = (
+    "client_id", "level", "kind", "target_id", "agent", "reason", "created_by_id", "created_at", "until", "trace_id",
+)  # fmt: skip
+
+
+def said_once() -> Guard:
+    """What a stop says and of what is said once."""
+    old, new = (", ".join(f"{row}.{column}" for column in _SAID_ONCE) for row in ("OLD", "NEW"))
+    return Guard(
+        name="frozen_columns",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=(
+            f"IF ({old}) IS DISTINCT FROM ({new}) AND NOT {_ERASED} THEN "
+            + refuse("% keeps what it was made with")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
 def lifted_once() -> Guard:
     """A lifted stop stays as it was lifted: nobody un-lifts it or rewrites why."""
     return Guard(
@@ -85,7 +111,7 @@ def lifted_once() -> Guard:
         operation=pgtrigger.Update,
         func=(
             "IF OLD.lifted_at IS NOT NULL AND (OLD.lifted_at, OLD.lifted_by_id, OLD.lift_reason) IS DISTINCT FROM"
-            " (NEW.lifted_at, NEW.lifted_by_id, NEW.lift_reason) THEN "
+            f" (NEW.lifted_at, NEW.lifted_by_id, NEW.lift_reason) AND NOT {_ERASED} THEN "
             + refuse("% was lifted, and stays so")
             + " END IF; RETURN NEW;"
         ),
@@ -147,15 +173,7 @@ class Stop(models.Model):
             models.Index(fields=["client", "level"], condition=Q(lifted_at__isnull=True), name="stop_open"),
             models.Index(fields=["client", "-id"], name="stop_latest"),
         ]
-        triggers = [
-            no_delete(),
-            no_truncate(),
-            lifted_once(),
-            frozen_columns(
-                "client_id", "level", "kind", "target_id", "agent", "reason", "created_by_id", "created_at", "until",
-                "trace_id",
-            ),
-        ]  # fmt: skip
+        triggers = [no_delete(), no_truncate(), lifted_once(), said_once()]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.get_level_display()}: {self.reason}"

@@ -12,6 +12,7 @@ from salesops.guards import Guard, no_truncate, refuse
 
 #: Of whom a row must speak, as SQL about it (OLD) and a tombstone of this transaction (e).
 OF_PROSPECT = "OLD.prospect_id = ANY(e.prospect_ids) AND OLD.client_id = e.client_id"
+OF_CLIENT = "OLD.client_id = e.client_id"
 OF_CONTACT = "OLD.contact_id = ANY(e.contact_ids) AND OLD.client_id = e.client_id"
 OF_EITHER = (
     "(OLD.contact_id = ANY(e.contact_ids) OR OLD.prospect_id = ANY(e.prospect_ids)) AND OLD.client_id = e.client_id"

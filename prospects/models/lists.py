@@ -10,11 +10,11 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from playbooks.models import Client, Playbook, Route, User
-from prospects.models.erasure_guards import OF_PROSPECT, frozen_but_erasable, only_erased
+from prospects.models.erasure_guards import OF_CLIENT, OF_PROSPECT, frozen_but_erasable, only_erased
 from prospects.models.prospect import Prospect
 from prospects.models.route_guards import prospect_says_so
 from salesops.dbtypes import trace_id_field
-from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
+from salesops.guards import Guard, no_delete, no_truncate, refuse
 from salesops.tenancy import SameClient, TenantQuerySet
 
 
@@ -110,9 +110,12 @@ class BulkAction(models.Model):
         ]
         triggers = [
             no_delete(),
-            frozen_columns(
-                "client_id", "playbook_id", "kind", "chosen", "owner_id", "route", "reason", "created_by_id",
-                "created_at", "trace_id",
+            frozen_but_erasable(
+                (
+                    "client_id", "playbook_id", "kind", "chosen", "owner_id", "route", "reason", "created_by_id",
+                    "created_at", "trace_id",
+                ),
+                "reason", "chosen", of=OF_CLIENT,
             ),
         ]  # fmt: skip
 
