@@ -80,13 +80,12 @@ def _at_most(playbook: Playbook, filters: FunnelFilters) -> int:
 
 def _count_now(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> list[tuple[Any, ...]]:
     narrowed = _narrowed(filters)
-    conditions: list[sql.Composable] = [sql.SQL("client_id = %(client)s AND playbook_id = %(playbook)s")]
+    conditions: list[sql.Composable] = [sql.SQL("playbook_id = %(playbook)s AND merged_into_id IS NULL")]
     conditions += [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in narrowed]
     everyone = sql.SQL("SELECT id FROM prospects_prospect WHERE ") + sql.SQL(" AND ").join(conditions)
     arguments = {
         **filed_arguments(playbook_id=playbook.pk, zone=mark.time_zone),
         **narrowed,
-        "client": playbook.client_id,
         "version": filters.dimensions.get("version"),
         "first": filters.first,
         "last": filters.last,

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from django.utils.html import conditional_escape, format_html
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from prospects.models import Prospect, RouteOverride
+from playbooks.models import Tier
+from prospects.models import Prospect, RouteOverride, Stage
 from salesops.templatetags.figures import NONE_YET, num, pct, when
 from salesops.templatetags.ui import route_chip
 
 EMPTY = SafeString(f'<span class="quiet">{NONE_YET}</span>')
-_END = SafeString("</td>")
+_STAGES = dict(Stage.choices)
+_TIERS = {"": "", **dict(Tier.choices)}
+#: What rows are made of: a company has three times as many columns.
+SHOWN = (
+    "company__name", "company__domain", "company__industry", "company__country", "company__city", "contact__name",
+    "contact__title", "contact__country", "client", "stage", "stage_since", "composite", "coverage", "provisional",
+    "route", "tier", "priority", "segment", "source", "owner", "next_action", "verdict", "verdict_reason", "created_at",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
 class Row:
-    """One prospect as the list shows it, with what other tables say about it. ``chosen`` is ticked already."""
+    """One prospect as the list shows it, with what other tables say about it."""
 
     prospect: Prospect
     override: RouteOverride | None = None
     owner: str = ""
     is_paused: bool = False
-    cells: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,16 @@ class Column:
     css: str = ""
 
 
-def _sub(first: str, second: object) -> SafeString:
-    return format_html('{}<span class="sub">{}</span>', first, second) if second else conditional_escape(first)
+def _plain(value: object) -> SafeString:
+    """Words for a page. A list draws a thousand: Django's own way first asks each whether it is safe or lazy."""
+    return SafeString(escape(str(value)))
+
+
+def _sub(first: object, second: object) -> SafeString:
+    """A line, and a smaller one below it when there is anything to say."""
+    line = first if isinstance(first, SafeString) else _plain(first)
+    below = second if isinstance(second, SafeString) else _plain(second)
+    return SafeString(f'{line}<span class="sub">{below}</span>') if second else line
 
 
 def _person(row: Row) -> SafeString:
@@ -53,10 +69,9 @@ def _route(row: Row) -> SafeString:
     by_score = route_chip(row.prospect.route)
     if row.override is None:
         return by_score
-    return format_html(
-        '{}<span class="sub" title="{}">by hand; the score says {}</span>',
-        route_chip(row.override.route), row.override.reason, row.prospect.route or "nothing",
-    )  # fmt: skip
+    reason, said = escape(row.override.reason), escape(row.prospect.route or "nothing")
+    below = f'<span class="sub" title="{reason}">by hand; the score says {said}</span>'
+    return SafeString(route_chip(row.override.route) + below)
 
 
 def _composite(row: Row) -> SafeString:
@@ -65,7 +80,7 @@ def _composite(row: Row) -> SafeString:
 
 
 def _known(row: Row) -> SafeString:
-    return EMPTY if row.prospect.composite is None else conditional_escape(pct(row.prospect.coverage))
+    return EMPTY if row.prospect.composite is None else _plain(pct(row.prospect.coverage))
 
 
 def _company(row: Row, name: str) -> Any:
@@ -73,7 +88,7 @@ def _company(row: Row, name: str) -> Any:
 
 
 def _text(read: Callable[[Row], Any]) -> Callable[[Row], SafeString]:
-    return lambda row: conditional_escape(read(row) or "")
+    return lambda row: _plain(read(row) or "")
 
 
 def _both(key: str, label: str, read: Callable[[Row], Any], css: str = "") -> Column:
@@ -85,15 +100,15 @@ COLUMNS: dict[str, Column] = {
     for column in (
         Column("person", "Person", _person, lambda r: r.prospect.contact.name if r.prospect.contact else ""),
         Column(
-            "stage", "Stage", lambda r: _sub(r.prospect.get_stage_display(), when(r.prospect.stage_since)),
-            lambda r: r.prospect.get_stage_display(),
+            "stage", "Stage", lambda r: _sub(_STAGES[r.prospect.stage], when(r.prospect.stage_since)),
+            lambda r: _STAGES[r.prospect.stage],
         ),
         Column("route", "Route", _route, lambda r: r.override.route if r.override else r.prospect.route),
         Column("composite", "Composite", _composite, lambda r: r.prospect.composite, "num"),
         Column("known", "Known", _known, lambda r: r.prospect.coverage, "num"),
-        Column("priority", "Priority", lambda r: conditional_escape(num(r.prospect.priority)),
+        Column("priority", "Priority", lambda r: _plain(num(r.prospect.priority)),
                lambda r: r.prospect.priority, "num"),
-        Column("tier", "Tier", _text(lambda r: r.prospect.get_tier_display()), lambda r: r.prospect.tier),
+        Column("tier", "Tier", _text(lambda r: _TIERS[r.prospect.tier]), lambda r: r.prospect.tier),
         _both("segment", "Segment", lambda r: r.prospect.segment),
         Column("next", "Next", _text(lambda r: r.prospect.next_action or r.prospect.verdict_reason),
                lambda r: r.prospect.next_action, "pl-next"),
@@ -128,14 +143,33 @@ def _begin(column: Column) -> str:
     return f"<td{css}>" if column.key in _SPEAKS else f'<td{css} data-label="{column.label}">'
 
 
-def filled(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
-    """The rows with their cells made. What is safe stays so when added up; one cell that is not, and all is escaped."""
-    begins = [SafeString(_begin(column)) for column in columns]
+_ROW = (
+    '<tr><td class="pl-pick"><input type="checkbox" name="prospect" value="{pk}" form="bulk-form" data-pick'
+    ' aria-label="Tick {who}"></td><th scope="row"><a href="{url}">{who}</a>{paused}{domain}</th>{cells}</tr>'
+)
+_PAUSED = ' <span class="pl-paused" title="Paused by a person">paused</span>'
+
+
+def drawn(rows: Sequence[Row], columns: Sequence[Column]) -> SafeString:
+    """The rows of the table's body. Written here: a row is thirty small marks, and a page draws fifty."""
+    begins = [(_begin(column), column.show) for column in columns]
+    before, after = reverse("prospects:detail", args=[0]).rsplit("0", 1)
+    lines = []
     for row in rows:
-        row.cells = SafeString()
-        for begin, column in zip(begins, columns, strict=True):
-            row.cells += begin + column.show(row) + _END
-    return list(rows)
+        prospect, company = row.prospect, row.prospect.company
+        line = _ROW.format(
+            pk=prospect.pk, who=escape(str(prospect)), url=f"{before}{prospect.pk}{after}",
+            paused=_PAUSED if row.is_paused else "",
+            domain=f'<span class="sub">{escape(company.domain)}</span>' if company and company.domain else "",
+            cells="".join([f"{begin}{_safe(show(row))}</td>" for begin, show in begins]),
+        )  # fmt: skip
+        lines.append(line)
+    return SafeString("\n".join(lines))
+
+
+def _safe(cell: str) -> str:
+    """A cell as it is when it was made safe; anything else is words."""
+    return cell if isinstance(cell, SafeString) else escape(cell)
 
 
 #: What every CSV begins with, whatever is chosen: who it is, in words and as a number.

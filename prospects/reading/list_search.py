@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -37,7 +38,7 @@ _AMONG_THE_BEST = """
         WHERE lower(c.name) LIKE %s OR c.domain LIKE %s OR lower(k.name) LIKE %s OR k.email_key LIKE %s
     ), (SELECT count(*) FROM best) > %s"""
 
-Params = list[str | int | float | bool | None]
+Params = list[Any]
 
 
 @dataclass(frozen=True, slots=True)

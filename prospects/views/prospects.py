@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from playbooks.models import Membership, Playbook, Role, Route, Tier
 from prospects.duplicates.pages import count_open
 from prospects.models import Prospect, RouteOverride, Stage
-from prospects.reading.list_columns import Column, csv_header, csv_row, filled
+from prospects.reading.list_columns import SHOWN, Column, csv_header, csv_row, drawn
 from prospects.reading.list_page import ids_of_page
 from prospects.reading.next_evidence import next_evidence_of
 from prospects.reading.prospect_list import (
@@ -59,13 +59,15 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
         prospects, is_cut = _candidates(request, chosen.playbook, filters)
         shown = prospects.annotate(**trusted(request.client.pk))
         page = keyset_page(shown, keys=RANKING, request=request, size=PAGE_SIZE)
+        rows = rows_of(page.items, request.client, columns)
         if request.headers.get("HX-Target") != "rows":
             context |= beside(request, preference, filters, columns)
         context |= {
             "is_cut": is_cut,
             "page": page,
             "columns": columns,
-            "rows": filled(rows_of(page.items, request.client, columns), columns),
+            "rows": rows,
+            "body": drawn(rows, columns),
             "count": prospects.count() if filters.piece else None,
             **_choices(filters, chosen),
         }
@@ -81,7 +83,7 @@ def _candidates(
     place = place_of(Prospect, RANKING, request)
     found = ids_of_page(request.client, playbook, filters, place, size=PAGE_SIZE + 1, at_most=SEARCHED)
     prospects = Prospect.objects.for_client(request.client).filter(pk__in=found.ids)
-    return prospects.select_related("company", "contact"), found.is_cut
+    return prospects.select_related("company", "contact").only(*SHOWN), found.is_cut
 
 
 def _duplicates(request: ClientRequest) -> int | None:

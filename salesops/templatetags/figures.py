@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 
 from django import template
 from django.utils import timezone
@@ -35,6 +36,8 @@ def num(value: object, places: int = 0) -> str:
     """1234.5 as "1,235"; nothing as a dash."""
     if type(value) is int and not places:  # most of what a page counts
         return f"{value:,}"
+    if type(value) is float and not places and isfinite(value):  # a half is a half in either: both round it alike
+        return f"{value:,.0f}"
     number = _number(value)
     return NONE_YET if number is None else f"{number:,.{places}f}"
 

@@ -10,7 +10,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from prospects.models import Prospect
+from prospects.models import ListPreference, Prospect
+from prospects.reading.list_columns import COLUMNS
 from prospects.reading.list_page import ids_of_page
 from prospects.reading.prospect_list import RANKING, ranked_prospects, read_prospect_filters
 from prospects.services import merges
@@ -131,3 +132,21 @@ def test_nobody_is_born_routed_by_hand(version):
     statement = f"INSERT INTO prospects_prospect ({columns}, routed_by_hand) SELECT {columns}, true"
     with pytest.raises(IntegrityError, match="has none yet"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"{statement} FROM prospects_prospect")
+
+
+def test_nothing_that_a_file_or_a_person_said_becomes_markup(member, leader, version):
+    evil = "<script>'\"&"
+    shown = "&lt;script&gt;&#x27;&quot;&amp;"
+    client = version.playbook.client
+    who = live(version.playbook, version, START, name=evil, segment=evil, source=evil)
+    person = factories.contact(client, name=evil, title=evil)
+    type(who.company).objects.filter(pk=who.company_id).update(industry=evil, city=evil, country="<>", domain=evil)
+    Prospect.objects.filter(pk=who.pk).update(contact=person, next_action=evil, verdict_reason=evil, owner=leader)
+    type(leader).objects.filter(pk=leader.pk).update(name=evil)
+    override_routes([who.pk], "hot", client=client, actor=leader, reason=evil)
+    ListPreference.objects.create(client=client, user=leader, columns=list(COLUMNS))
+    body = member.get(reverse("prospects:list")).context["body"]
+    assert "<script" not in body
+    assert "<>" not in body
+    # twice by name, then domain, person, title, segment, next, owner, reason, industry, city, source, and why the route
+    assert body.count(shown) == 13
