@@ -127,7 +127,7 @@ class ScoreResult:
     @property
     def breakdown(self) -> list[Line]:
         """Every criterion's part, the unknown ones among them."""
-        known = {row[0]: (row, share) for row, share in zip(self._rows, self._shares(), strict=True)}
+        known = {line[0]: line for line in zip(*self.columns().values(), strict=True)}
         lines = []
         for prepared in self._card.prepared:
             c, said = prepared.criterion, known.get(prepared.key)
@@ -135,13 +135,8 @@ class ScoreResult:
             if said is None:
                 lines.append(Line(*named, None, None, None, None))
             else:
-                (_, _, value, fresh, _, number), share = said
-                lines.append(Line(*named, value, fresh, share, number))
+                lines.append(Line(*named, *said[2:]))
         return lines
-
-    def _shares(self) -> list[float]:
-        counted = self._counted
-        return [row[4] / counted for row in self._rows] if counted > 0 else [0.0] * len(self._rows)
 
     @property
     def evidence_ids(self) -> list[int]:
@@ -153,9 +148,10 @@ class ScoreResult:
 
         Contributions are in points of the score. Labels are those of the version, which never changes.
         """
-        keys, weights, values, fresh, _, ids = tuple(zip(*self._rows, strict=True)) or _NO_ROWS
+        keys, weights, values, fresh, points, ids = zip(*self._rows, strict=True) if self._rows else _NO_ROWS
+        shares = [part / self._counted for part in points] if self._counted > 0 else points
         return {
-            "criterion": keys, "weight": weights, "value": values, "fresh": fresh, "contribution": self._shares(),
+            "criterion": keys, "weight": weights, "value": values, "fresh": fresh, "contribution": shares,
             "evidence_id": ids,
         }  # fmt: skip
 

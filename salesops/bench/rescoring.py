@@ -31,6 +31,10 @@ FROM prospects_signal s JOIN playbooks_criterion c ON c.version_id = %(version)s
     AND (c.params ? 'attribute' OR c.kind = 'signal' AND s.prospect_id %% 8 = 0)
 WHERE s.client_id = %(client)s AND s.kind = 'profile'
 """
+_LOOKED_AT = """
+UPDATE prospects_prospect SET converged_no = facts_no, converged_version_id = %(version)s
+WHERE playbook_id = %(playbook)s
+"""
 _SUM = """
 SELECT count(*), sum(score) FROM (
     SELECT e.prospect_id, sum(c.weight * e.value * power(0.5,
@@ -51,7 +55,8 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
     with connection.cursor() as cursor:
         cursor.execute(_EVIDENCE, {"version": version.pk, "client": playbook.client_id})
         each = cursor.rowcount / count
-        cursor.execute("ANALYZE")
+        cursor.execute(_LOOKED_AT, {"version": version.pk, "playbook": playbook.pk})
+        cursor.execute("VACUUM ANALYZE")
     say(f"rescore: {count:,} prospects with {each:.1f} pieces of evidence each")
     sums = _sum(version.pk)
     processes = min(2, os.cpu_count() or 1)
