@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from prospects.models import AgentRun
 from salesops.agent_health import Health
 from salesops.agent_numbers import Row
-from salesops.templatetags.figures import NONE_YET, num, when
+from salesops.templatetags.figures import NONE_YET, num, pct, when
 from salesops.templatetags.ui import chip, icon
 
 register = template.Library()
@@ -50,8 +50,7 @@ def p95(seconds: float | None) -> SafeString:
     return format_html("{} ms", "< 0.1" if seconds < 0.0001 else num(seconds * 1000, 1))
 
 
-@register.simple_tag
-def done_by(row: Row) -> SafeString:
+def _done_by(row: Row) -> SafeString:
     """Who does the agent's work, and why not the language model that should."""
     if not row.no_model:
         return format_html("{}", row.implementation)
@@ -61,8 +60,7 @@ def done_by(row: Row) -> SafeString:
     )  # fmt: skip
 
 
-@register.simple_tag
-def agent_health(health: Health, url: str) -> SafeString:
+def _checked(health: Health, url: str) -> SafeString:
     """The checks that failed, with a link to all of them; else how many passed."""
     if health.failed:
         failed = ((icon("cross"), check.label, check.numbers) for check in health.failed)
@@ -72,6 +70,46 @@ def agent_health(health: Health, url: str) -> SafeString:
         passed = '<span class="ag-well nowrap">{}{}<span class="ag-wide">passed</span></span>'
         return format_html(passed, icon("check"), health.words)
     return format_html('<span class="quiet small">{}</span>', "nothing yet")
+
+
+_AGENT = """<tr>
+    <th scope="row"><a href="{}">{}</a><div class="quiet small nowrap ag-wide">{}</div></th>
+    <td>{}</td><td class="ag-wide">{}</td><td class="nowrap ag-wide">{}</td>
+    <td class="num ag-wide">{}</td><td class="num ag-wide">{}</td><td class="num ag-wide">{}</td>
+    <td class="num ag-wide">{}</td><td class="ag-wide">{}</td><td>{}</td><td>{}</td></tr>"""
+_PAUSE = (
+    '<a class="button small" href="{0}" hx-get="{0}" hx-target="#dialog" hx-swap="innerHTML">{1}Pause'
+    '<span class="visually-hidden"> {2}</span></a>'
+)
+_LINE = (
+    '<svg class="ag-line" viewBox="0 0 84 20" width="84" height="20" role="img" aria-label="{0}"><title>{0}</title>'
+    '<polyline class="spark" points="{1}"></polyline><circle class="ag-end" cx="{2}" cy="{3}" r="2"></circle></svg>'
+)
+_NOTHING = SafeString(f'<span class="quiet">{NONE_YET}</span>')
+
+
+@register.simple_tag
+def agent_row(row: Row, health: Health, stop_url: str) -> SafeString:
+    """An agent's line of the table. Written here: it is thirty small marks, and there are thirty agents."""
+    url, total, today = reverse("agent", args=[row.agent.name]), row.total, row.today
+    kept = format_html('{} <span class="quiet">/ {}</span>', num(total.promoted), num(total.refused))
+    spent = '{}<div class="quiet small nowrap">{} tokens</div>'
+    may_pause = not row.stopped and row.state != "off"
+    return format_html(
+        _AGENT,
+        url, capfirst(row.words), row.place, agent_state(row), _done_by(row), when(total.last, "never"),
+        pct(total.success), kept if total.runs else _NOTHING, p95(row.p95),
+        format_html(spent, num(today.cost, 2), num(today.tokens)) if today.cost or today.tokens else _NOTHING,
+        _line(row), _checked(health, url),
+        format_html(_PAUSE, stop_url + row.agent.name, icon("stop"), row.words) if may_pause else "",
+    )  # fmt: skip
+
+
+def _line(row: Row) -> SafeString:
+    line = row.line
+    if line is None:
+        return format_html('<span class="quiet small">{}</span>', "no runs")
+    return format_html(_LINE, line.title, line.points, line.end_x, line.end_y)
 
 
 _RUN = """<tr>
