@@ -13,6 +13,8 @@ from types import MappingProxyType
 
 #: How the reason of what a pause put off begins.
 PAUSED = "paused: "
+#: How the reason of what a cancel called off begins.
+STOPPED = "stopped: "
 #: The agent that acts on each channel, and by whose name it is stopped.
 EXECUTORS: Mapping[str, str] = MappingProxyType(
     {

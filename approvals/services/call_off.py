@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch, Task
-from approvals.rules.sending import EXECUTORS, PAUSED
+from approvals.rules.sending import EXECUTORS, PAUSED, STOPPED
 from approvals.services import nudge
 from approvals.services.request import OPEN
 from playbooks import audit
@@ -20,6 +20,7 @@ from playbooks.services.stops import Ended
 
 HELD = (Dispatch.Status.UNDO_HOLD, Dispatch.Status.QUEUED, Dispatch.Status.POSTPONED)
 GATE = "approval_gate"
+CALLED_OFF = "called_off"
 
 
 class Outreach:
@@ -70,7 +71,7 @@ def _dispatches(stop: Stop) -> list[Dispatch]:
     rows = Dispatch.objects.filter(_sends(stop), status__in=HELD).order_by("pk")
     found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
     Dispatch.objects.filter(pk__in=[row.pk for row in found]).update(
-        status=Dispatch.Status.CANCELLED, reason=f"stopped: {stop.reason}"[:500], finished_at=timezone.now()
+        status=Dispatch.Status.CANCELLED, reason=f"{STOPPED}{stop.reason}"[:500], finished_at=timezone.now()
     )
     return found
 
@@ -81,7 +82,7 @@ def _tasks(stop: Stop) -> list[Task]:
     rows = Task.objects.filter(by_hand | _works(stop), status=Task.Status.OPEN).order_by("pk")
     found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
     Task.objects.filter(pk__in=[row.pk for row in found]).update(
-        status=Task.Status.DONE, resolution="called_off", words=stop.reason, done_at=timezone.now(),
+        status=Task.Status.DONE, resolution=CALLED_OFF, words=stop.reason, done_at=timezone.now(),
         done_by=stop.created_by,
     )  # fmt: skip
     return found

@@ -12,7 +12,7 @@ from django.db.models import Max, Q
 
 from approvals.models import ApprovalRequest, Dispatch
 from approvals.rules import compliance, frequency, timing
-from approvals.rules.sending import EXECUTORS, PAUSED, no_way_out, ramp_cap
+from approvals.rules.sending import EXECUTORS, PAUSED, STOPPED, no_way_out, ramp_cap
 from approvals.services import gate
 from playbooks import stages
 from playbooks.models import AgentAssignment, Channel, ChannelPolicy, PlaybookVersion
@@ -95,7 +95,7 @@ def _stops(due: Due) -> Obstacle | None:
     if brake is None:
         return None
     if brake.cancels:
-        return Obstacle(f"stopped: {brake.reason}")
+        return Obstacle(f"{STOPPED}{brake.reason}")
     # A pause only puts off: looked at again soon, at its end, and when the approval runs out.
     soon = due.at + timedelta(minutes=PAUSE_MINUTES)
     return Obstacle(f"{PAUSED}{brake.reason}", min(soon, brake.until or soon, dispatch.expires_at))

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
+from django.urls import reverse
 
 from approvals.models import (
     Advice,
@@ -23,8 +24,9 @@ from approvals.models import (
     Message,
     Task,
 )
+from approvals.rules.sending import PAUSED, STOPPED
 from approvals.services import suppress
-from approvals.services.call_off import HELD
+from approvals.services.call_off import CALLED_OFF, HELD
 from approvals.services.request import OPEN
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -33,6 +35,8 @@ from prospects.erasure.parts import Person, Sheet
 from salesops.errors import Refusal
 
 ERASED = "erased on request"
+REPORTED = 50
+GONE = (Dispatch.Status.ACCEPTED, Dispatch.Status.UNKNOWN, Dispatch.Status.SENDING)
 #: Parts of a dossier that are about the person alone.
 _ADDRESSED = ("message", "contact")
 
@@ -57,6 +61,8 @@ class OutreachPart:
     def withdraw(self, person: Person, *, actor: User, at: datetime) -> None:
         """Cancel them, finish what a person would have done, and never contact this person again."""
         held = list(_held(person).order_by("pk"))
+        named = list(_requests(person).exclude(contact__in=person.ids).order_by("pk"))
+        ApprovalRequest.objects.filter(pk__in=[row.pk for row in named]).update(status=ApprovalRequest.Status.CANCELLED)
         for contact in person.contacts:
             suppress.suppress_contact(contact, client=person.client, actor=actor, reason=ERASED, source="erasure")
         Dispatch.objects.filter(pk__in=[row.pk for row in held]).update(
@@ -71,7 +77,13 @@ class OutreachPart:
                         detail={"request": row.request_id, "reason": ERASED})
             for row in held
         ]  # fmt: skip
+        entries += [
+            audit.Entry(event=AuditEvent.REQUEST_CANCELLED, subject=row, trace_id=row.trace_id,
+                        detail={"reason": ERASED})
+            for row in named
+        ]  # fmt: skip
         audit.record_many(client=person.client, entries=entries, actor=actor)
+        _report(person)
 
     def sheets(self, person: Person) -> Iterable[Sheet]:
         """What was written to them, asked about them and answered; and advice and tasks that name them."""
@@ -95,14 +107,52 @@ class OutreachPart:
             ),
             named=("asks",),
         )
+        # A stop's reason stands in whatever it called off or put off.
+        stopped = Q(reason__startswith=STOPPED) | Q(reason__startswith=PAUSED)
+        dispatches = Dispatch.objects.for_client(person.client).exclude(contact__in=person.ids)
+        yield Sheet(dispatches.filter(stopped).only("reason"), (), _never, named=("reason",))
+        ended = Task.objects.for_client(person.client).filter(resolution=CALLED_OFF)
+        yield Sheet(ended.only("words"), (), _never, named=("words",))
+
+
+def _report(person: Person) -> None:
+    """What cannot be taken back is for a person: messages to others that gave this name and have left."""
+    sent = _gone_out(person)
+    if not sent:
+        return
+    shown = "\n".join(reverse("approvals:outbox_detail", args=[pk]) for pk in sent[:REPORTED])
+    more = f"\nand {len(sent) - REPORTED} more" if len(sent) > REPORTED else ""
+    Task.objects.create(
+        client=person.client, kind=Task.Kind.REVIEW, title="Messages to others named somebody who was erased",
+        detail=f"Their words are bound to approvals and stay. See whether their readers must be told:\n{shown}{more}",
+    )  # fmt: skip
 
 
 def _requests(person: Person) -> Any:
-    return ApprovalRequest.objects.for_client(person.client).filter(contact__in=person.ids, status__in=OPEN)
+    """Open requests to write to them, or to write their name to somebody else."""
+    rows = ApprovalRequest.objects.for_client(person.client).filter(status__in=OPEN)
+    return rows.filter(Q(contact__in=person.ids) | Q(message__in=_naming(person, rows)))
 
 
 def _held(person: Person) -> Any:
-    return Dispatch.objects.for_client(person.client).filter(contact__in=person.ids, status__in=HELD)
+    """What was approved and has not left, to them or with their name in it."""
+    rows = Dispatch.objects.for_client(person.client).filter(status__in=HELD)
+    return rows.filter(Q(contact__in=person.ids) | Q(message__in=_naming(person, rows)))
+
+
+def _naming(person: Person, rows: Any) -> list[int]:
+    """Of the messages of these requests or sendings to others, those that name the person."""
+    others = rows.exclude(contact__in=person.ids).values_list("message", "message__subject", "message__body")
+    return [pk for pk, subject, body in others.iterator(chunk_size=500) if person.traces.in_(f"{subject}\n{body}")]
+
+
+def _gone_out(person: Person) -> list[int]:
+    """Sendings to others, gone out or in doubt, whose words give the whole name or an address of this person."""
+    told = Q()
+    for text in person.addresses | {contact.name for contact in person.contacts if contact.name}:
+        told |= Q(message__subject__icontains=text) | Q(message__body__icontains=text)
+    rows = Dispatch.objects.for_client(person.client).filter(status__in=GONE).exclude(contact__in=person.ids)
+    return list(rows.filter(told).order_by("pk").values_list("pk", flat=True)) if told else []
 
 
 def _written(person: Person) -> Iterable[Sheet]:
@@ -128,6 +178,10 @@ def _asked(person: Person) -> Iterable[Sheet]:
     yield Sheet(requests.filter(theirs), ("dossier",), lambda row: row.prospect_id in person.own, parts=_ADDRESSED)
     yield Sheet(requests.filter(ours).exclude(theirs), ("dossier",), lambda row: row.prospect_id in person.own)
     yield Sheet(Decision.objects.filter(request__contact__in=person.ids), ("words", "diff"), _always)
+
+
+def _never(_: Any) -> bool:
+    return False
 
 
 def _always(_: Any) -> bool:

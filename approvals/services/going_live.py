@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch, Task
 from approvals.reading.checklist import Checklist, Line, checklist
-from approvals.services.call_off import HELD
+from approvals.services.call_off import CALLED_OFF, HELD
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, ModeSwitch, Role, User
@@ -147,6 +147,6 @@ def _call_off(client: Client, actor: User, mode: ModeSwitch.Mode) -> list[Task]:
     )
     found = list(by_hand.select_for_update(of=("self",)).only("pk", "client_id", "trace_id").order_by("pk"))
     Task.objects.filter(pk__in=[row.pk for row in found]).update(
-        status=Task.Status.DONE, resolution="called_off", words=_NOW[mode], done_at=timezone.now(), done_by=actor
+        status=Task.Status.DONE, resolution=CALLED_OFF, words=_NOW[mode], done_at=timezone.now(), done_by=actor
     )
     return found

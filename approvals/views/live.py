@@ -27,6 +27,7 @@ class GoLiveForm(forms.Form):
 
     reason = forms.CharField(
         label="Why now",
+        help_text="The audit log keeps it for good: name no prospect.",
         max_length=300,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Say why: the audit log keeps it."},

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
 
-from playbooks.models import User
+from playbooks.models import Stop, User
 from prospects.erasure.parts import Person, Sheet
 from prospects.host.contact_ledger import CONTACT
 from prospects.models import (
     AgentRun,
+    BulkAction,
     Company,
     Deal,
     Diagnostic,
@@ -23,6 +25,7 @@ from prospects.models import (
     Merge,
     Prospect,
     RouteOverride,
+    SavedFilter,
     Signal,
     StageTransition,
     Suggestion,
@@ -35,8 +38,11 @@ class ProspectsPart:
     def hold(self, person: Person) -> None:
         """Their prospects and contacts are held already."""
 
-    def withdraw(self, person: Person, *, actor: User, at: datetime) -> None:
-        """Closing their prospects is the service's own."""
+    def withdraw(self, person: Person, *, actor: User, at: datetime) -> None:  # noqa: ARG002
+        """Forget filters that are called after them or look for them. Closing their prospects is the service's own."""
+        rows = SavedFilter.objects.for_client(person.client)
+        named = [row.pk for row in rows if person.traces.in_(f"{row.name}\n{json.dumps(row.query)}")]
+        rows.filter(pk__in=named).delete()
 
     def sheets(self, person: Person) -> Iterable[Sheet]:
         """Facts, judgements, moves, runs and notes; then what compared them with others, and what imports noted."""
@@ -78,6 +84,7 @@ class ProspectsPart:
         companies = Company.objects.filter(prospects__in=person.beside).only("attributes")
         yield Sheet(companies, (), _never, named=("attributes",))
         yield from _comparisons(person)
+        yield from _said_of_many(person)
         yield Sheet(
             ImportBatch.objects.for_client(person.client).exclude(notes=[]).only("notes"), (), _never, named=("notes",)
         )
@@ -90,10 +97,29 @@ def _comparisons(person: Person) -> Iterable[Sheet]:
     yield Sheet(Merge.objects.filter(joined).only("reasons"), ("reasons",), _always, emptied=("reasons",))
 
 
+def _said_of_many(person: Person) -> Iterable[Sheet]:
+    """Why people stopped something or did one thing to many, whatever it was about."""
+    yield Sheet(
+        Stop.objects.filter(client=person.client).only("reason", "lift_reason"),
+        (),
+        _never,
+        named=("reason", "lift_reason"),
+    )
+    yield Sheet(
+        BulkAction.objects.for_client(person.client).only("reason", "chosen"), (), _never, named=("reason", "chosen")
+    )
+
+
 def _signals_about(person: Person) -> frozenset[int]:
-    """Assessments of them as somebody to talk to, among their company's signals."""
-    found = Signal.objects.filter(prospect__in=person.beside, kind=CONTACT, data__contact_id__in=person.ids)
-    return frozenset(found.values_list("pk", flat=True))
+    """Among their company's signals: assessments of them as somebody to talk to, and what they said themselves.
+
+    What moves somebody and what holds them back is theirs, word for word, even where no word names them.
+    """
+    theirs = Signal.objects.filter(prospect__in=person.beside)
+    found = set(theirs.filter(kind=CONTACT, data__contact_id__in=person.ids).values_list("pk", flat=True))
+    said = theirs.filter(data__has_key="speaker").values_list("pk", "data__speaker")
+    found.update(pk for pk, speaker in said.iterator(chunk_size=500) if person.traces.in_(str(speaker)))
+    return frozenset(found)
 
 
 def _by_prospect(person: Person) -> Callable[[Any], bool]:

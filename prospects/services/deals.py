@@ -100,13 +100,13 @@ def change_deal(deal_id: int, *, client: Client, actor: User, name: str, amount:
         deal = _locked_deal(deal_id, client)
         if not deal.is_open:
             raise IllegalMove("This deal is closed; what it was closed at stays.")
-        before = {"name": deal.name, "amount": str(deal.amount)}
+        before, called = {"amount": str(deal.amount)}, deal.name
         deal.name, deal.amount = name[:160], _worth(amount)
         deal.save(update_fields=["name", "amount"])
-        after = {"name": deal.name, "amount": str(deal.amount)}
+        after = {"amount": str(deal.amount)}
         audit.record(
             client=client, event=AuditEvent.DEAL_CHANGED, subject=deal, actor=actor, trace_id=deal.trace_id,
-            detail={"before": before, "after": after},
+            detail={"before": before, "after": after, "renamed": deal.name != called},
         )  # fmt: skip
     return deal
 
@@ -176,7 +176,7 @@ def refuse_unmet(option: Option, word: Word) -> None:
 
 
 def _record(event: AuditEvent, row: Deal | Customer, log: StageTransition, detail: dict[str, Any]) -> None:
-    told = {"from": log.from_stage, "to": log.to_stage, "reason": log.reason, **detail}
+    told = {"from": log.from_stage, "to": log.to_stage, **detail}
     audit.record(client=row.client, event=event, subject=row, actor=log.actor, trace_id=log.trace_id, detail=told)
 
 
