@@ -17,17 +17,29 @@ function mark(id) {
   }
 }
 
+// While a decision is on its way nothing else begins: the next key would mean a dossier that nobody has seen yet. A
+// dossier that is being fetched can be passed over, and is given up when something is decided about the one shown.
+const deciding = () => Boolean($("[data-decide].htmx-request, [data-undo].htmx-request"));
+const coming = () => $("#queue .queue-rows a.htmx-request");
+
+function giveUp(selector) {
+  if ($(selector)) htmx.trigger(selector, "htmx:abort");
+}
+
 function step(by) {
   const all = links();
-  const at = all.findIndex((link) => link.id === `open-${current()}`);
+  const at = coming() ? all.indexOf(coming()) : all.findIndex((link) => link.id === `open-${current()}`);
   const link = all[Math.min(all.length - 1, Math.max(0, at + by))];
-  if (link && link.id !== `open-${current()}`) open(link);
+  if (link?.id === `open-${current()}`) giveUp("#queue .queue-rows");
+  else if (link && link !== coming()) open(link);
 }
 
 function open(link) {
+  if (deciding()) return;
   const stored = ahead.get(link.href);
   if (stored && Date.now() - stored.at < KEEP) {
     ahead.delete(link.href);
+    giveUp("#queue .queue-rows");
     htmx.swap("#dossier", stored.html, { swapStyle: "outerHTML" });
     history.replaceState(history.state, "", link.href);
     arrived();
@@ -41,7 +53,7 @@ async function fetchAhead() {
   if (!link || ahead.has(link.href)) return;
   const headers = { "HX-Request": "true", "HX-Target": "dossier" };
   const answer = await fetch(link.href, { headers, credentials: "same-origin" });
-  if (answer.ok) ahead.set(link.href, { html: await answer.text(), at: Date.now() });
+  if (answer.status === 200) ahead.set(link.href, { html: await answer.text(), at: Date.now() });
 }
 
 function arrived() {
@@ -49,7 +61,8 @@ function arrived() {
   mark(id);
   $(".desk")?.classList.toggle("reading", Boolean(id) && (matchMedia("(min-width: 1200px)").matches || location.pathname.includes(id)));
   window.scrollTo(0, 0);
-  $("#refusal")?.focus();
+  if ($("#refusal")) $("#refusal").focus();
+  else if (document.activeElement === document.body) $("#dossier")?.focus({ preventScroll: true }); // it was on what went
   if (!id) return;
   note(id);
   setTimeout(() => fetchAhead().catch(() => {}), 150);
@@ -75,7 +88,6 @@ document.addEventListener("click", (event) => {
     panel(opener.dataset.panel);
   }
   if (event.target.closest("[data-panel-close]")) panel("");
-  if (event.target.closest("[data-keys]")) $("#keys").showModal();
   const link = event.target.closest("#queue .queue-rows a");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && ahead.has(link.href)) {
     event.preventDefault();
@@ -117,14 +129,21 @@ document.addEventListener("keydown", (event) => {
     k: () => step(-1),
     u: () => $("#undo form button")?.click(), // the newest stands first
     x: () => $(`#row-${current()} [data-pick]`)?.click(),
-    "?": () => $("#keys").showModal(),
   }[event.key] ?? (() => $(`#decide [data-key="${CSS.escape(event.key)}"]`)?.click());
-  if (event.key.length === 1) act();
-  if ("jkuxaerdb?".includes(event.key) && event.key.length === 1) event.preventDefault();
+  if (event.key.length === 1 && !deciding() && (!coming() || "jk".includes(event.key))) act();
+  if ("jkuxaerdb".includes(event.key) && event.key.length === 1) event.preventDefault();
 });
 
 // --- what htmx brings ---
+document.addEventListener("htmx:confirm", (event) => {
+  if (deciding()) event.preventDefault();
+});
+
 document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.matches("[data-decide], [data-undo]")) {
+    giveUp("#queue .queue-rows");
+    giveUp("#poll"); // what it would bring was true before this
+  }
   if (event.detail.elt.matches("[data-decide]")) {
     ahead.clear();
     $(`#row-${current()}`)?.classList.add("leaving");
@@ -137,7 +156,6 @@ document.addEventListener("htmx:afterRequest", (event) => {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target.id === "dossier" || event.detail.elt.id === "dossier") arrived();
   for (const hidden of $$("[data-hide]")) hidden.hidden = true;
-  for (const keys of $$("[data-keys]")) keys.hidden = false;
   mark(current());
   bulk();
   tick();
@@ -166,7 +184,6 @@ document.addEventListener("focusin", (event) => light(event, true));
 document.addEventListener("focusout", (event) => light(event, false));
 
 for (const hidden of $$("[data-hide]")) hidden.hidden = true;
-for (const keys of $$("[data-keys]")) keys.hidden = false;
 bulk();
 tick();
 if (current()) {

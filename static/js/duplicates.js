@@ -28,18 +28,18 @@ document.addEventListener("keydown", (event) => {
   const act = { j: () => step(1), k: () => step(-1), m: () => press("m"), a: () => press("a"), u: () => press("u"), s: swap }[event.key];
   if (!act) return;
   event.preventDefault();
-  act();
+  // While an answer is on its way only moving is allowed: the pair is no longer open, and "u" would mean another one.
+  if (!document.querySelector("[data-pair] .htmx-request") || "jk".includes(event.key)) act();
 });
 
 // What was decided stays in its place, to be taken back; the next question gets the focus in the same breath, not a
-// settling delay later: a key pressed in between would fall on nothing.
+// settling delay later: a key pressed in between would fall on nothing. Who has gone on meanwhile stays there.
 document.addEventListener("htmx:afterSwap", () => {
   const fresh = document.querySelector("[data-fresh]");
   if (!fresh) return;
   fresh.removeAttribute("data-fresh");
+  if (document.activeElement !== document.body && !fresh.contains(document.activeElement)) return;
   const open = pairs().filter((pair) => pair.querySelector('[data-key="m"]'));
   const next = open.find((pair) => fresh.compareDocumentPosition(pair) & Node.DOCUMENT_POSITION_FOLLOWING);
   (fresh.querySelector('[data-key="m"]') ? fresh : (next ?? fresh)).focus({ preventScroll: false });
 });
-
-for (const keys of $$("[data-keys]")) keys.hidden = false;

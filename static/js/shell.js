@@ -23,6 +23,7 @@ document.addEventListener("click", (event) => {
     remember("rail", next);
     return;
   }
+  if (event.target.closest("[data-keys]")) document.getElementById("keys")?.showModal();
   if (event.target.closest("[data-close]")) event.target.closest(".toast, dialog")?.remove?.();
   if (event.target.closest("[data-dialog-close]")) event.target.closest("dialog")?.close();
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
@@ -30,7 +31,19 @@ document.addEventListener("click", (event) => {
   }
 });
 
-const typing = (node) => node.closest?.("input, textarea, select, [contenteditable]");
+// A form that was sent is not sent again by a second click while its answer is on its way. htmx keeps its own forms.
+const ANSWERED = 5000;
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+  if (Date.now() - Number(form.dataset.sent ?? 0) < ANSWERED) event.preventDefault();
+  else form.dataset.sent = Date.now();
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+});
+
+const typing = (node) => node.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
@@ -48,6 +61,10 @@ document.addEventListener("keydown", (event) => {
       search.focus();
     }
   }
+  if (event.key === "?" && !document.querySelector("dialog[open]")) {
+    event.preventDefault();
+    document.getElementById("keys")?.showModal();
+  }
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
@@ -56,6 +73,13 @@ document.addEventListener("htmx:afterSwap", (event) => {
 });
 document.addEventListener("htmx:responseError", () => say("That did not work: the server could not answer. Try again, or reload the page."));
 document.addEventListener("htmx:sendError", () => say("No connection to the server. Your last action was not saved; try again."));
+
+// Only a script can show the keys: without one their buttons stay away.
+function unhide() {
+  for (const keys of document.querySelectorAll("[data-keys]")) keys.hidden = false;
+}
+document.addEventListener("htmx:afterSettle", unhide);
+unhide();
 
 function say(words) {
   const toast = document.createElement("div");

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
+import threading
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, expect, sync_playwright
 
 from approvals.channels.sandbox import controller
 from approvals.services.capture import store
@@ -59,6 +63,40 @@ def chromium() -> Iterator[Browser]:
     browser.close()
     playwright.stop()
     os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE", None)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_to_answer(transactional_db: None, chromium: Browser, live_server) -> Iterator[None]:
+    """Before the database is emptied, let the server finish what closed windows asked of it in their last moment.
+
+    Emptying it under a request that still writes would end one of the two in a deadlock.
+    """
+    yield
+    for window in chromium.contexts:
+        window.close()
+    # Connections are taken up one after the other: with this one, all that came before it.
+    urllib.request.urlopen(f"{live_server.url}/static/favicon.svg").close()
+    until = time.monotonic() + PATIENCE / 1000
+    while any("process_request_thread" in thread.name for thread in threading.enumerate()):
+        assert time.monotonic() < until, "a request is still being answered"
+        time.sleep(0.01)
+
+
+class Held:
+    """The answers to some addresses, held back until they are let go: what a slow server makes people wait for."""
+
+    def __init__(self, page: Page, address: str | re.Pattern[str]) -> None:
+        self.page, self.address, self.routes = page, address, list[Route]()
+        page.route(address, lambda route: self.routes.append(route))
+
+    def let_go(self) -> None:
+        """Answer what was asked until now, which is something, and hold nothing any more."""
+        until = time.monotonic() + PATIENCE / 1000
+        while not self.routes and time.monotonic() < until:
+            self.page.wait_for_timeout(10)
+        for route in self.routes:
+            route.continue_()
+        self.page.unroute(self.address)
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from prospects.models import Prospect, RouteOverride
+from prospects.models import BulkAction, Prospect, RouteOverride
 from tests import factories
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.desk import furnish
@@ -44,9 +46,10 @@ def _route_and_regret(page: Page) -> None:
     expect(page.locator("#pb-owner")).to_be_hidden()
     page.select_option("#pb-route", "cold")
     page.fill("#pb-reason", "Left the market")
-    page.get_by_role("button", name="Go").click()
+    page.get_by_role("button", name="Go").dblclick()
     expect(page.locator("#rows").get_by_text("by hand; the score says")).to_have_count(2)
     assert RouteOverride.objects.in_force().count() == 2
+    assert BulkAction.objects.count() == 1  # the second click fell into the first one's answer
     assert not Prospect.objects.filter(route="cold").exists()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#bulk")).to_contain_text("taken back")
@@ -54,8 +57,15 @@ def _route_and_regret(page: Page) -> None:
 
 
 def _keep(page: Page) -> None:
-    with page.expect_response(lambda answer: "stage=qualified" in answer.url):
-        page.select_option("#pl-stage", "qualified")
+    rows, stage = page.locator("#rows"), page.locator("#pl-stage")
+    stage.select_option("qualified")
+    expect(rows).to_have_attribute("data-now", re.compile("stage=qualified"))
+    page.go_back()
+    expect(stage).to_have_value("")
+    expect(rows).not_to_have_attribute("data-now", re.compile("stage=qualified"))
+    page.go_forward()
+    expect(rows).to_have_attribute("data-now", re.compile("stage=qualified"))
+    expect(stage).to_have_value("qualified")
     page.get_by_text("Keep this filter").click()
     page.fill("#pf-name", "Ready to write to")
     page.get_by_role("button", name="Keep", exact=True).click()
