@@ -72,7 +72,7 @@ def explain(prospect: Prospect, *, at: datetime | None = None) -> dict[str, Any]
         "evidence": [_evidence(row) for row in _in_force(prospect, until)],
         "scores": [_score(row) for row in _scores(prospect, until)],
         "transitions": moves,
-        "handoffs": [_handoff(row) for row in _handoffs(prospect, until)],
+        "handoffs": [_handoff(row, until) for row in _handoffs(prospect, until)],
         "runs": _runs(prospect, until),
         "costs": _costs(prospect, until),
         "diagnostics": [
@@ -208,8 +208,8 @@ def _handoffs(prospect: Prospect, until: datetime) -> QuerySet[Handoff]:
     return rows.select_related("acceptance", "actor").order_by("pk")
 
 
-def _handoff(row: Handoff) -> dict[str, Any]:
-    taken = None if row.is_open else row.acceptance
+def _handoff(row: Handoff, until: datetime) -> dict[str, Any]:
+    taken = None if row.is_open or row.acceptance.at > until else row.acceptance
     return {
         "from": row.from_team,
         "to": row.to_team,

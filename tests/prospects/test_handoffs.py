@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -140,6 +141,9 @@ def test_explain_tells_handoffs_and_costs() -> None:
     ]
     assert told["handoffs"][0]["accepted"]["agent"] == "fit_evidence"
     assert told["costs"] == []
+    first = Handoff.objects.filter(prospect=good).earliest("pk")
+    before = why.explain(good, at=first.acceptance.at - timedelta(microseconds=1))
+    assert all(row["accepted"] is None for row in before["handoffs"])
 
 
 def test_the_page_shows_what_nobody_has_taken_up(client: Client) -> None:
