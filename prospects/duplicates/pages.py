@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from playbooks.models import Client
@@ -20,6 +21,11 @@ _MERGE_ENDS = ("kept_company", "merged_company", "kept_contact__company", "merge
 HEAVIEST = 20.0
 MOST_ALIASES = 5
 COUNTED = 999  # more questions than this are "999+"
+# Plain SQL: the list of prospects shows it on every page.
+_COUNT_OPEN = """
+SELECT count(*) FROM (SELECT FROM prospects_duplicate
+    WHERE client_id = %s AND status = 'open' AND NOT automatic LIMIT %s) AS waiting
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,9 @@ def _with_ends(pairs: QuerySet[Duplicate]) -> QuerySet[Duplicate]:
 
 def count_open(client: Client) -> int:
     """How many pairs wait, up to ``COUNTED`` + 1; from the index of those that do."""
-    return Duplicate.objects.for_client(client).filter(status="open", automatic=False).order_by()[: COUNTED + 1].count()
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_OPEN, [client.pk, COUNTED + 1])
+        return int(cursor.fetchone()[0])
 
 
 def shown_pairs(pairs: Sequence[Duplicate]) -> list[ShownPair]:

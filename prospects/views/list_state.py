@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from playbooks.models import Client, Membership, Route, Stop, User
+from playbooks.models import Client, Route, Stop, User
 from prospects.models import BulkAction, ListPreference, Prospect, RouteOverride, SavedFilter
 from prospects.reading.list_columns import COLUMNS, Column, Row, columns_named
 from prospects.reading.prospect_list import ProspectFilters
@@ -18,6 +18,21 @@ from prospects.services.bulk import MAY
 from salesops.access import ClientRequest
 
 REMEMBERED = timedelta(minutes=30)
+# Plain SQL: every page of the list asks these, and composing the queries would cost more than answering them.
+_OVERRIDES = """
+SELECT id, prospect_id, route, reason FROM prospects_routeoverride
+ WHERE client_id = %s AND prospect_id = ANY(%s) AND lifted_at IS NULL
+"""
+_PAUSES = """
+SELECT id, target_id FROM playbooks_stop
+ WHERE client_id = %s AND level = 'prospect' AND target_id = ANY(%s) AND lifted_at IS NULL
+   AND (until IS NULL OR until > %s)
+"""
+_PEOPLE = """
+SELECT id, name, email FROM playbooks_user
+ WHERE is_active AND id IN (SELECT user_id FROM playbooks_membership WHERE client_id = %s) ORDER BY name, id
+"""
+_LATEST_BULK = "SELECT * FROM prospects_bulkaction WHERE client_id = %s AND created_by_id = %s ORDER BY id DESC LIMIT 1"
 
 
 def preference_of(request: ClientRequest) -> ListPreference:
@@ -38,12 +53,11 @@ def rows_of(prospects: Sequence[Prospect], client: Client, columns: Sequence[Col
     """The prospects (annotated by ``trusted``) with what other tables say; at most three queries however many."""
     marked_today(prospects)
     ids = [prospect.pk for prospect in prospects]
-    by_hand = {o.prospect_id: o for o in RouteOverride.objects.for_client(client).in_force().filter(prospect__in=ids)}
+    by_hand = {row.prospect_id: row for row in RouteOverride.objects.raw(_OVERRIDES, [client.pk, ids])}
+    paused = {stop.target_id for stop in Stop.objects.raw(_PAUSES, [client.pk, ids, timezone.now()])}
     wanted = {column.key for column in columns}
     owners = {p.owner_id for p in prospects if p.owner_id is not None} if "owner" in wanted else set()
     names = {user.pk: str(user) for user in User.objects.filter(pk__in=owners)} if owners else {}
-    held = Stop.objects.in_force().filter(client=client, level=Stop.Level.PROSPECT, target_id__in=ids)
-    paused = set(held.values_list("target_id", flat=True))
     return [Row(p, by_hand.get(p.pk), names.get(p.owner_id or 0, ""), p.pk in paused) for p in prospects]
 
 
@@ -72,14 +86,12 @@ def _same(row: SavedFilter, now: dict[str, str]) -> bool:
 
 def people_of(client: Client) -> list[User]:
     """Who works for this client, by name; one query."""
-    members = Membership.objects.filter(client=client)
-    return list(User.objects.filter(pk__in=members.values("user"), is_active=True).order_by("name", "pk"))
+    return list(User.objects.raw(_PEOPLE, [client.pk]))
 
 
 def latest_bulk(request: ClientRequest) -> BulkAction | None:
     """What this person did to many last, while it is at work or may still be regretted."""
-    mine = BulkAction.objects.for_client(request.client).filter(created_by=request.user)
-    row = mine.select_related("owner").order_by("-pk").first()
+    row = next(iter(BulkAction.objects.raw(_LATEST_BULK, [request.client.pk, request.user.pk])), None)
     if row is None or not (row.is_open or timezone.now() - row.heartbeat_at < REMEMBERED):
         return None
     return row

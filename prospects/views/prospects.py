@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
@@ -82,7 +83,8 @@ def _candidates(
         return ranked_prospects(request.client, playbook, filters), False
     place = place_of(Prospect, RANKING, request)
     found = ids_of_page(request.client, playbook, filters, place, size=PAGE_SIZE + 1, at_most=SEARCHED)
-    prospects = Prospect.objects.for_client(request.client).filter(pk__in=found.ids)
+    ids = RawSQL("SELECT unnest(%s::bigint[])", [found.ids])  # one parameter: Django would make one of each
+    prospects = Prospect.objects.for_client(request.client).filter(pk__in=ids)
     return prospects.select_related("company", "contact").only(*SHOWN), found.is_cut
 
 
