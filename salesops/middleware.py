@@ -9,6 +9,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from playbooks.models import Client
 from salesops.errors import Refusal
@@ -86,7 +87,15 @@ class RefusalMiddleware:
             html = render_to_string("partials/refusal_toast.html", {"message": exception.message}, request)
             headers = {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"}
             return HttpResponse(html, status=exception.status, headers=headers)
-        return render_page(request, "409.html", {"message": exception.message}, status=exception.status)
+        context = {"message": exception.message, "back": _back(request)}
+        return render_page(request, "409.html", context, status=exception.status)
+
+
+def _back(request: HttpRequest) -> str:
+    """The page of ours that the refused form stood on; "" when that is not known."""
+    page = request.headers.get("Referer", "")
+    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if ours and request.method == "POST" else ""
 
 
 class SecurityHeadersMiddleware:

@@ -204,6 +204,16 @@ def test_an_address_that_only_takes_forms_says_so_when_it_is_opened(client: Brow
     assert "only takes what a form sends" in answer.content.decode()
 
 
+def test_a_refusal_leads_back_to_the_page_its_form_stood_on_and_nowhere_else(client: Browser) -> None:
+    owner = factories.client()
+    url = reverse("prospects:what_if", args=[furnished(owner)["prospects:what_if"]])
+    client.force_login(factories.user(owner, "reviewer"))
+    for page, leads in (("http://testserver/playbooks/", True), ("https://elsewhere.example/", False)):
+        answer = client.post(url, headers={"Referer": page})
+        assert answer.status_code == 403
+        assert (f'href="{page}"' in answer.content.decode()) is leads
+
+
 @pytest.mark.parametrize("url", ["/sign-in/", "/approvals/", "/nothing-here/", "/healthz"])
 def test_nothing_inline_is_allowed_anywhere(client: Browser, url: str) -> None:
     client.force_login(factories.user(factories.client()))
