@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-_ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 # PostgreSQL's DETAIL repeats the row's values: "Key (email)=(…) already exists", "Failing row contains (…)".
 _ROW_VALUES = re.compile(r"(DETAIL:)[^\n]*")
 # Whoever reads one of these tokens can sign in as somebody, or end their mail.

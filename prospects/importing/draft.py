@@ -12,7 +12,7 @@ from prospects.importing.rows import Note
 
 MAX_KEPT = 2000  # characters of a column kept under its own name
 MAX_TAGS = 50
-_TAG_MARKS = re.compile(r"\s*[|;\n]\s*")
+_TAG_MARKS = re.compile(r"[|;\n]")
 
 
 class Draft:

@@ -7,10 +7,10 @@ Nothing here guesses: a text that could mean two things is *unreadable*, and the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from typing import NamedTuple
+from functools import lru_cache, wraps
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 MISSING = frozenset(
     "|-|--|---|–|—|.|..|?|n/a|na|n.a.|n.a|none|null|nil|nan|unknown|unbekannt|not available|not applicable|undefined|"
@@ -18,6 +18,20 @@ MISSING = frozenset(
     "http://n/a|http://na|http://null|http://|https://".split("|")
 )
 MAX_INT = 2_147_483_647
+LONGEST = 200  # characters of a number or a date: what is longer is neither, and nobody waits for it or keeps it
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _remembered(read: Callable[Concatenate[str, P], T | None]) -> Callable[Concatenate[str, P], T | None]:
+    """The reader with its latest answers at hand; of longer text it says None."""
+    latest = lru_cache(maxsize=16384)(read)
+
+    @wraps(read)
+    def reader(text: str, *args: P.args, **kwargs: P.kwargs) -> T | None:
+        return latest(text, *args, **kwargs) if len(text) <= LONGEST else None  # type: ignore[arg-type]
+
+    return reader
 
 
 class Range(NamedTuple):
@@ -157,7 +171,7 @@ def _ends(text: str) -> tuple[float | None, float | None] | None:
     return None
 
 
-@lru_cache(maxsize=16384)
+@_remembered
 def headcount(text: str) -> Range | None:
     """Employees as a range of whole numbers: ``11-50``, ``1,200``, ``58.0``, ``10,001+``, ``<10``, ``2 to 10 people``."""
     folded = _PEOPLE.sub(" ", text.translate(_DASHES).casefold()).strip()
@@ -193,7 +207,7 @@ def _mangled(text: str) -> Range | None:
     return Range(low, high, f"read as {low}-{high}: a spreadsheet had turned it into a date")
 
 
-@lru_cache(maxsize=16384)
+@_remembered
 def money(text: str) -> Money | None:
     """An amount or a range of amounts: ``$15.6 million``, ``$10M–$50M``, ``€1,2 Mrd.``, ``1.234.567,89 EUR``."""
     folded = text.translate(_DASHES).casefold().strip()
@@ -223,7 +237,7 @@ def truth(text: str) -> bool | None:
     return None if count is None else count > 0
 
 
-@lru_cache(maxsize=4096)
+@_remembered
 def year(text: str) -> int | None:
     """A year between 1500 and 2100, also out of a date."""
     found = re.fullmatch(r"(\d{4})(?:\.0+)?", text.strip())
@@ -245,7 +259,7 @@ _COMPACT = re.compile(r"^(?:19|20)\d{6}$")
 _EPOCH = re.compile(r"^\d{9,10}(?:\.\d+)?$|^\d{12,13}$")
 
 
-@lru_cache(maxsize=16384)
+@_remembered
 def moment(text: str, *, day_first: bool | None = None) -> datetime | None:
     """A date or time as an aware datetime; without an offset it is UTC. ISO 8601, ``31.12.2025``, ``12 Nov 2025``,
     ``Nov 12, 2025 3:04 pm``, ``20251231``, seconds or milliseconds since 1970.

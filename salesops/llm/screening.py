@@ -20,7 +20,7 @@ _PATTERNS = tuple(
         r"\b(?:ai|llms?|language models?|gpt|claude|chat ?bots?)\b(?! (?:startups?|companies|teams|products?))",
         r"\byou are (?:now )?(?:an?|the) (?:ai|assistant|language model|agent|chat ?bot)\b",
         r"\b(?:new|updated|revised) instructions?\s*:",
-        r"<\s*/?\s*(?:system|assistant|instructions?|tool_call|function_call)\s*>",
+        r"<\s*+(?:/\s*+)?(?:system|assistant|instructions?|tool_call|function_call)\s*>",
         r"<\|[a-z_]{2,20}\|>",
         r"\[/?(?:INST|SYS)\]",
         r"\bgrant\b[^.\n]{0,30}\b(?:permissions?|access|rights)\b",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -143,3 +144,11 @@ def test_words_for_models_are_recognised(text: str) -> None:
 )
 def test_words_for_people_are_left_alone(text: str) -> None:
     assert addressed_to_models(text) == ""
+
+
+@pytest.mark.parametrize("filling", ["< ", "<", " ", "ignore ", "attention to ", "grant "])
+def test_text_made_to_be_slow_is_looked_through_at_once(filling: str) -> None:
+    text = f"<{filling * (100_000 // len(filling))}"
+    started = time.process_time()
+    addressed_to_models(text)
+    assert time.process_time() - started < 2
