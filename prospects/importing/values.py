@@ -28,7 +28,7 @@ def _remembered(read: Callable[Concatenate[str, P], T | None]) -> Callable[Conca
     latest = lru_cache(maxsize=16384)(read)
 
     @wraps(read)
-    def reader(text: str, *args: P.args, **kwargs: P.kwargs) -> T | None:
+    def reader(text: str, /, *args: P.args, **kwargs: P.kwargs) -> T | None:
         return latest(text, *args, **kwargs) if len(text) <= LONGEST else None  # type: ignore[arg-type]
 
     return reader
