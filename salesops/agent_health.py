@@ -10,6 +10,7 @@ from django.db import connection
 from playbooks.models import AgentAssignment, Client
 from salesops.agent_numbers import DAYS, Row
 from salesops.percent import percent
+from salesops.sql import fetch
 
 MIN_SUCCESS = 0.95
 MAX_REFUSED = 0.20
@@ -126,6 +127,5 @@ def _lookups(client: Client) -> float | None:
 
 
 def _answers(client: Client, agents: Sequence[str]) -> dict[str, float | None]:
-    with connection.cursor() as cursor:
-        cursor.execute(ANSWERS_SQL, {"client": client.pk, "agents": list(agents), "limit": ANSWERS})
-        return {agent: usable / asked if asked else None for agent, asked, usable in cursor.fetchall()}
+    rows = fetch(ANSWERS_SQL, {"client": client.pk, "agents": list(agents), "limit": ANSWERS})
+    return {agent: usable / asked if asked else None for agent, asked, usable in rows}

@@ -9,7 +9,6 @@ from functools import cache, cached_property
 from typing import Any
 
 from django.apps import apps
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -21,6 +20,7 @@ from prospects.rules.durations import BUCKETS, percentile
 from salesops.charts import Sparkline, sparkline
 from salesops.runtime.contract import Agent
 from salesops.runtime.registry import Registry, discover
+from salesops.sql import fetch
 
 DAYS = 14
 WORKING_FOR = timedelta(seconds=60)  # seen at work so recently, an agent is working
@@ -189,9 +189,7 @@ def due_work(client: Client) -> list[DueWork]:
     """The client's playbooks with an active version and what is due under each; one query."""
     active = PlaybookVersion.Status.ACTIVE.value
     parameters: dict[str, int | str] = {"client": client.pk, "active": active, "cap": DUE_CAP + 1}
-    with connection.cursor() as cursor:
-        cursor.execute(DUE_SQL, parameters)
-        return [DueWork(*row) for row in cursor.fetchall()]
+    return [DueWork(*row) for row in fetch(DUE_SQL, parameters)]
 
 
 def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
@@ -227,8 +225,5 @@ def _assigned(client: Client) -> dict[str, str]:
 
 def _read(client: Client, since: date, agents: list[str]) -> tuple[dict[tuple[str, date], Tally], dict[str, list[int]]]:
     given: dict[str, Any] = {"client": client.pk, "since": since, "agents": agents}
-    with connection.cursor() as cursor:
-        cursor.execute(DAYS_SQL, given)
-        tallies = {(agent, day): Tally(*rest) for agent, day, *rest in cursor.fetchall()}
-        cursor.execute(DURATIONS_SQL, given)
-        return tallies, dict(cursor.fetchall())
+    tallies = {(agent, day): Tally(*rest) for agent, day, *rest in fetch(DAYS_SQL, given)}
+    return tallies, dict(fetch(DURATIONS_SQL, given))

@@ -19,12 +19,12 @@ from approvals.rules.saturation import Heard
 from playbooks.models import PlaybookVersion
 from playbooks.services import budgets
 from prospects.duplicates.same import companies_like, people_like
-from prospects.host.loading import fetch
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.outreach_proposals import HistoryProposal, SaturationProposal, TimingProposal
 from salesops.runtime.ports import Numbers, Run, Scope
 from salesops.runtime.views import AdviceView
+from salesops.sql import fetch
 
 #: Signals that are a success by themselves; a reply is one when it was labelled so.
 SUCCESS_KINDS = ("positive_reply", "meeting_booked", "meeting_held", "call_accepted")

@@ -20,7 +20,7 @@ from approvals.services.request import create_requests
 from approvals.services.suppress import suppressed, unsubscribe_url
 from playbooks.models import Client
 from prospects.duplicates.same import people_like
-from prospects.host.loading import fetch, owners_of
+from prospects.host.loading import owners_of
 from prospects.models import Contact
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
@@ -36,6 +36,7 @@ from salesops.runtime.outreach_proposals import (
 from salesops.runtime.ports import Ledger, Numbers, Run, Scope
 from salesops.runtime.proposals import Proposal, TaskProposal
 from salesops.runtime.views import EvaluationView, MessageView, RequestView, TouchView
+from salesops.sql import fetch
 
 ASKED = "asked"  # extras: the agents whose work here waits for a person
 GRADER = "compliance"  # the agent whose verdict is part of a stored message

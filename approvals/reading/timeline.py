@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from approvals.models import Decision, Dispatch
 from playbooks.models import Channel
-from prospects.host.loading import fetch
 from prospects.models import Prospect
 from prospects.reading.timeline import TimelineEvent
+from salesops.sql import fetch
 
 DISPATCH_TONES = {"accepted": "done", "refused": "danger", "unknown": "caution"}
 _EVENTS = """

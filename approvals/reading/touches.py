@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from prospects.host.loading import fetch
+from salesops.sql import fetch
 
 NEWEST = 3
 _LAST = """

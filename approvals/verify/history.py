@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 
@@ -22,6 +21,7 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client
 from prospects.models import Erasure
 from prospects.rules.erasing import is_erased
+from salesops.sql import fetch
 
 CHUNK = 2000
 DOSSIERS = 200  # each holds all evidence of its prospect
@@ -134,15 +134,8 @@ ORDER BY r.id
 
 
 def _rows(table: str, sql: str, *params: str) -> Iterator[Fault]:
-    for row, reason in _fetch(sql, *params):
+    for row, reason in fetch(sql, params):
         yield Fault(table, row, reason)
-
-
-def _fetch(sql: str, *params: str | int) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
 
 
 # What was sealed into the audit chain of what somebody saw and said. The words of erased people are gone from both.
@@ -161,7 +154,7 @@ def decisions() -> Iterator[Fault]:
     """Decisions that disagree with their message or with what was sealed about them."""
     yield from _rows("approvals_decision", _DECISIONS, AuditEvent.DECISION_MADE.value)
     after = 0
-    while sealed := _fetch(_SEALED, AuditEvent.DECISION_MADE.value, after, DOSSIERS):
+    while sealed := fetch(_SEALED, [AuditEvent.DECISION_MADE.value, after, DOSSIERS]):
         after = sealed[-1][0]
         for decision, at, reason, words, diff, until, said, request, dossier, shown in sealed:
             if seals.said(at=at, reason=reason, words=words, diff=json.loads(diff), until=until) != said:

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
-
 from prospects.reading.score_checks import Models, wrong_scores
 from prospects.rules import scoring
 from prospects.rules.erasing import WORD
 from prospects.rules.scoring import Judged
+from salesops.sql import fetch
 
 CHUNK = 500
 #: What a dossier repeats of its evidence: name there → column.
@@ -36,19 +35,12 @@ _EVIDENCE = f"SELECT id, prospect_id, observed_at, {', '.join(_COPIED)} FROM pro
 def wrong() -> Iterator[tuple[str, int, str]]:
     """(table, row, what is wrong), request by request in the order they were made."""
     models, after = Models(), 0
-    while requests := _fetch(_DECIDED, [after, CHUNK]):
+    while requests := fetch(_DECIDED, [after, CHUNK]):
         after = requests[-1][0]
         dossiers = {row[0]: (row[1], row[2], json.loads(row[3])) for row in requests}
         yield from _wrong_dossiers(dossiers, models)
         for score_id, words in wrong_scores(sorted({row[1] for row in requests}), models):
             yield "prospects_score", score_id, words
-
-
-def _fetch(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
 
 
 def _shown(dossier: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -61,8 +53,8 @@ def _wrong_dossiers(
 ) -> Iterator[tuple[str, int, str]]:
     """What was shown to the person who decided, against the rows it was taken from."""
     ids = sorted({shown["id"] for _, _, dossier in dossiers.values() for shown in _shown(dossier)})
-    stored = {row[0]: row for row in _fetch(_EVIDENCE, [ids])}
-    gone = {pk for row in _fetch(_ERASED, [[pk for pk, _, _ in dossiers.values()]]) for pk in row}
+    stored = {row[0]: row for row in fetch(_EVIDENCE, [ids])}
+    gone = {pk for row in fetch(_ERASED, [[pk for pk, _, _ in dossiers.values()]]) for pk in row}
     for request_id, (prospect_id, version_id, dossier) in dossiers.items():
         known: dict[str, Judged] = {}
         for shown in _shown(dossier):

@@ -7,7 +7,7 @@ many records are asked about and not on how many there are.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from prospects.models import RecordKind
 from prospects.rules.blocking import MAX_BLOCK, company_keys, person_keys
 from prospects.rules.identities import CompanyFacts, PersonFacts, from_attributes
+from salesops.sql import fetch
 
 Facts = CompanyFacts | PersonFacts
 IN_TOUCH = ("contacted", "engaged", "converted")
@@ -57,14 +58,6 @@ class Record:
 
     id: int
     facts: Facts
-
-
-def fetch(query: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Rows of a query that no queryset can say."""
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
 
 
 def records(kind: str, ids: Collection[int]) -> dict[int, Record]:

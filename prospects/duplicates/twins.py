@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from playbooks.ruling import Ruling, rulings_of, sql_case
-from prospects.duplicates.loading import Facts, Record, candidates, fetch, records, refresh_keys
+from prospects.duplicates.loading import Facts, Record, candidates, records, refresh_keys
 from prospects.models import RecordKind
 from salesops.runtime.context import Context
+from salesops.sql import fetch
 
 #: People looked at per prospect: a company with more contacts than this is compared by its first ones.
 PEOPLE = 30

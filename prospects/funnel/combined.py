@@ -23,6 +23,7 @@ from prospects.funnel.filters import COHORT, FunnelFilters
 from prospects.funnel.sql import FILED, filed_arguments
 from prospects.funnel.stored import Counted, Counts, outcome_limit
 from prospects.models import Basis, FunnelMark, Outcome
+from salesops.sql import fetch
 
 COUNTED_WHILE_WAITING = 1_000
 """A page counts at most so many prospects itself: some tens of milliseconds."""
@@ -93,9 +94,7 @@ def _count_now(playbook: Playbook, filters: FunnelFilters, mark: FunnelMark) -> 
         "limit": outcome_limit(filters),
         "is_cohort": filters.mode == COHORT,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_NOW.format(filed=FILED.format(scope=everyone)), arguments)
-        return list(cursor.fetchall())
+    return fetch(_NOW.format(filed=FILED.format(scope=everyone)), arguments)
 
 
 def _counts_of(rows: list[tuple[Any, ...]], filters: FunnelFilters, as_of: datetime) -> Counts:

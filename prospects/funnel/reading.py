@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import connection
-
 from playbooks.models import Playbook
 from prospects import stages
 from prospects.funnel.combined import Combined, combined_counts
@@ -29,6 +27,7 @@ from prospects.rules.statistics import (
     proportion,
     waiting_times,
 )
+from salesops.sql import fetch
 
 _SIDE = (*stages.WAITING, *stages.LOST)
 
@@ -184,8 +183,6 @@ _CHOICES = """
 def _choices(playbook: Playbook) -> dict[str, list[tuple[str, str]]]:
     """What each dimension can be narrowed to: (value, label)."""
     choices: dict[str, list[tuple[str, str]]] = {"segment": [], "source": [], "version": []}
-    with connection.cursor() as cursor:
-        cursor.execute(_CHOICES, {"playbook": playbook.pk})
-        for dimension, value, label in cursor.fetchall():
-            choices[dimension].append((value, label))
+    for dimension, value, label in fetch(_CHOICES, {"playbook": playbook.pk}):
+        choices[dimension].append((value, label))
     return choices

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db import connection
-
 from playbooks.models import Playbook
 from prospects import stages
 from prospects.funnel.filters import COHORT, FunnelFilters
 from prospects.models import Grain
 from prospects.rules.statistics import DURATION_EDGES, bucket_of_window
+from salesops.sql import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +53,7 @@ def stored_counts(playbook: Playbook, filters: FunnelFilters, as_of: datetime) -
         **_grains(filters),
         **_days(filters),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_STORED_COHORT if filters.mode == COHORT else _STORED_PERIOD, arguments)
-        rows = cursor.fetchall()
+    rows = fetch(_STORED_COHORT if filters.mode == COHORT else _STORED_PERIOD, arguments)
     counts, segments = [], []
     for part, segment, stage, outcome, in_time, ended, bucket, n, seconds in rows:
         if part == "segment":

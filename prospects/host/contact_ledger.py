@@ -16,12 +16,13 @@ from typing import Any
 from django.db import connection
 
 from prospects.erasure.keys import Newcomers, keys_by
-from prospects.host.loading import CONTACT_COLUMNS, contact_of, fetch
+from prospects.host.loading import CONTACT_COLUMNS, contact_of
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Run, Scope
 from salesops.runtime.proposals import ContactProposal
 from salesops.runtime.toolbox import Document
 from salesops.runtime.views import ContactView
+from salesops.sql import fetch
 
 CONTACT = "contact"  # the kind of the signal that an assessment becomes
 _FILLED = ("first_name", "last_name", "title", "seniority", "phone", "linkedin_url", "country", "time_zone")
@@ -134,9 +135,7 @@ class ContactRows:
         if found:
             chosen |= self._write_found(found)
         if chosen:
-            with connection.cursor() as cursor:
-                cursor.execute(_CHOOSE, [list(chosen), list(chosen.values())])
-                moved = dict(cursor.fetchall())
+            moved = dict(fetch(_CHOOSE, [list(chosen), list(chosen.values())]))
             self._show_chosen([held.context for held in found], moved)
 
     def _write_found(self, found: list[_Held]) -> dict[int, int]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import structlog
-from django.db import connection
 
 from playbooks.document import ROWS
 from playbooks.models import AgentAssignment, AgentPermission, Client, PlaybookVersion
@@ -31,6 +30,7 @@ from salesops.runtime.playbook_views import (
 )
 from salesops.runtime.views import CompanyView, ContactView, EvidenceView, ScoreView, SignalView
 from salesops.runtime.words import ImplementationKind, Resource, Team
+from salesops.sql import fetch
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -131,14 +131,6 @@ _ALL_EVIDENCE = _EVIDENCE.replace("SELECT DISTINCT ON (e.prospect_id, e.scorecar
 #: The kind of the signal that a merge was undone: from there on some facts may rest on what can no longer be read.
 MERGED, MERGE_UNDONE = "merged", "merge_undone"
 MEMBERS = "members"  # in Context.extras: ids of the prospects merged into this one, whose signals it reads as its own
-
-
-def fetch(query: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Rows of a query that no queryset can say."""
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
 
 
 def new_contexts(ids: Sequence[int], version_id: int) -> dict[int, Context]:

@@ -9,9 +9,10 @@ from django.db import connection
 from django.db.models import QuerySet
 from psycopg import Cursor
 
-from prospects.host.loading import COUNTS, MERGE_UNDONE, fetch, load_facts, new_contexts
+from prospects.host.loading import COUNTS, MERGE_UNDONE, load_facts, new_contexts
 from prospects.models import Evidence, Merge
 from prospects.rules.scoring import Judged
+from salesops.sql import fetch
 
 #: scorecard → criterion key → the evidence in force.
 InForce = dict[str, dict[str, Judged]]

@@ -42,6 +42,7 @@ from salesops.runtime.proposals import (
     SignalProposal,
 )
 from salesops.runtime.words import Depth, ImplementationKind, Key, Refused
+from salesops.sql import fetch
 
 SEQUENCES = {
     "fact": "fact_no",
@@ -177,7 +178,7 @@ class ProspectHost:
 
     def guard(self, contexts: Mapping[int, Context]) -> set[int]:
         """Whoever writes facts about a prospect locks its row first: an unchanged ``facts_no`` means nothing came."""
-        rows = loading.fetch(
+        rows = fetch(
             "SELECT id, facts_no FROM prospects_prospect WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
             [list(contexts)],
         )

@@ -14,9 +14,9 @@ from typing import Any
 from django.urls import reverse
 
 from playbooks.models import Stop, Team
-from prospects.host.loading import fetch
 from prospects.models import AgentRun, CustomerStage, DealStage, Diagnostic, Prospect, Stage
 from prospects.reading.timeline import TimelineEvent
+from salesops.sql import fetch
 
 _STAGES = {**dict(CustomerStage.choices), **dict(DealStage.choices), **dict(Stage.choices)}
 RUNS_A_CYCLE = 4  # so many runs are read for each event: a cycle is the runs of several agents

@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client
-from prospects.host.loading import fetch
 from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, ModelAnswer, Prospect, Signal, SourceAnswer
+from salesops.sql import fetch
 
 BROKEN = (Diagnostic.Kind.FAILED, Diagnostic.Kind.INVARIANT)
 _LISTED = (

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from playbooks.models import PlaybookVersion
-from prospects.host.loading import COUNTS, MERGE_UNDONE, fetch, playbook_view
+from prospects.host.loading import COUNTS, MERGE_UNDONE, playbook_view
 from prospects.rules import priority as priorities
 from prospects.rules import rescoring, scoring, written
 from prospects.rules.rescoring import VersionModel
 from prospects.rules.scoring import Judged
 from prospects.rules.written import Written, evidence_of
+from salesops.sql import fetch
 
 InForce = Mapping[str, Mapping[str, Judged]]
 _SCORES = """

@@ -12,11 +12,11 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 
 from playbooks.models import Client, PlaybookVersion, Source
-from prospects.host.loading import fetch
 from prospects.host.toolbox import LOOKS_UP
 from prospects.models import Convergence, SourceAnswer, SourceState
 from prospects.services import source_states
 from prospects.sources.config import credential_of
+from salesops.sql import fetch
 
 SAMPLE = 2_000
 # How many of the newest convergence's answers were there before it began.

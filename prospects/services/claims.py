@@ -17,12 +17,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from playbooks.ruling import rulings, sql_case, version_for
-from prospects.host.loading import fetch
 from prospects.models import Convergence, Diagnostic, WorkLevel
 from salesops.runtime.engine import Outcome
 from salesops.runtime.faults import fault_of
 from salesops.runtime.invariants import InvariantBroken
 from salesops.runtime.words import Depth
+from salesops.sql import fetch
 
 _SPACE = 0x5A1E5 << 40  # keeps our keys apart from every other advisory lock
 _PLACE = 48  # a place in the order of work is one number: the level above this many bits, the id below

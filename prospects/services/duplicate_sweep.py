@@ -12,11 +12,12 @@ from time import monotonic
 from django.db import transaction
 
 from playbooks.models import Client
-from prospects.duplicates.loading import fetch, records, refresh_keys
+from prospects.duplicates.loading import records, refresh_keys
 from prospects.models import BlockingMark, Convergence, RecordKind
 from prospects.rules.blocking import KEYS_VERSION
 from prospects.services import merges
 from prospects.services.merging import TABLES
+from salesops.sql import fetch
 
 BATCH = 2000
 _OPEN = [str(Convergence.Status.QUEUED), str(Convergence.Status.RUNNING)]

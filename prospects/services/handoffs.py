@@ -17,7 +17,7 @@ from django.db import connection
 
 from playbooks.models import Criterion, StageRule, User
 from prospects import stages
-from prospects.host.loading import ICP, Place, fetch
+from prospects.host.loading import ICP, Place
 from prospects.host.score_loading import evidence_under
 from prospects.models import Evidence, Handoff, Prospect, StageTransition
 from prospects.rules.progress import Move
@@ -26,6 +26,7 @@ from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope
 from salesops.runtime.views import EvidenceView
 from salesops.runtime.words import Team
+from salesops.sql import fetch
 
 _COLUMNS = (
     "id", "client_id", "prospect_id", "transition_id", "from_team", "to_team", "stage", "summary", "evidence_ids",

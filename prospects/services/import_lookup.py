@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import connection, transaction
 
 from prospects.erasure.keys import Newcomers, keys_by
 from prospects.importing.records import Record
 from salesops.runtime.bulk import array_text
+from salesops.sql import fetch
 
 PROFILE_PREFIX = "profile:"
 _LOOKED_UP = (
@@ -150,12 +151,6 @@ def _keys_of(record: Record, source: str) -> frozenset[str]:
     )  # fmt: skip
 
 
-def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return list(cursor.fetchall())
-
-
 def _distinct(texts: Iterable[str]) -> str:
     """Each text once, as one array for PostgreSQL; empty where there are none."""
     found = [text for text in dict.fromkeys(texts) if text]
@@ -169,17 +164,17 @@ def _companies(known: Known, records: Sequence[Record], *, client_id: int, sourc
     names = _distinct(side.name_key for side in sides)
     if external_ids:
         sql = f"{_COMPANY} AND c.source = %s AND c.external_id = ANY(%s::text[]) AND c.external_id <> ''"
-        for row in _rows(sql, [client_id, source, external_ids]):
+        for row in fetch(sql, [client_id, source, external_ids]):
             known.by_external_id[row[1]] = KnownCompany(*row)
     if domains:
-        for row in _rows(f"{_COMPANY} AND c.domain = ANY(%s::text[]) AND c.domain <> ''", [client_id, domains]):
+        for row in fetch(f"{_COMPANY} AND c.domain = ANY(%s::text[]) AND c.domain <> ''", [client_id, domains]):
             known.by_domain[row[3]] = KnownCompany(*row)
     if external_ids or domains:
-        for name, value, *found in _rows(_COMPANY_ALIASES, [client_id, external_ids or "{}", source, domains or "{}"]):
+        for name, value, *found in fetch(_COMPANY_ALIASES, [client_id, external_ids or "{}", source, domains or "{}"]):
             (known.by_domain if name == "key" else known.by_external_id).setdefault(value, KnownCompany(*found))
     if names:
         sql = f"{_COMPANY} AND c.name_key = ANY(%s::text[]) AND c.merged_into_id IS NULL"
-        for row in _rows(sql, [client_id, names]):
+        for row in fetch(sql, [client_id, names]):
             known.by_name.setdefault(row[4], []).append(KnownCompany(*row))
 
 
@@ -189,13 +184,13 @@ def _contacts(known: Known, records: Sequence[Record], *, client_id: int, source
     emails = _distinct(side.key for side in sides)
     if external_ids:
         sql = f"{_CONTACT} AND c.source = %s AND c.external_id = ANY(%s::text[]) AND c.external_id <> ''"
-        for row in _rows(sql, [client_id, source, external_ids]):
+        for row in fetch(sql, [client_id, source, external_ids]):
             known.contact_by_external_id[row[1]] = KnownContact(*row)
     if emails:
-        for row in _rows(f"{_CONTACT} AND c.email_key = ANY(%s::text[]) AND c.email_key <> ''", [client_id, emails]):
+        for row in fetch(f"{_CONTACT} AND c.email_key = ANY(%s::text[]) AND c.email_key <> ''", [client_id, emails]):
             known.contact_by_email[row[3]] = KnownContact(*row)
     if external_ids or emails:
-        for name, value, *found in _rows(_CONTACT_ALIASES, [client_id, external_ids or "{}", source, emails or "{}"]):
+        for name, value, *found in fetch(_CONTACT_ALIASES, [client_id, external_ids or "{}", source, emails or "{}"]):
             table = known.contact_by_email if name == "key" else known.contact_by_external_id
             table.setdefault(value, KnownContact(*found))
 
@@ -211,7 +206,7 @@ def _prospects(known: Known, *, playbook_id: int) -> None:
             " WHERE playbook_id = %s AND company_id = ANY(%s) AND merged_into_id IS NULL"
         )
         roots = with_merged("prospects_company", companies)
-        for pk, contact_id, company_id in _rows(sql, [playbook_id, list(roots)]):
+        for pk, contact_id, company_id in fetch(sql, [playbook_id, list(roots)]):
             known.prospect_by_company[roots[company_id]] = by_id[pk] = KnownProspect(pk, contact_id)
     if contacts:
         sql = (
@@ -219,7 +214,7 @@ def _prospects(known: Known, *, playbook_id: int) -> None:
             " WHERE playbook_id = %s AND company_id IS NULL AND contact_id = ANY(%s) AND merged_into_id IS NULL"
         )
         roots = with_merged("prospects_contact", contacts)
-        for pk, contact_id in _rows(sql, [playbook_id, list(roots)]):
+        for pk, contact_id in fetch(sql, [playbook_id, list(roots)]):
             known.prospect_by_contact[roots[contact_id]] = by_id[pk] = KnownProspect(pk, contact_id)
     if by_id:
         _profiles(by_id)
@@ -229,7 +224,7 @@ def with_merged(table: str, ids: Iterable[int]) -> dict[int, int]:
     """These records and those merged into them → the record each is read as. Merged rows have a small index."""
     roots = {record: record for record in ids}
     sql = f"SELECT id, merged_into_id FROM {table} WHERE merged_into_id = ANY(%s)"  # noqa: S608 — a constant
-    roots.update({row[0]: row[1] for row in _rows(sql, [list(roots)])})
+    roots.update({row[0]: row[1] for row in fetch(sql, [list(roots)])})
     return roots
 
 
@@ -240,7 +235,7 @@ def _profiles(by_id: dict[int, KnownProspect]) -> None:
         " AND dedup_key >= 'profile:' AND dedup_key < 'profile;' ORDER BY observed_at, fact_no"
     )
     readers = with_merged("prospects_prospect", by_id)  # a row of one merged away was recorded there
-    for prospect_id, key, observed_at, trace_id in _rows(sql, [list(readers)]):
+    for prospect_id, key, observed_at, trace_id in fetch(sql, [list(readers)]):
         prospect = by_id[readers[prospect_id]]
         prospect.keys[key] = trace_id
         _, who, *_, digest = key.split(":")
@@ -280,10 +275,8 @@ def facts_of(prospect_ids: Sequence[int]) -> dict[int, dict[str, object]]:
     )
     found: dict[int, dict[str, object]] = {}
     readers = with_merged("prospects_prospect", prospect_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [list(readers)])
-        for prospect_id, data in cursor.fetchall():
-            found.setdefault(readers[prospect_id], {}).update(data if isinstance(data, dict) else _json(data))
+    for prospect_id, data in fetch(sql, [list(readers)]):
+        found.setdefault(readers[prospect_id], {}).update(data if isinstance(data, dict) else _json(data))
     return found
 
 
@@ -315,4 +308,4 @@ def id_stream(sequence: str, block: int = 1000) -> Iterator[int]:
 def next_ids(sequence: str, count: int) -> list[int]:
     """``count`` fresh numbers of a sequence, in rising order."""
     sql = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
-    return [row[0] for row in _rows(sql, [sequence, count])]
+    return [row[0] for row in fetch(sql, [sequence, count])]

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from playbooks.models import Client, Playbook, User
@@ -23,6 +22,7 @@ from prospects.services.import_prospects import SAMPLE_ROWS, day_order_of
 from prospects.services.import_reports import Report
 from prospects.services.import_runs import Outcome, run_batch
 from prospects.services.import_write import copy_lines, hold_prospects, note_newest_facts
+from salesops.sql import fetch
 
 _COLUMNS = (
     "client_id", "prospect_id", "kind", "observed_at", "value", "text", "data", "source", "source_ref", "dedup_key",
@@ -192,22 +192,16 @@ def _distinct(texts: Iterable[str]) -> list[str]:
 
 def _find(sql: str, params: dict[str, Any]) -> dict[str, int]:
     found: dict[str, int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        for key, prospect_id in cursor.fetchall():
-            found[key] = prospect_id if found.get(key, prospect_id) == prospect_id else AMBIGUOUS
+    for key, prospect_id in fetch(sql, params):
+        found[key] = prospect_id if found.get(key, prospect_id) == prospect_id else AMBIGUOUS
     return found
 
 
 def _recorded(prospect_ids: set[int], keys: list[str]) -> set[tuple[int, str]]:
     """What these prospects, or others merged into them, have on record already."""
     readers = with_merged("prospects_prospect", prospect_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT prospect_id, dedup_key FROM prospects_signal WHERE prospect_id = ANY(%s) AND dedup_key = ANY(%s)",
-            [list(readers), keys],
-        )
-        return {(readers[prospect_id], key) for prospect_id, key in cursor.fetchall()}
+    sql = "SELECT prospect_id, dedup_key FROM prospects_signal WHERE prospect_id = ANY(%s) AND dedup_key = ANY(%s)"
+    return {(readers[prospect_id], key) for prospect_id, key in fetch(sql, [list(readers), keys])}
 
 
 def import_signals(

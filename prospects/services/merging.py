@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from playbooks.models import User
-from prospects.host.loading import MERGE_UNDONE, MERGED, fetch
+from prospects.host.loading import MERGE_UNDONE, MERGED
 from prospects.models import Merge, RecordKind, Signal
 from prospects.services.import_lookup import next_ids
 from salesops.errors import Refusal
 from salesops.runtime.ports import Merged, merge_listeners
+from salesops.sql import fetch
 
 TABLES = {RecordKind.COMPANY: "prospects_company", RecordKind.CONTACT: "prospects_contact"}
 SOURCE = "deduplication"

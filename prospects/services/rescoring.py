@@ -23,7 +23,6 @@ from django.utils import timezone
 
 from playbooks.models import Client, Playbook, PlaybookVersion, User
 from playbooks.ruling import rulings
-from prospects.host.loading import fetch
 from prospects.host.score_loading import evidence_in_force, merges_were_undone
 from prospects.models import Prospect
 from prospects.rules import rescoring, written
@@ -33,6 +32,7 @@ from prospects.services.scores import COLUMNS, PRIORITIZER, ScoringModel, scorin
 from salesops.runtime.bulk import Blocks, array_text, copy_text
 from salesops.runtime.ports import Scope
 from salesops.runtime.words import ImplementationKind
+from salesops.sql import fetch
 
 CHUNK = 4000
 _SEQUENCES = {"fact": "fact_no", "score": "prospects_score_id_seq"}

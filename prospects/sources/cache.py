@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from playbooks.models import Client
 from prospects.models import SourceAnswer
+from salesops.sql import fetch
 
 #: (source, lookup key)
 Key = tuple[str, str]
@@ -88,11 +87,8 @@ def find(client: Client, keys: Sequence[Key]) -> dict[Key, Held]:
     """What is held under these keys, in one query."""
     if not keys:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _FIND, {"client": client.pk, "sources": [source for source, _ in keys], "keys": [key for _, key in keys]}
-        )
-        rows = cursor.fetchall()
+    asked = {"client": client.pk, "sources": [source for source, _ in keys], "keys": [key for _, key in keys]}
+    rows = fetch(_FIND, asked)
     return {
         (source, key): Held(
             Stored(pk, status, fetched_at, _parsed(documents), next_page) if pk is not None else None,

@@ -22,6 +22,7 @@ from prospects.services.duplicate_sweep import sweep_keys
 from salesops.bench import Line, Say
 from salesops.bench.words import CITIES, NOUNS, TRADES
 from salesops.runtime.bulk import copy_rows
+from salesops.sql import fetch
 
 SIZE = 50_000
 ASKED = 500  # companies looked up at once: a convergence's batch
@@ -177,9 +178,7 @@ def _companies(client: Client, up_to: int) -> None:
 
 def _look_up(client: Client) -> tuple[tuple[int, int], float]:
     """((companies asked about, candidates found), seconds), over twenty batches from all over the table."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM prospects_company WHERE client_id = %s ORDER BY id", [client.pk])
-        ids = [row[0] for row in cursor.fetchall()]
+    ids = [pk for (pk,) in fetch("SELECT id FROM prospects_company WHERE client_id = %s ORDER BY id", [client.pk])]
     step = max(len(ids) // 20, 1)
     batches = [ids[at : at + ASKED] for at in range(0, len(ids), step)][:20]
     asked = found = 0
