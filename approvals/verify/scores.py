@@ -6,7 +6,7 @@ Everything is added up again by the engine of today, from the evidence rows, und
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,18 +29,30 @@ _DECIDED = """
 SELECT DISTINCT r.id, r.prospect_id, r.playbook_version_id, r.dossier FROM approvals_approvalrequest r
 JOIN approvals_decision d ON d.request_id = r.id WHERE r.id > %s ORDER BY r.id LIMIT %s
 """
+_SCORED = "SELECT DISTINCT prospect_id FROM prospects_score WHERE prospect_id > %s ORDER BY 1 LIMIT %s"
 _EVIDENCE = f"SELECT id, prospect_id, observed_at, {', '.join(_COPIED)} FROM prospects_evidence WHERE id = ANY(%s)"  # noqa: S608
 
 
 def wrong() -> Iterator[tuple[str, int, str]]:
-    """(table, row, what is wrong), request by request in the order they were made."""
+    """(table, row, what is wrong): what decisions rest on, request by request, then every other score there is."""
     models, after = Models(), 0
+    decided: set[int] = set()
     while requests := fetch(_DECIDED, [after, CHUNK]):
         after = requests[-1][0]
         dossiers = {row[0]: (row[1], row[2], json.loads(row[3])) for row in requests}
         yield from _wrong_dossiers(dossiers, models)
-        for score_id, words in wrong_scores(sorted({row[1] for row in requests}), models):
-            yield "prospects_score", score_id, words
+        fresh = {row[1] for row in requests} - decided
+        decided |= fresh
+        yield from _wrong_scores(sorted(fresh), models)
+    last = 0
+    while scored := [row[0] for row in fetch(_SCORED, [last, CHUNK])]:
+        last = scored[-1]
+        yield from _wrong_scores([pk for pk in scored if pk not in decided], models)
+
+
+def _wrong_scores(prospects: Sequence[int], models: Models) -> Iterator[tuple[str, int, str]]:
+    for score_id, words in wrong_scores(prospects, models):
+        yield "prospects_score", score_id, words
 
 
 def _shown(dossier: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -135,6 +135,13 @@ def test_one_changed_byte_is_found_and_its_row_named(
     assert (document["intact"], document["fault"]["table"], document["fault"]["row"]) == (False, table, row)
 
 
+def test_a_changed_score_is_found_also_where_nobody_has_decided(decided: ApprovalRequest, capsys: Any) -> None:
+    assert verified(capsys)["intact"]
+    others = f"SELECT min(id) FROM prospects_score WHERE prospect_id <> {decided.prospect_id} AND value > 0"
+    behind_the_guards(f"UPDATE prospects_score SET value = value - 1e-9 WHERE id = ({others})")
+    assert verified(capsys)["fault"]["table"] == "prospects_score"
+
+
 def test_evidence_that_is_gone_or_slipped_in_is_found(decided: ApprovalRequest, capsys: Any) -> None:
     behind_the_guards(
         "INSERT INTO prospects_evidence (client_id, prospect_id, playbook_version_id, scorecard, layer, category,"

@@ -8,7 +8,7 @@ from approvals.verify import history
 
 class Command(VerifyAudit):
     help = (
-        "Check messages, requests, decisions and dispatches against the audit log, and add the scores that decisions"
-        " rest on up again from their evidence. Exit 1 names the first bad row."
+        "Check messages, requests, decisions and dispatches against the audit log, and add every score up again from"
+        " its evidence, those that decisions rest on first. Exit 1 names the first bad row."
     )
     checks = history.DECISIONS
