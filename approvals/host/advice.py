@@ -66,8 +66,9 @@ GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
 """
 _COMPANY_TOUCHES = """
 SELECT k.company_id, d.contact_id, max(d.claimed_at) FROM approvals_dispatch d
-JOIN prospects_contact k ON k.id = d.contact_id
-WHERE d.client_id = %s AND k.company_id = ANY(%s) AND d.status = ANY(%s) AND d.claimed_at > %s GROUP BY 1, 2
+JOIN prospects_contact k ON k.id = d.contact_id JOIN playbooks_client c ON c.id = d.client_id
+WHERE d.client_id = %s AND k.company_id = ANY(%s) AND d.status = ANY(%s) AND d.claimed_at > %s
+  AND (d.mode = 'live' OR c.sandbox) GROUP BY 1, 2
 """
 _REPLIED = """
 SELECT DISTINCT p.company_id FROM prospects_prospect p JOIN prospects_signal s ON s.prospect_id = p.id
@@ -195,7 +196,7 @@ def _latest(pairs: Iterable[tuple[int, datetime]]) -> dict[int, datetime]:
 
 def _touches(scope: Scope, records: Collection[int]) -> dict[int, list[datetime]]:
     found: dict[int, list[datetime]] = {}
-    rows = Dispatch.objects.for_client(scope.client_id).filter(
+    rows = Dispatch.objects.felt(scope.client_id).filter(
         contact__in=records, status__in=TOUCHED, claimed_at__isnull=False
     )
     for contact_id, at in rows.values_list("contact_id", "claimed_at"):

@@ -297,7 +297,7 @@ def load_people(client_id: int, contexts: Mapping[int, Context]) -> None:
     }
     alike = people_like(list(owners))
     everybody = {record for circle in alike.values() for record in circle}
-    accepted = Dispatch.objects.filter(contact__in=everybody, status=Dispatch.Status.ACCEPTED)
+    accepted = Dispatch.objects.felt(client_id).filter(contact__in=everybody, status=Dispatch.Status.ACCEPTED)
     heard = Counter(accepted.values_list("contact_id", flat=True))
     for contact in contacts:
         basis = consents.get(contact.pk)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -17,6 +19,12 @@ from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
 from salesops.guards import fact_guards, no_delete, no_truncate, of_its_client
 from salesops.tenancy import SameClient, TenantQuerySet
+
+
+class DispatchQuerySet(TenantQuerySet["Dispatch"]):
+    def felt(self, client: Client | int) -> Self:
+        """Those of a client that count as touches where it is now: practice counts in the sandbox alone."""
+        return self.for_client(client).filter(Q(mode=ModeSwitch.Mode.LIVE) | Q(client__sandbox=True))
 
 
 class Dispatch(StateModel):
@@ -60,7 +68,7 @@ class Dispatch(StateModel):
     created_at = models.DateTimeField(default=timezone.now)
     trace_id = trace_id_field()
 
-    objects = TenantQuerySet["Dispatch"].as_manager()
+    objects = DispatchQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

@@ -141,7 +141,7 @@ def _quiet_hours(due: Due) -> Obstacle | None:
 
 def _frequency(due: Due) -> Obstacle | None:
     dispatch = due.dispatch
-    done = Dispatch.objects.for_client(dispatch.client_id).filter(
+    done = Dispatch.objects.felt(dispatch.client_id).filter(
         status__in=[Dispatch.Status.ACCEPTED, Dispatch.Status.UNKNOWN, Dispatch.Status.SENDING]
     )
     me = dispatch.contact_id

@@ -224,7 +224,7 @@ def _thread(dispatch: Dispatch) -> tuple[str, ...]:
     """Message-IDs of what this person got before, when these words say that they answer it."""
     if not dispatch.message.subject.lower().startswith("re:"):
         return ()
-    earlier = Dispatch.objects.for_client(dispatch.client_id).filter(
+    earlier = Dispatch.objects.felt(dispatch.client_id).filter(
         contact=dispatch.contact_id, prospect=dispatch.prospect_id, channel=Channel.EMAIL, status=Status.ACCEPTED
     )
     return tuple(earlier.order_by("id").values_list("idempotency_key", flat=True))

@@ -37,7 +37,7 @@ class Person:
 
 def person_of(contact: Contact, *, client: Client) -> Person:
     """A few queries, all by index. What they heard under another record counts."""
-    touched = Dispatch.objects.filter(
+    touched = Dispatch.objects.felt(client).filter(
         contact__in=people_like([contact.pk])[contact.pk], status=Dispatch.Status.ACCEPTED
     )
     return Person(
@@ -122,7 +122,7 @@ def _grounds(message: Message) -> tuple[Backed, ...]:
 
 def _linkedin_acts(client: Client, at: datetime) -> tuple[int, int]:
     """Acts on LinkedIn in the last day and the last seven, whoever they were for."""
-    acts = Dispatch.objects.for_client(client).filter(
+    acts = Dispatch.objects.felt(client).filter(
         channel=Channel.LINKEDIN, status__in=[Dispatch.Status.ACCEPTED, Dispatch.Status.UNKNOWN],
         claimed_at__gt=at - timedelta(days=7), claimed_at__lte=at,
     )  # fmt: skip

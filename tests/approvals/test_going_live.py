@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch, Task
 from approvals.reading.checklist import NO_LIST, checklist
-from approvals.services import decide, dispatch, going_live, suppress
+from approvals.services import decide, dispatch, gate, going_live, suppress
 from approvals.services.refusals import CannotSend, ContentRefused, StaleDecision
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -210,6 +210,28 @@ def test_what_slips_through_a_switch_is_cancelled_at_the_last_look(at_work: Scen
     dispatch.sweep(at=soon())
     assert reload(sent).reason == "approved while this client was in the sandbox, and it is live now"
     assert (reload(sent).status, in_public.received) == ("cancelled", [])
+
+
+def test_practice_counts_as_a_touch_in_the_sandbox_alone(at_work: Scene, settings: Any, in_public: Any) -> None:
+    settings.SANDBOX_SMTP_PORT = in_public.port
+    request = at_work.real()
+    practised = at_work.approve(request).dispatch
+    dispatch.sweep(at=soon())
+    assert reload(practised).status == "accepted"
+
+    def again() -> Dispatch:
+        words = at_work.words(request.contact)
+        message = make.message(request.prospect, at_work.version, **words, rule_version=request.message.rule_version)
+        sent = at_work.approve(make.request(words=message)).dispatch
+        dispatch.sweep(at=soon())
+        return reload(sent)
+
+    assert gate.person_of(request.contact, client=at_work.client).touches == 1
+    assert again().status == "postponed", "one a day"
+    make.go_live(at_work.client)
+    Dispatch.objects.filter(status="postponed").update(status="cancelled")
+    assert gate.person_of(request.contact, client=at_work.client).touches == 0
+    assert (again().status, len(in_public.received)) == ("accepted", 2)
 
 
 # --- Live mail -------------------------------------------------------------------------------------------------------

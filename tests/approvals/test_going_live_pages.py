@@ -8,6 +8,7 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
+from approvals.models import Task
 from playbooks.models import ModeSwitch, Role
 from tests import factories as make
 from tests.approvals.scene import Scene, reload, scene
@@ -79,3 +80,14 @@ def test_what_is_missing_stands_there_with_what_to_do_and_without_a_form(
     assert 'name="name"' not in shown
     assert browser.post(page, GIVEN | {"name": at_work.client.name}).status_code == 422
     assert reload(at_work.client).sandbox
+
+
+@pytest.mark.parametrize(("live", "said"), [(False, True), (True, False)])
+def test_a_call_that_was_approved_in_the_sandbox_says_so(at_work: Scene, live: bool, said: bool) -> None:
+    if live:
+        make.go_live(at_work.client)
+    sent = at_work.approve(at_work.real()).dispatch
+    Task.objects.create(client=at_work.client, kind="call", prospect=sent.prospect, dispatch=sent, title="Call Dana")
+    Task.objects.create(client=at_work.client, kind="review", prospect=sent.prospect, dispatch=sent, title="Look")
+    shown = signed_in(at_work, Role.REVIEWER).get(reverse("approvals:tasks")).content.decode()
+    assert shown.count("Approved for practice: reach nobody.") == int(said)
