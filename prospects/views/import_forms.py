@@ -27,7 +27,7 @@ class UploadForm(forms.Form):
     )  # fmt: skip
     source_name = forms.CharField(
         label="Source", required=False, max_length=120,
-        help_text="Whose ids the file's ids are. Empty: taken from the file's name.",
+        help_text="Where the file comes from, your CRM for instance. Ids in it belong there. Empty: the file's name.",
     )  # fmt: skip
 
     def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
