@@ -14,19 +14,26 @@ _NAMES = (
     ("prospects_contact", "contact_id", "lower(name)", "name"),
     ("prospects_contact", "contact_id", "email_key", "name"),
 )
+#: What a filter may ask of a prospect.
+_COLUMNS = """p.id, p.merged_into_id, p.playbook_id, p.priority,
+            p.stage, p.route, p.tier, p.segment, p.source, p.owner_id, p.routed_by_hand"""
 #: The names first, by themselves and no more than asked for: their prospects are then looked up one by one.
-_KNOWN = """
-    names AS MATERIALIZED ({names}),
-    known AS (
-        SELECT coalesce(p.merged_into_id, p.id) AS id FROM (SELECT DISTINCT id FROM names WHERE way < 2) AS who
+_KNOWN = f"""
+    names AS MATERIALIZED ({{names}}),
+    known AS MATERIALIZED (
+        SELECT {_COLUMNS} FROM (SELECT DISTINCT id FROM names WHERE way < 2) AS who
         JOIN prospects_prospect p ON p.company_id = who.id AND p.playbook_id = %s
         UNION
-        SELECT coalesce(p.merged_into_id, p.id) FROM (SELECT DISTINCT id FROM names WHERE way >= 2) AS who
+        SELECT {_COLUMNS} FROM (SELECT DISTINCT id FROM names WHERE way >= 2) AS who
         JOIN prospects_prospect p ON p.contact_id = who.id AND p.playbook_id = %s
-    )"""
+    )"""  # noqa: S608 — names are ours
 _FIRST_BY_NAME = """
     WITH {known} SELECT ARRAY(
-        SELECT p.id FROM known JOIN prospects_prospect p ON p.id = known.id WHERE {own} ORDER BY {order} LIMIT %s
+        SELECT id FROM (
+            SELECT p.id, p.priority FROM known p WHERE {own}
+            UNION
+            SELECT p.id, p.priority FROM known JOIN prospects_prospect p ON p.id = known.merged_into_id WHERE {own}
+        ) AS p ORDER BY {order} LIMIT %s
     ), EXISTS (SELECT FROM names GROUP BY way HAVING count(*) > %s)"""
 _AMONG_THE_BEST = """
     WITH best AS MATERIALIZED ({best}), them AS (
@@ -52,7 +59,7 @@ class Found:
 def everybody_found(text: str, *, client_id: int, playbook_id: int) -> tuple[str, Params]:
     """SQL for the ids of all whose name begins with the text, however many."""
     known, params = _known(text, client_id, playbook_id, at_most=None)
-    return f"WITH {known} SELECT id FROM known", params  # noqa: S608 — names are ours
+    return f"WITH {known} SELECT coalesce(merged_into_id, id) FROM known", params  # noqa: S608 — names are ours
 
 
 def first_by_name(
@@ -61,7 +68,7 @@ def first_by_name(
     """The ``size`` best of those whose name begins with the text, among the first ``at_most`` names of each kind."""
     known, params = _known(text, client_id, playbook_id, at_most=at_most + 1)
     statement = _FIRST_BY_NAME.format(known=known, own=own[0], order=order)
-    return _asked(statement, [*params, *own[1], size, at_most])
+    return _asked(statement, [*params, *own[1], *own[1], size, at_most])
 
 
 def among_the_best(text: str, *, best: tuple[str, Params], at_most: int) -> Found:

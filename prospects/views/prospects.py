@@ -40,7 +40,7 @@ from salesops.spreadsheets import csv_response
 PAGE_SIZE = 50
 TIMELINE_LENGTH = 60
 CSV_PART = 2000
-SEARCHED = 250
+SEARCHED = 150
 """A search looks at so many names of each kind, and at as many of the best; who types one letter will type another."""
 
 
