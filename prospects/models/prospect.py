@@ -179,7 +179,11 @@ class Prospect(StateModel):
                 fields=["playbook", "-priority", "-id"], condition=Q(routed_by_hand=True), name="prospect_by_hand"
             ),
             models.Index(fields=["playbook", "created_at"], name="prospect_arrivals"),
-            models.Index(fields=["converged_version", "-id"], name="prospect_by_version"),
+            models.Index(
+                fields=["converged_version", "-id"],
+                condition=Q(converged_version__isnull=False),
+                name="prospect_by_version",
+            ),
             models.Index(fields=["playbook", "work_level", "id"], name="prospect_turn"),
             models.Index(fields=["playbook", "id"], condition=Q(facts_no__gt=F("converged_no")), name="prospect_due"),
             models.Index(
