@@ -13,11 +13,13 @@ from prospects.erasure.keys import TURNED_AWAY
 from prospects.importing.identity import fold
 from prospects.importing.records import Record, Side, as_json
 from prospects.services.import_lookup import (
+    Directory,
     Known,
     KnownCompany,
     KnownContact,
     KnownProspect,
     Profile,
+    Row,
     profile_key,
 )
 from prospects.services.import_plan import (
@@ -105,44 +107,36 @@ class Decider:
         side = record.company
         if side is None:
             return None, False, ""
-        known, source = self.known, self.terms.source
-        if side.external_id and (found := known.by_external_id.get(side.external_id)):
-            self._company_names(found, side)
-            return found, False, f"id {side.external_id}"
-        if side.key and (found := known.by_domain.get(side.key)):
-            self._company_names(found, side)
-            return found, False, f"domain {side.key}"
-        by_name = self._same_name(side)
-        if by_name is not None:
-            self._company_names(by_name, side)
-            return by_name, False, f"name {side.name}"
+        known = self.known.companies
+        found = known.find(side)
+        if found is None:
+            found = self._same_name(side)
+            how = f"name {side.name}"
+        else:
+            by_id = side.external_id and side.external_id in known.by_external_id
+            how = f"id {side.external_id}" if by_id else f"domain {side.key}"
+        if found is not None:
+            self._names(known, found, side)
+            return found, False, how
         company = KnownCompany(
-            next(self._company_ids), side.external_id, source, side.key, side.name_key, side.country, side.city
-        )
+            next(self._company_ids), side.external_id, self.terms.source, side.key, side.name_key, side.country,
+            side.city,
+        )  # fmt: skip
         self.plan.companies.append((company.id, side, False))
-        known.add_company(company, source=source)
+        known.add(company, source=self.terms.source)
+        self.known.by_name.setdefault(company.name_key, []).append(company)
         return company, True, ""
 
-    def _company_names(self, company: KnownCompany, side: Side) -> None:
-        """Remember by what else this company goes, so that rows and signals that use it find it."""
-        if side.external_id and side.external_id not in self.known.by_external_id:
-            if company.source == self.terms.source and not company.external_id and not company.merged:
-                self._free_ids["company", company.id] = side.external_id  # its own, if this row changes it
+    def _names(self, known: Directory[Row], row: Row, side: Side) -> None:
+        """Remember by what else this company or person goes, so that rows and signals that use it find it."""
+        if side.external_id and side.external_id not in known.by_external_id:
+            if row.source == self.terms.source and not row.external_id and not row.merged:
+                self._free_ids[known.kind, row.id] = side.external_id  # its own, if this row changes it
             else:
-                self._other_name("company", "external_id", side.external_id, company.id)
-            self.known.by_external_id[side.external_id] = company
-        if side.key and company.domain and side.key not in self.known.by_domain:
-            self._other_name("company", "key", side.key, company.id)
-
-    def _contact_names(self, contact: KnownContact, side: Side) -> None:
-        if side.external_id and side.external_id not in self.known.contact_by_external_id:
-            if contact.source == self.terms.source and not contact.external_id and not contact.merged:
-                self._free_ids["contact", contact.id] = side.external_id
-            else:
-                self._other_name("contact", "external_id", side.external_id, contact.id)
-            self.known.contact_by_external_id[side.external_id] = contact
-        if side.key and contact.email_key and side.key not in self.known.contact_by_email:
-            self._other_name("contact", "key", side.key, contact.id)
+                self._other_name(known.kind, "external_id", side.external_id, row.id)
+            known.by_external_id[side.external_id] = row
+        if side.key and row.key and side.key not in known.by_key:
+            self._other_name(known.kind, "key", side.key, row.id)
 
     def _other_name(self, kind: str, name: str, value: str, record_id: int) -> None:
         source = self.terms.source if name == "external_id" else ""
@@ -162,16 +156,15 @@ class Decider:
         side = record.contact
         if side is None:
             return None, False
-        known = self.known
-        found = known.contact_by_external_id.get(side.external_id) if side.external_id else None
-        found = found or (known.contact_by_email.get(side.key) if side.key else None)
+        known = self.known.contacts
+        found = known.find(side)
         if found is not None:
-            self._contact_names(found, side)
+            self._names(known, found, side)
             return found, False
         company_id = company.id if company is not None else None
         contact = KnownContact(next(self._contact_ids), side.external_id, self.terms.source, side.key, company_id)
         self.plan.contacts.append((contact.id, company_id, side))
-        known.add_contact(contact, source=self.terms.source)
+        known.add(contact, source=self.terms.source)
         return contact, True
 
     def _prospect(
@@ -225,31 +218,25 @@ class Decider:
         return f"the same {by} as an earlier row"
 
     def _change_company(self, company: KnownCompany, side: Side, *, fill: bool) -> None:
-        holder = self.known.by_domain.get(side.key) if side.key else None
-        taken = holder is not None and (holder.id != company.id or holder.merged)
-        if side.key and not taken and not fill:
-            if company.domain and company.domain != side.key:
-                self._other_name("company", "key", company.domain, company.id)
-            company.domain = side.key
-            self.known.by_domain[side.key] = company
-        company.external_id = self._free_ids.pop(("company", company.id), company.external_id)
-        # A row that was merged away keeps its keys, so that it can be found and the merge undone.
-        change = Change(company.id, side, fill, without_key=taken, without_external_id=company.merged)
-        self.plan.company_changes.append(change)
+        self.plan.company_changes.append(self._change(self.known.companies, company, side, fill=fill))
 
     def _change_contact(self, contact: KnownContact, side: Side, company: KnownCompany | None, *, fill: bool) -> None:
-        holder = self.known.contact_by_email.get(side.key) if side.key else None
-        taken = holder is not None and (holder.id != contact.id or holder.merged)
+        change = self._change(self.known.contacts, contact, side, fill=fill)
+        if company is not None and contact.company_id is None:
+            change.company_id = company.id
+        self.plan.contact_changes.append(change)
+
+    def _change(self, known: Directory[Row], row: Row, side: Side, *, fill: bool) -> Change:
+        """What is to be updated. A row that was merged away keeps its keys: it must be found, and the merge undone."""
+        holder = known.by_key.get(side.key) if side.key else None
+        taken = holder is not None and (holder.id != row.id or holder.merged)
         if side.key and not taken and not fill:
-            if contact.email_key and contact.email_key != side.key:
-                self._other_name("contact", "key", contact.email_key, contact.id)
-            contact.email_key = side.key
-            self.known.contact_by_email[side.key] = contact
-        contact.external_id = self._free_ids.pop(("contact", contact.id), contact.external_id)
-        company_id = company.id if company is not None and contact.company_id is None else None
-        self.plan.contact_changes.append(
-            Change(contact.id, side, fill, without_key=taken, without_external_id=contact.merged, company_id=company_id)
-        )
+            if row.key and row.key != side.key:
+                self._other_name(known.kind, "key", row.key, row.id)
+            row.key = side.key
+            known.by_key[side.key] = row
+        row.external_id = self._free_ids.pop((known.kind, row.id), row.external_id)
+        return Change(row.id, side, fill, without_key=taken, without_external_id=row.merged)
 
     def _signal(self, prospect: KnownProspect, record: Record, facts_json: str, key: str) -> None:
         self.plan.signals.append(NewSignal(prospect.id, record, facts_json, key))
@@ -264,11 +251,11 @@ def _speaks_against(side: Side, company: KnownCompany) -> bool:
 
     An id on one side and a domain on the other prove nothing: then country and city have to agree as well.
     """
-    if (side.key and company.domain) or (side.external_id and company.external_id):
+    if (side.key and company.key) or (side.external_id and company.external_id):
         return True
     if side.country and company.country and side.country != company.country:
         return True
-    if not ((side.key and company.external_id) or (side.external_id and company.domain)):
+    if not ((side.key and company.external_id) or (side.external_id and company.key)):
         return False
     same_city = fold(side.city) == fold(company.city) if side.city and company.city else True
     return not (side.country and company.country and same_city)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from django.db import connection, transaction
 
 from prospects.erasure.keys import Newcomers, keys_by
-from prospects.importing.records import Record
+from prospects.importing.records import Record, Side
 from salesops.runtime.bulk import array_text
 from salesops.sql import fetch
 
@@ -27,13 +27,13 @@ _LOOKED_UP = (
 class KnownCompany:
     """A company row as far as identity goes. ``id`` is already the survivor's when the row was merged away.
 
-    ``merged``: found by a key that is not its own: a merged row's, or another name it is known by.
+    ``key`` is its domain. ``merged``: found by a key that is not its own: a merged row's, or another name.
     """
 
     id: int
     external_id: str
     source: str
-    domain: str
+    key: str
     name_key: str
     country: str
     city: str
@@ -42,14 +42,42 @@ class KnownCompany:
 
 @dataclass(slots=True)
 class KnownContact:
-    """A contact row; ``id`` is already the survivor's when the row was merged away."""
+    """A contact row, as :class:`KnownCompany`; ``key`` is what the e-mail address comes down to."""
 
     id: int
     external_id: str
     source: str
-    email_key: str
+    key: str
     company_id: int | None
     merged: bool = False
+
+
+Row = TypeVar("Row", KnownCompany, KnownContact)
+
+
+@dataclass(slots=True)
+class Directory(Generic[Row]):
+    """Records of one kind by what they are recognised by. ``kind`` is one of ``RecordKind``."""
+
+    kind: str
+    by_external_id: dict[str, Row] = field(default_factory=dict)
+    by_key: dict[str, Row] = field(default_factory=dict)
+
+    def find(self, side: Side) -> Row | None:
+        """Whom these values are about: an id tells more than a domain or an address."""
+        found = self.by_external_id.get(side.external_id) if side.external_id else None
+        return found or (self.by_key.get(side.key) if side.key else None)
+
+    def add(self, row: Row, *, source: str) -> None:
+        """Let later rows of the file find it."""
+        if row.external_id and row.source == source:
+            self.by_external_id[row.external_id] = row
+        if row.key:
+            self.by_key[row.key] = row
+
+    @property
+    def ids(self) -> set[int]:
+        return {row.id for row in (*self.by_external_id.values(), *self.by_key.values())}
 
 
 @dataclass(slots=True)
@@ -83,27 +111,12 @@ class KnownProspect:
 class Known:
     """Everything a chunk's rows are compared with. The importer adds what it creates, so later rows find it."""
 
-    by_external_id: dict[str, KnownCompany] = field(default_factory=dict)
-    by_domain: dict[str, KnownCompany] = field(default_factory=dict)
+    companies: Directory[KnownCompany] = field(default_factory=lambda: Directory("company"))
     by_name: dict[str, list[KnownCompany]] = field(default_factory=dict)
-    contact_by_external_id: dict[str, KnownContact] = field(default_factory=dict)
-    contact_by_email: dict[str, KnownContact] = field(default_factory=dict)
+    contacts: Directory[KnownContact] = field(default_factory=lambda: Directory("contact"))
     prospect_by_company: dict[int, KnownProspect] = field(default_factory=dict)
     prospect_by_contact: dict[int, KnownProspect] = field(default_factory=dict)
     erased: set[int] = field(default_factory=set)  # rows about people who were erased
-
-    def add_company(self, company: KnownCompany, *, source: str) -> None:
-        if company.external_id and company.source == source:
-            self.by_external_id[company.external_id] = company
-        if company.domain:
-            self.by_domain[company.domain] = company
-        self.by_name.setdefault(company.name_key, []).append(company)
-
-    def add_contact(self, contact: KnownContact, *, source: str) -> None:
-        if contact.external_id and contact.source == source:
-            self.contact_by_external_id[contact.external_id] = contact
-        if contact.email_key:
-            self.contact_by_email[contact.email_key] = contact
 
 
 _COMPANY = (
@@ -121,15 +134,21 @@ WHERE a.client_id = %s AND a.kind = '{kind}'
   AND ((a.name = 'external_id' AND a.value = ANY(%s::text[]) AND a.source = %s)
        OR (a.name = 'key' AND a.value = ANY(%s::text[])))
 """
-_COMPANY_ALIASES = _ALIASES.format(kind="company", columns="t.domain, t.name_key, t.country, t.city")
-_CONTACT_ALIASES = _ALIASES.format(kind="contact", columns="t.email_key, t.company_id")
+#: kind → (rows, other names they go by, the column of the key)
+_KINDS = {
+    "company": (_COMPANY, _ALIASES.format(kind="company", columns="t.domain, t.name_key, t.country, t.city"), "domain"),
+    "contact": (_CONTACT, _ALIASES.format(kind="contact", columns="t.email_key, t.company_id"), "email_key"),
+}
 
 
 def look_up(records: Sequence[Record], *, client_id: int, playbook_id: int, source: str) -> Known:
     """Find the companies, contacts, prospects and earlier profiles that these rows may be about."""
     known = Known(erased=_erased(records, client_id=client_id, source=source))
-    _companies(known, records, client_id=client_id, source=source)
-    _contacts(known, records, client_id=client_id, source=source)
+    companies = [record.company for record in records if record.company is not None]
+    contacts = [record.contact for record in records if record.contact is not None]
+    _fill(known.companies, KnownCompany, companies, client_id=client_id, source=source)
+    _fill(known.contacts, KnownContact, contacts, client_id=client_id, source=source)
+    _by_name(known, companies, client_id=client_id)
     _prospects(known, playbook_id=playbook_id)
     return known
 
@@ -157,48 +176,37 @@ def _distinct(texts: Iterable[str]) -> str:
     return array_text(found) if found else ""
 
 
-def _companies(known: Known, records: Sequence[Record], *, client_id: int, source: str) -> None:
-    sides = [record.company for record in records if record.company is not None]
+def _fill(
+    directory: Directory[Row], build: Callable[..., Row], sides: Sequence[Side], *, client_id: int, source: str
+) -> None:
+    """Records by their id in the source, by domain or address, and by whatever else they go by."""
+    rows, aliases, key = _KINDS[directory.kind]
     external_ids = _distinct(side.external_id for side in sides)
-    domains = _distinct(side.key for side in sides)
-    names = _distinct(side.name_key for side in sides)
+    keys = _distinct(side.key for side in sides)
     if external_ids:
-        sql = f"{_COMPANY} AND c.source = %s AND c.external_id = ANY(%s::text[]) AND c.external_id <> ''"
-        for row in fetch(sql, [client_id, source, external_ids]):
-            known.by_external_id[row[1]] = KnownCompany(*row)
-    if domains:
-        for row in fetch(f"{_COMPANY} AND c.domain = ANY(%s::text[]) AND c.domain <> ''", [client_id, domains]):
-            known.by_domain[row[3]] = KnownCompany(*row)
-    if external_ids or domains:
-        for name, value, *found in fetch(_COMPANY_ALIASES, [client_id, external_ids or "{}", source, domains or "{}"]):
-            (known.by_domain if name == "key" else known.by_external_id).setdefault(value, KnownCompany(*found))
+        sql = f"{rows} AND c.source = %s AND c.external_id = ANY(%s::text[]) AND c.external_id <> ''"
+        for found in fetch(sql, [client_id, source, external_ids]):
+            directory.by_external_id[found[1]] = build(*found)
+    if keys:
+        for found in fetch(f"{rows} AND c.{key} = ANY(%s::text[]) AND c.{key} <> ''", [client_id, keys]):
+            directory.by_key[found[3]] = build(*found)
+    if external_ids or keys:
+        for name, value, *found in fetch(aliases, [client_id, external_ids or "{}", source, keys or "{}"]):
+            table = directory.by_key if name == "key" else directory.by_external_id
+            table.setdefault(value, build(*found))
+
+
+def _by_name(known: Known, sides: Sequence[Side], *, client_id: int) -> None:
+    names = _distinct(side.name_key for side in sides)
     if names:
         sql = f"{_COMPANY} AND c.name_key = ANY(%s::text[]) AND c.merged_into_id IS NULL"
         for row in fetch(sql, [client_id, names]):
             known.by_name.setdefault(row[4], []).append(KnownCompany(*row))
 
 
-def _contacts(known: Known, records: Sequence[Record], *, client_id: int, source: str) -> None:
-    sides = [record.contact for record in records if record.contact is not None]
-    external_ids = _distinct(side.external_id for side in sides)
-    emails = _distinct(side.key for side in sides)
-    if external_ids:
-        sql = f"{_CONTACT} AND c.source = %s AND c.external_id = ANY(%s::text[]) AND c.external_id <> ''"
-        for row in fetch(sql, [client_id, source, external_ids]):
-            known.contact_by_external_id[row[1]] = KnownContact(*row)
-    if emails:
-        for row in fetch(f"{_CONTACT} AND c.email_key = ANY(%s::text[]) AND c.email_key <> ''", [client_id, emails]):
-            known.contact_by_email[row[3]] = KnownContact(*row)
-    if external_ids or emails:
-        for name, value, *found in fetch(_CONTACT_ALIASES, [client_id, external_ids or "{}", source, emails or "{}"]):
-            table = known.contact_by_email if name == "key" else known.contact_by_external_id
-            table.setdefault(value, KnownContact(*found))
-
-
 def _prospects(known: Known, *, playbook_id: int) -> None:
-    companies = {c.id for c in (*known.by_external_id.values(), *known.by_domain.values())}
-    companies.update(c.id for found in known.by_name.values() for c in found)
-    contacts = {c.id for c in (*known.contact_by_external_id.values(), *known.contact_by_email.values())}
+    companies = known.companies.ids | {company.id for found in known.by_name.values() for company in found}
+    contacts = known.contacts.ids
     by_id: dict[int, KnownProspect] = {}
     if companies:
         sql = (
