@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
 from approvals.models import CapturedMail, DeliveryEvent, Dispatch
 from playbooks.models import Client
-from salesops.ids import id_in
 
 
-@dataclass(frozen=True)
-class OutboxPage:
-    rows: list[Dispatch]
-    next: str
-
-
-def outbox_page(client: Client, *, status: str = "", after: str = "", size: int = 50) -> OutboxPage:
-    """Dispatches, newest first."""
-    rows = Dispatch.objects.for_client(client).select_related(
-        "prospect__company", "prospect__contact", "contact", "message"
-    )
-    if status:
-        rows = rows.filter(status=status)
-    last = id_in(after)
-    if last is not None:
-        rows = rows.filter(pk__lt=last)
-    found = list(rows.order_by("-id")[: size + 1])
-    return OutboxPage(found[:size], str(found[size - 1].pk) if len(found) > size else "")
+def dispatches_of(client: Client, status: str = "") -> QuerySet[Dispatch]:
+    """What the outbox lists: dispatches of one status, or all."""
+    rows: QuerySet[Dispatch] = Dispatch.objects.for_client(client)
+    rows = rows.select_related("prospect__company", "prospect__contact", "contact", "message")
+    return rows.filter(status=status) if status else rows
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,26 +9,13 @@ from django.db.models import QuerySet
 from approvals.models import Task
 from playbooks.models import Client
 from prospects.models import Signal
-from salesops.ids import id_in
 
 
-@dataclass(frozen=True)
-class TaskPage:
-    rows: list[Task]
-    next: str
-
-
-def tasks_page(client: Client, *, status: str = "open", kind: str = "", after: str = "", size: int = 50) -> TaskPage:
-    """Tasks, newest first."""
-    related = ("prospect__company", "prospect__contact", "dispatch", "done_by")
-    rows = Task.objects.for_client(client).filter(status=status).select_related(*related)
-    if kind:
-        rows = rows.filter(kind=kind)
-    last = id_in(after)
-    if last is not None:
-        rows = rows.filter(pk__lt=last)
-    found = list(rows.order_by("-id")[: size + 1])
-    return TaskPage(found[:size], str(found[size - 1].pk) if len(found) > size else "")
+def tasks_of(client: Client, status: str = "open", kind: str = "") -> QuerySet[Task]:
+    """Tasks of one status, of one kind or of any."""
+    rows: QuerySet[Task] = Task.objects.for_client(client).filter(status=status)
+    rows = rows.select_related("prospect__company", "prospect__contact", "dispatch", "done_by")
+    return rows.filter(kind=kind) if kind else rows
 
 
 def agent_tasks(client: Client) -> QuerySet[Task]:

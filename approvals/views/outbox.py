@@ -8,8 +8,9 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from approvals.models import CapturedMail, Dispatch
-from approvals.reading.outbox import dispatch_page, outbox_page
+from approvals.reading.outbox import dispatch_page, dispatches_of
 from salesops.access import ClientRequest, require_role
+from salesops.paging import keyset_page
 from salesops.partials import render_page
 
 STATUSES = Dispatch.Status.choices
@@ -21,7 +22,7 @@ def outbox(request: ClientRequest) -> HttpResponse:
     """Dispatches, newest first, narrowed by status."""
     status = request.GET.get("status", "")
     status = status if status in Dispatch.Status.values else ""
-    page = outbox_page(request.client, status=status, after=request.GET.get("after", ""))
+    page = keyset_page(dispatches_of(request.client, status), keys=("-id",), request=request)
     context = {"page": page, "status": status, "statuses": STATUSES}
     return render_page(request, "approvals/outbox.html", context, partial="rows")
 

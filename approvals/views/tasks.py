@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals.models import Task
-from approvals.reading.tasks import agent_tasks, latest_signals, tasks_page
+from approvals.reading.tasks import agent_tasks, latest_signals, tasks_of
 from approvals.services import answer as answers
 from approvals.services import task as services
 from approvals.views.answer_forms import form_for
@@ -18,6 +18,7 @@ from approvals.views.forms import ResolveForm
 from approvals.views.judging import rows_of
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
+from salesops.paging import keyset_page
 from salesops.partials import render_page
 
 
@@ -29,7 +30,7 @@ def tasks(request: ClientRequest) -> HttpResponse:
     status = status if status in Task.Status.values else str(Task.Status.OPEN)
     kind = request.GET.get("kind", "")
     kind = kind if kind in Task.Kind.values else ""
-    page = tasks_page(request.client, status=status, kind=kind, after=request.GET.get("after", ""))
+    page = keyset_page(tasks_of(request.client, status, kind), keys=("-id",), request=request)
     context = {
         "page": page,
         "status": status,

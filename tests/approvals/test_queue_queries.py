@@ -3,12 +3,13 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Task
 from approvals.reading.dossiers import dossier
-from approvals.reading.outbox import outbox_page
+from approvals.reading.outbox import dispatches_of
 from approvals.reading.queue import queue_page, undoable
-from approvals.reading.tasks import tasks_page
+from approvals.reading.tasks import tasks_of
 from approvals.services import bulk, decide
 from approvals.services import request as requests
 from approvals.services.refusals import NotBulkApprovable
@@ -98,12 +99,23 @@ def test_a_stop_shows_in_the_state_of_the_requests_it_touches_alone(at_work):
     assert dossier(at_work.client, free.pk).seen == after[1]
 
 
+def test_tasks_are_leafed_through_both_ways(at_work, client):
+    client.force_login(at_work.reviewer)
+    Task.objects.bulk_create(Task(client=at_work.client, kind="review", title=f"Look {n}") for n in range(51))
+    address = reverse("approvals:tasks")
+    first = client.get(address).context["page"]
+    second = client.get(address, {"after": first.next}).context["page"]
+    assert [task.title for task in second.items] == ["Look 0"]
+    back = client.get(address, {"before": second.previous}).context["page"]
+    assert (back.items, back.previous) == (first.items, None)
+
+
 def test_no_client_sees_another_clients_queue(at_work):
     request = at_work.request()
     other = make.client()
     assert queue_page(other).rows == []
-    assert tasks_page(other).rows == []
-    assert outbox_page(other).rows == []
+    assert not tasks_of(other)
+    assert not dispatches_of(other)
     from django.http import Http404
 
     with pytest.raises(Http404):
