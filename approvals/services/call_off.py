@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch, Task
 from approvals.rules.sending import EXECUTORS, PAUSED, STOPPED
-from approvals.services import nudge
+from approvals.services import next_steps, nudge
 from approvals.services.request import OPEN
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -61,7 +61,8 @@ def called_off_by(request: ApprovalRequest) -> Stop | None:
 
 def _requests(stop: Stop) -> list[ApprovalRequest]:
     rows = ApprovalRequest.objects.filter(_asks(stop), status__in=OPEN).order_by("pk")
-    found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
+    found = list(rows.select_for_update(of=("self",)).only("client_id", "prospect_id", "trace_id"))
+    next_steps.tell(row.prospect_id for row in found)
     # The status is protected on instances only; PostgreSQL judges the move as it does every other.
     ApprovalRequest.objects.filter(pk__in=[row.pk for row in found]).update(status=ApprovalRequest.Status.CANCELLED)
     return found

@@ -21,7 +21,7 @@ from approvals.models import ApprovalRequest, Decision, Dispatch, Message
 from approvals.rules import compliance, diff, quality, seals, timing
 from approvals.rules.content import Content, check_header, content_hash, with_same_footer
 from approvals.rules.sending import no_way_out
-from approvals.services import gate, nudge
+from approvals.services import gate, next_steps, nudge
 from approvals.services import seen as seen_state
 from approvals.services.refusals import (
     AlreadyDecided,
@@ -324,6 +324,7 @@ def _leaves_at(case: _Case, message: Message) -> datetime:
 
 
 def _record(case: _Case, decision: Decision, **detail: Any) -> None:
+    next_steps.tell([case.request.prospect_id])
     audit.record(
         client=case.client,
         event=AuditEvent.DECISION_MADE,
@@ -338,7 +339,10 @@ def _record(case: _Case, decision: Decision, **detail: Any) -> None:
             "content_hash": decision.content_hash,
             "reason": decision.reason_code,
             "said": seals.said(
-                at=decision.at, reason=decision.reason_code, words=decision.words, diff=decision.diff,
+                at=decision.at,
+                reason=decision.reason_code,
+                words=decision.words,
+                diff=decision.diff,
                 until=decision.until,
             ),
             "shown": seals.shown(case.request.dossier),

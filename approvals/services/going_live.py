@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch, Task
 from approvals.reading.checklist import Checklist, Line, checklist
+from approvals.services import next_steps
 from approvals.services.call_off import CALLED_OFF, HELD
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -126,7 +127,7 @@ def _recall(client: Client, mode: ModeSwitch.Mode) -> list[Dispatch]:
     """Cancel what was approved and has not left, and let its requests wait for another decision."""
     held = Dispatch.objects.for_client(client).filter(status__in=HELD)
     asked = ApprovalRequest.objects.filter(pk__in=held.values("request"), status=ApprovalRequest.Status.APPROVED)
-    requests = [row.pk for row in asked.select_for_update(of=("self",)).only("pk").order_by("pk")]
+    requests = list(asked.select_for_update(of=("self",)).only("prospect_id").order_by("pk"))
     recalled = list(
         held.select_for_update(of=("self",)).only("pk", "client_id", "trace_id", "request_id").order_by("pk")
     )
@@ -134,9 +135,10 @@ def _recall(client: Client, mode: ModeSwitch.Mode) -> list[Dispatch]:
     Dispatch.objects.filter(pk__in=[row.pk for row in recalled]).update(
         status=Dispatch.Status.CANCELLED, reason=_NOW[mode], finished_at=timezone.now()
     )
-    ApprovalRequest.objects.filter(pk__in=requests).update(
+    ApprovalRequest.objects.filter(pk__in=[row.pk for row in requests]).update(
         status=ApprovalRequest.Status.WAITING, version=F("version") + 1
     )
+    next_steps.tell(row.prospect_id for row in requests)
     return recalled
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from approvals.models import ApprovalRequest, RequestView, Task
+from approvals.services import next_steps
 from approvals.services.refusals import RequestNotFound
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -94,6 +95,7 @@ def return_deferred(*, at: datetime, limit: int = 500) -> int:
             request.escalated_at = None
             request.expires_at = at + timedelta(hours=request.playbook_version.request_hours)
         ApprovalRequest.objects.bulk_update(requests, ["status", "version", "escalated_at", "expires_at"])
+        next_steps.tell(request.prospect_id for request in requests)
         return len(requests)
 
 
@@ -106,6 +108,7 @@ def expire_due(*, at: datetime, limit: int = 500) -> int:
         for request in requests:
             request.expire()
         ApprovalRequest.objects.bulk_update(requests, ["status"])
+        next_steps.tell(request.prospect_id for request in requests)
         for client in sorted({request.client for request in requests}, key=lambda client: client.pk):
             entries = [
                 audit.Entry(event=AuditEvent.REQUEST_EXPIRED, subject=request, trace_id=request.trace_id)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, DeliveryEvent, Dispatch, Suppression
 from approvals.rules import unsubscribe as tokens
+from approvals.services import next_steps
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Role, User
@@ -150,6 +151,7 @@ def _withdraw_requests(contact: Contact, *, client: Client) -> list[ApprovalRequ
     for request in withdrawn:
         request.cancel()
     ApprovalRequest.objects.bulk_update(withdrawn, ["status"])
+    next_steps.tell(request.prospect_id for request in withdrawn)
     return withdrawn
 
 

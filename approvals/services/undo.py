@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Decision, Dispatch
-from approvals.services import decide
+from approvals.services import decide, next_steps
 from approvals.services.refusals import AlreadyGoingOut, RequestNotFound
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -38,6 +38,7 @@ def undo(decision_id: int, *, actor: User, client: Client) -> ApprovalRequest:
         request.wait_again()
         request.version += 1
         request.save(update_fields=["status", "version"])
+        next_steps.tell([request.prospect_id])
         audit.record(
             client=client,
             event=AuditEvent.DECISION_UNDONE,

@@ -26,6 +26,7 @@ from prospects.host.loading import Place
 from prospects.host.toolbox import ProspectToolbox
 from prospects.models import Convergence, Prospect
 from prospects.rules import people
+from prospects.rules.next_step import next_step
 from prospects.services import agent_days, handoffs, scores, stages
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
@@ -320,9 +321,7 @@ def _again_at(context: Context, failures: int) -> datetime | None:
 def _next_action(context: Context, missing: Sequence[str]) -> str:
     """What should happen next, in a few words."""
     if context.verdict == "qualified":
-        if any(r.status == "waiting" for r in context.requests):
-            return "Decide the waiting request."
-        return "Draft a message." if context.contact is not None else "Find a person to write to."
+        return next_step([request.status for request in context.requests], has_person=context.contact is not None)
     if context.verdict == "rejected":
         return ""
     return missing[0] if missing else "Look for more evidence."
