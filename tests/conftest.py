@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck, settings
 
 from playbooks.models import Client, User
 from salesops import engines
@@ -17,6 +18,11 @@ from tests.stack import stack as stack
 from tests.stack import stack_data as stack_data
 
 MOST_ON_A_PLAIN_REDIS = 7
+
+# The same examples in every session, however slow the machine; --hypothesis-profile=search looks for new ones.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", settings.get_profile("search"), derandomize=True, database=None)
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -56,7 +56,7 @@ class _OnItsOwnPort(Controller):
     """Listens on a socket that is ours from the start: a port looked up first may be somebody else's by then."""
 
     def __init__(self, office: PostOffice, bound: socket.socket) -> None:
-        super().__init__(office, hostname=HOST, port=office.port)
+        super().__init__(office, hostname=HOST, port=office.port, ready_timeout=60)
         self._bound = bound
 
     def _create_server(self) -> Any:
@@ -145,7 +145,7 @@ def bad_line(at: str, reply: str = "") -> Iterator[BadLine]:
     task: Any = loop.create_task(main())
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    ready.wait(5)
+    ready.wait(60)
     try:
         yield line
     finally:

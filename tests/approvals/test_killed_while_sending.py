@@ -66,7 +66,7 @@ def test_it_is_in_doubt_a_person_hears_of_it_and_it_is_never_sent_again(settings
         assert process.stdout is not None
         office.victim = int(process.stdout.readline())
         sent = scene().approved()
-        process.communicate("go\n", timeout=60)
+        process.communicate("go\n", timeout=150)
         assert process.returncode == -signal.SIGKILL
         assert (reload(sent).status, len(office.received)) == ("sending", 1)
 

@@ -29,7 +29,7 @@ def together(*acts: Callable[[], object]) -> list[object]:
 
     def run(place: int, act: Callable[[], object]) -> None:
         try:
-            gate.wait(30)
+            gate.wait(120)
             results[place] = act()
         except Exception as error:
             results[place] = error
@@ -40,7 +40,7 @@ def together(*acts: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
     return results
 
 
@@ -98,6 +98,7 @@ def test_many_workers_share_the_outbox_and_send_each_message_once(settings):
 
     settings.SANDBOX_SMTP_PORT = free_port()
     server = controller(capture.store, host=settings.SANDBOX_SMTP_HOST, port=settings.SANDBOX_SMTP_PORT)
+    server.ready_timeout = 60
     server.start()
     try:
         at_work = scene()

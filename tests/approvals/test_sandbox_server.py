@@ -35,6 +35,7 @@ def test_a_duplicate_shows_as_two_receipts():
     sent = scene().approved()
     port = free_port()
     server = controller(capture.store, host=HOST, port=port)
+    server.ready_timeout = 60
     server.start()
     try:
         raw = RAW.replace(b"<m1@us.example>", sent.idempotency_key.encode())
@@ -52,6 +53,7 @@ def test_what_could_not_be_kept_is_not_taken():
 
     port = free_port()
     server = controller(fails, host=HOST, port=port)
+    server.ready_timeout = 60
     server.start()
     try:
         handed = send(port)
@@ -77,7 +79,7 @@ def test_the_command_listens_and_stops_on_a_signal():
             except OSError:
                 time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
 
 
 def test_the_command_says_when_its_port_is_taken():
@@ -86,6 +88,6 @@ def test_the_command_says_when_its_port_is_taken():
         taken.listen()
         port = taken.getsockname()[1]
         with start(port) as process:
-            _, words = process.communicate(timeout=60)
+            _, words = process.communicate(timeout=150)
     assert process.returncode == 1
     assert f"Port {port}" in words

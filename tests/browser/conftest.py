@@ -139,6 +139,7 @@ def post_office(settings, live_server) -> Iterator[None]:
         port = probe.getsockname()[1]
     settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT = "127.0.0.1", port
     server = controller(store, host="127.0.0.1", port=port)
+    server.ready_timeout = PATIENCE / 1000
     server.start()
     yield
     server.stop()

@@ -71,7 +71,7 @@ def test_two_hundred_reservations_at_once_never_pass_the_limit() -> None:
     start = threading.Barrier(20)
 
     def worker(_: int) -> int:
-        start.wait(10)
+        start.wait(60)
         purse = PlaybookPurse(client, ruling)
         won = sum(purse.reserve(Amount(100, Decimal("0.01"))) is not None for _ in range(10))
         connection.close()
@@ -137,13 +137,13 @@ def test_a_killed_worker_pays_nothing_twice() -> None:
     """Ten answers come at once and twenty are slow; the worker is killed in between, and a second one goes on."""
     ruling = version(tokens=1_000_000)
     made = factories.prospect(ruling)
-    with StandIn(lambda asked: Say(answer={"name": "red"}, after=0 if asked.nth <= 10 else 30)) as server:
+    with StandIn(lambda asked: Say(answer={"name": "red"}, after=0 if asked.nth <= 10 else 600)) as server:
         worker = _start(ruling, made, server)
         deadline = time.monotonic() + 150
         while ModelAnswer.objects.count() < 10 and time.monotonic() < deadline:
             time.sleep(0.05)
         worker.send_signal(signal.SIGKILL)
-        said = worker.communicate(timeout=10)
+        said = worker.communicate(timeout=60)
     assert ModelAnswer.objects.count() == 10, said
     with StandIn(lambda asked: Say(answer={"name": "red"})) as server:
         worker = _start(ruling, made, server)

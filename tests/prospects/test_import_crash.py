@@ -30,6 +30,15 @@ django.setup()
 from prospects.services import import_prospects, import_runs
 from django.core.management import call_command
 import_runs.CHUNK, import_runs.APART = 50, 0
+if len(sys.argv) > 4:  # it is to be killed: however late that comes, it is not done
+    import signal
+    from prospects.models import ImportBatch
+    real = import_prospects.write
+    def write(plan, terms):
+        if ImportBatch.objects.latest("id").processed >= int(sys.argv[4]):
+            signal.pause()
+        real(plan, terms)
+    import_prospects.write = write
 call_command("import_prospects", sys.argv[1], "--client", sys.argv[2], "--playbook", sys.argv[3], "--json")
 """
 
@@ -39,7 +48,7 @@ def people_file(path: Path, rows: int = ROWS) -> Path:
     return write_csv(path, "Company id|Company|Domain|Name|Email", *lines)
 
 
-def start_import(path: Path, into: Playbook) -> subprocess.Popen[bytes]:
+def start_import(path: Path, into: Playbook, *until: int) -> subprocess.Popen[bytes]:
     """The command in a process of its own, on this test's database."""
     database = connection.settings_dict
     place = (
@@ -53,7 +62,7 @@ def start_import(path: Path, into: Playbook) -> subprocess.Popen[bytes]:
         "DJANGO_SETTINGS_MODULE": "salesops.settings",
         "DEBUG": "true",
     }
-    command = [sys.executable, "-c", _IMPORT, str(path), into.client.slug, into.slug]
+    command = [sys.executable, "-c", _IMPORT, str(path), into.client.slug, into.slug, *map(str, until)]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -78,7 +87,7 @@ def test_an_import_killed_anywhere_is_finished_by_running_it_again(tmp_path: Pat
     at = 0
     for _ in range(int(os.environ.get("CHAOS_ROUNDS", "2"))):
         at = min(at + chance.randint(50, 400), ROWS - 200)
-        process = start_import(path, into)
+        process = start_import(path, into, ROWS - 150)
         wait_until_processed(at, process)
         time.sleep(chance.random() * 0.05)
         process.send_signal(signal.SIGKILL)

@@ -133,7 +133,7 @@ def _both(first: Callable[[], object], second: Callable[[], object]) -> tuple[ob
         thread.start()
         thread.join(0.5)
         waited.append(thread.is_alive())
-    thread.join(10)
+    thread.join(120)
     return results[0], waited[0]
 
 

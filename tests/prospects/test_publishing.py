@@ -230,9 +230,14 @@ def test_only_admins_publish_and_copy(under: PlaybookVersion) -> None:
     assert reviewer.post(reverse("prospects:what_if", args=[draft.pk])).status_code == 403
 
 
-def test_the_what_if_page_says_when_the_draft_was_changed_since(browser: Browser, under: PlaybookVersion) -> None:
+def test_the_what_if_page_says_when_the_draft_was_changed_since(
+    browser: Browser, under: PlaybookVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()  # the page looks ahead from today: what is known is as old as it was when they were judged
+    monkeypatch.setattr(scene, "IMPORTED", now - timedelta(days=55))
+    monkeypatch.setattr(scene, "CHANGED", now - timedelta(days=12))
     who = scene.company(under, scene.GOOD)
-    scene.run(under)
+    scene.run(under, clock=now)
     draft = stricter(under)
     url = reverse("prospects:what_if", args=[draft.pk])
     assert "Nobody has looked yet" in browser.get(url).content.decode()

@@ -139,16 +139,21 @@ from django.db import connections
 connections["default"].settings_dict.update({database!r})
 from prospects.services import converge
 after = 0
-while after is not None:
+for _ in range({batches}):
     after = converge.work({convergence}, after, batch_size=4)
+    if after is None:
+        break
+else:
+    import signal
+    signal.pause()
 """
 
 
-def worker_process(convergence: Convergence, **environment: str) -> subprocess.Popen[bytes]:
-    """A process of its own that works on the test database."""
+def worker_process(convergence: Convergence, batches: int = 99, **environment: str) -> subprocess.Popen[bytes]:
+    """A process of its own that works on the test database, and waits to be killed after so many batches."""
     database = {key: connection.settings_dict[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.format(database=database, convergence=convergence.pk)],
+        [sys.executable, "-c", SCRIPT.format(database=database, convergence=convergence.pk, batches=batches)],
         cwd=settings.BASE_DIR,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "salesops.settings", **environment},
         stdout=subprocess.DEVNULL,
@@ -165,11 +170,11 @@ def _wait_for_more_runs() -> None:
 
 @pytest.mark.chaos
 def test_workers_killed_at_any_moment_leave_nothing_double_and_nothing_undone() -> None:
-    under = crowd(30)
-    convergence = opened(under)
     rounds = int(os.environ.get("CHAOS_ROUNDS", "2"))
+    under = crowd(15 * rounds)
+    convergence = opened(under)
     for number in range(rounds):
-        process = worker_process(convergence)
+        process = worker_process(convergence, batches=3)  # however late the kill comes, it is not done
         try:
             _wait_for_more_runs()
             time.sleep(0.03 * number)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +15,7 @@ from django.urls import reverse
 from playbooks.services import stops
 from prospects.agents import fit_evidence
 from prospects.models import AgentDay, AgentRun, Convergence, Diagnostic, Handoff, ImportBatch, Prospect
+from prospects.reading.timeline import timeline_of
 from salesops.agent_health import MIN_FIT, health_of
 from salesops.agent_numbers import agent_rows
 from tests import factories
@@ -56,7 +59,8 @@ def text(client: Client, url: str) -> str:
 
 
 def test_the_page_shows_each_agents_numbers_and_health(client: Client, worked: Any) -> None:
-    page = text(client, reverse("agents"))
+    with time_machine.travel(datetime.combine(AgentDay.objects.latest("day").day, time(12), UTC)):  # whatever it is now
+        page = text(client, reverse("agents"))
     assert "Fit evidence" in page
     assert "3 runs in 14 days, 3 today" in page
     assert "Who does what" in page
@@ -219,6 +223,18 @@ def test_a_trace_goes_from_the_import_to_the_request(client: Client) -> None:
     assert "Fit evidence<" in own
     assert Handoff.objects.filter(trace_id=batch.trace_id).count() == 2
     assert client.get(reverse("trace", args=["0" * 32])).status_code == 404
+
+
+def test_every_line_of_a_prospects_timeline_leads_to_a_trace_that_holds_it(client: Client) -> None:
+    ruling = factories.version()
+    who = factories.qualified(ruling)
+    client.force_login(factories.user(who.client))
+    lines = timeline_of(who).events
+    assert {line.kind for line in lines} >= {"signal", "stage"}
+    for line in lines:
+        if line.trace_id:
+            page = text(client, f"{reverse('trace', args=[line.trace_id])}?prospect={who.pk}")
+            assert "What was seen" in page if line.kind == "signal" else "Moves" in page
 
 
 def test_after_two_imports_a_run_has_a_trace_of_its_own_that_leads_to_both(client: Client) -> None:

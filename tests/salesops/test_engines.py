@@ -52,7 +52,7 @@ class Holder:
 
     def leave(self) -> None:
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
@@ -67,7 +67,7 @@ def _works_in(home: Path, process: psutil.Process) -> bool:
         return False
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+def eventually(holds: Callable[[], bool], seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it never came true"
@@ -197,8 +197,9 @@ def test_the_database_sorts_and_compares_like_any_machine(place: Place) -> None:
 def test_engines_killed_outright_come_back_with_their_data(place: Place) -> None:
     holder = place.hold()
     note(holder)
-    holder.valkey().set("nudge", "kept")
-    time.sleep(1.1)  # Valkey writes its file through once a second
+    with holder.valkey() as client:
+        client.set("nudge", "kept")
+        assert client.execute_command("WAITAOF", 1, 0, 60_000)[0] == 1  # it writes its file through once a second
     for victim in (postmaster(holder), valkey_server(holder)):
         victim.kill()
     eventually(lambda: noted(holder))
@@ -258,7 +259,7 @@ def test_a_pid_file_that_names_a_stranger_does_not_stop_the_start(place: Place) 
     holder.leave()
     eventually(lambda: not place.keepers())
     stranger = subprocess.Popen(
-        ["sleep", "60"], user=owner.st_uid if os.geteuid() == 0 else None, cwd="/", start_new_session=True
+        ["sleep", "900"], user=owner.st_uid if os.geteuid() == 0 else None, cwd="/", start_new_session=True
     )
     try:
         path.write_text("\n".join([str(stranger.pid), *left_behind[1:]]))
@@ -334,7 +335,7 @@ def test_a_start_that_cannot_succeed_says_why(place: Place) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert tried.returncode == 1
     assert "did not start" in tried.stderr

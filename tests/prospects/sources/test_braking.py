@@ -163,7 +163,7 @@ def test_after_its_rest_one_question_is_tried_and_the_others_wait_for_what_becom
     assert entered == []
     brake.succeed()
     for thread in others:
-        thread.join(2)
+        thread.join(60)
     assert len(entered) == 5
 
 
