@@ -11,13 +11,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from approvals.models import ApprovalRequest, Decision, DeliveryEvent, Dispatch, Message
 from playbooks.events import AuditEvent
 from playbooks.models import AuditEntry, Client, Stop
-from prospects.models import AgentRun, Convergence, Diagnostic, Handoff, ImportBatch, MarketScan, Prospect
+from prospects.models import (
+    AgentRun,
+    Convergence,
+    Diagnostic,
+    Handoff,
+    ImportBatch,
+    MarketScan,
+    Prospect,
+    Signal,
+    StageTransition,
+)
 
 LIMIT = 40  # rows of one section
 _EVENTS = dict(AuditEvent.choices)
@@ -66,6 +76,8 @@ def trace_of(client: Client, trace_id: str, prospect: Prospect | None = None) ->
     if prospect is None:
         scans = MarketScan.objects.for_client(client).filter(trace_id=trace_id).select_related("playbook", "created_by")
         _section(found, "Market scans", _newest(scans), _scan)
+    else:
+        _own(found, client, prospect)
     say_run = _run if prospect is None else _own_run
     _section(found, "Runs", _runs(client, trace_id, prospect, jobs), say_run)
     _section(found, "What failed or was refused", _refusals(client, trace_id, prospect, jobs), _refusal)
@@ -93,6 +105,17 @@ def trace_of(client: Client, trace_id: str, prospect: Prospect | None = None) ->
         entries = AuditEntry.objects.for_client(client).filter(trace_id=trace_id).select_related("actor")
         _section(found, "Audit log", list(entries.order_by("-seq")[: LIMIT + 1]), _entry)
     return found
+
+
+def _own(found: Trace, client: Client, prospect: Prospect) -> None:
+    """What people and agents wrote about one prospect alone: its timeline leads here from each of them."""
+    read_as_it = Prospect.objects.filter(Q(pk=prospect.pk) | Q(merged_into=prospect)).values("pk")
+    signals = Signal.objects.for_client(client).filter(prospect__in=read_as_it, trace_id=found.id)
+    _section(found, "What was seen", _newest(signals), _signal)
+    moves = StageTransition.objects.for_client(client).filter(prospect=prospect, trace_id=found.id)
+    _section(found, "Moves", _newest(moves.select_related("actor", "prospect")), _move)
+    stops = Stop.objects.for_client(client).filter(trace_id=found.id, level=Stop.Level.PROSPECT, target_id=prospect.pk)
+    _section(found, "Stops", _newest(stops), _stop)
 
 
 def neighbours(client: Client, trace: Trace) -> list[Step]:
@@ -159,6 +182,17 @@ def _import(row: ImportBatch) -> Step:
     url = reverse("prospects:import", args=[row.pk])
     detail = f"{row.processed:,} rows: {row.created:,} new, {row.updated:,} changed, {row.rejected:,} rejected"
     return Step(row.created_at, row.file_name, url, detail, str(row.created_by or "system"), row.status)
+
+
+def _signal(row: Signal) -> Step:
+    url = f"{reverse('prospects:detail', args=[row.prospect_id])}?show=signal"
+    return Step(row.observed_at, row.kind.replace("_", " ").capitalize(), url, row.text[:200], row.source)
+
+
+def _move(row: StageTransition) -> Step:
+    url = f"{row.prospect.get_absolute_url()}?show=stage"
+    title = " → ".join(stage.replace("_", " ").capitalize() for stage in (row.from_stage, row.to_stage))
+    return Step(row.at, title, url, row.reason, str(row.actor or row.agent.replace("_", " ") or "system"))
 
 
 def _job(row: Convergence) -> Step:

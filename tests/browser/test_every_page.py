@@ -139,6 +139,12 @@ def serious(page: Page) -> list[str]:
 LOOKS = {"light": ("light", WIDE), "dark": ("dark", WIDE), "phone": ("dark", PHONE)}
 
 
+#: Tables whose rows become cards where columns would not fit, and that must be scrolled sideways all the same.
+TOO_WIDE = """[...document.querySelectorAll("table.cards")]
+    .filter((t) => t.scrollWidth > t.parentElement.clientWidth + 1)
+    .map((t) => `${t.className}: ${t.scrollWidth} px in ${t.parentElement.clientWidth}`)"""
+
+
 def seen_in_every_look(page: Page) -> list[str]:
     """What is wrong with the page that stands there, in each look: nothing of it asks the server again."""
     expect(page.locator(".htmx-request")).to_have_count(0)
@@ -147,7 +153,7 @@ def seen_in_every_look(page: Page) -> list[str]:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
         width = page.evaluate("document.documentElement.scrollWidth")
-        wrong = serious(page) + ([f"{width} px wide"] if width > size["width"] else [])
+        wrong = serious(page) + ([f"{width} px wide"] if width > size["width"] else []) + page.evaluate(TOO_WIDE)
         found += [f"{look}: {what}" for what in wrong]
     page.set_viewport_size(WIDE)
     return found
