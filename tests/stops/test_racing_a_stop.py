@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -27,18 +28,23 @@ def test_nothing_is_claimed_once_a_stop_is_set(kind):
     for _ in range(40):
         at_work.approved()
     dispatch.queue_due(limit=100)
-    set_at, begun = [], threading.Event()
+    set_at, begun, over, taken = [], threading.Event(), threading.Event(), itertools.count(1)
 
     def claim_all():
         while (claim := dispatch.claim_next(at=soon())) is not None:
             if isinstance(claim, dispatch.Claim):
                 begun.set()
-                time.sleep(0.1)  # as sending takes: forty are not over before the stop, however busy the machine
+                time.sleep(0.02)
+                if next(taken) > 25:
+                    over.wait(120)  # forty are not over before the stop, however busy the machine
 
     def stop():
-        begun.wait(20)
-        stops.stop(client=at_work.client, actor=at_work.reviewer, level="client", kind=kind, reason="Fire")
-        set_at.append(set(Dispatch.objects.filter(status="sending").values_list("pk", flat=True)))
+        begun.wait(120)
+        try:
+            stops.stop(client=at_work.client, actor=at_work.reviewer, level="client", kind=kind, reason="Fire")
+            set_at.append(set(Dispatch.objects.filter(status="sending").values_list("pk", flat=True)))
+        finally:
+            over.set()
 
     results = together(claim_all, claim_all, claim_all, stop)
     assert [result for result in results if isinstance(result, Exception)] == []
@@ -67,7 +73,7 @@ def test_a_stop_waits_for_the_claim_that_is_being_made():
         other.join(0.5)
         assert not Stop.objects.exists()
         order.append("claimed")
-    other.join(20)
+    other.join(120)
     assert order == ["claimed", "stopped"]
     assert reload(sent).status == "sending"
 
