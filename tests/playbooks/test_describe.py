@@ -20,7 +20,11 @@ from playbooks.describe import PARAMS, describe
         ("in_set", {"attribute": "country", "values": ["NZ", "AU"]}, "Country is one of NZ, AU."),
         ("in_range", {"attribute": "employees", "minimum": 3, "maximum": 40, "soft": 0}, "Employees is 3 to 40."),
         ("overlap", {"attribute": "tags", "values": ["SaaS", "B2B"], "enough": 1}, "Tags include 1 of SaaS, B2B."),
-        ("signal", {"kinds": {"grew": 1, "left": 0.5}, "within_days": 9}, "Seen: grew, left (50\u202f%) in the last 9 days."),
+        (
+            "signal",
+            {"kinds": {"grew": 1, "left": 0.5}, "within_days": 9},
+            "Seen: grew, left (50\u202f%) in the last 9 days.",
+        ),
         (
             "measure",
             {"kinds": ["reply_hours"], "statistic": "median", "breakpoints": [[2, 100], [24, 60]], "unit": "h"},
