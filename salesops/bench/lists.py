@@ -24,7 +24,7 @@ from salesops.bench.pages import AIM_MS, AIM_RATIO, signed_in
 from salesops.bench.population import DAYS, Population, make_accounts, make_client
 from salesops.paging import cursor_at
 
-SIZES = (1_000, 100_000)
+SIZES = (10_000, 100_000)  # the smallest, too, fills a page with whatever is asked
 _DEEP = 5_000  # rows before the page that stands for a late one
 
 _PROSPECTS = """
