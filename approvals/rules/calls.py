@@ -58,7 +58,7 @@ def _zones(names: tuple[str, ...]) -> Iterator[ZoneInfo]:
     for name in names:
         try:
             yield ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as America
             continue
 
 

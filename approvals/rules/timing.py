@@ -78,7 +78,7 @@ def zone_named(name: str) -> ZoneInfo | None:
     """The time zone of this name, or None."""
     try:
         return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as America
         return None
 
 

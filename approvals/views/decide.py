@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
@@ -30,6 +29,7 @@ from approvals.views.desk import (
     render_desk,
 )
 from approvals.views.forms import DeferForm, EditForm, HandBackForm, RejectForm
+from playbooks.services import budgets
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.ids import id_in
@@ -92,9 +92,9 @@ def _reject(request: ClientRequest, row: ApprovalRequest, seen: services.Seen) -
 
 
 def _defer(request: ClientRequest, row: ApprovalRequest, seen: services.Seen) -> services.Decided:
-    form = DeferForm(request.POST, auto_id="defer_%s")
+    form = DeferForm(request.POST, auto_id="defer_%s", zone=budgets.zone_of(request.client))
     words = _cleaned("defer", form)["words"]
-    until = form.until(ZoneInfo(request.client.time_zone))
+    until = form.until()
     return services.defer(row.pk, seen=seen, actor=request.user, client=request.client, until=until, words=words)
 
 

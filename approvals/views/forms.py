@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,7 @@ class RejectForm(forms.Form):
 
 
 class DeferForm(forms.Form):
-    """Until when it should wait."""
+    """Until when it should wait: days are those of ``zone``, where the client is."""
 
     WHEN = (
         ("tomorrow", "Tomorrow morning"),
@@ -73,19 +73,26 @@ class DeferForm(forms.Form):
     day = forms.DateField(label="Day", required=False, widget=forms.DateInput(attrs={"type": "date"}))
     words = forms.CharField(label="Why", required=False, max_length=2000)
 
+    def __init__(self, *args: object, zone: ZoneInfo | None = None, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.zone = zone or ZoneInfo("UTC")
+
     def clean(self) -> dict[str, object]:
         cleaned = super().clean() or {}
         if cleaned.get("when") == "at":
             day = cleaned.get("day")
             if not day:
                 self.add_error("day", "Choose the day.")
-            elif day <= timezone.now().date():
+            elif day <= self._today():
                 self.add_error("day", "Choose a day after today.")
         return cleaned
 
-    def until(self, zone: ZoneInfo) -> datetime:
-        """The chosen moment: nine in the morning of that day where the client is."""
-        today = timezone.now().astimezone(zone).date()
+    def _today(self) -> date:
+        return timezone.now().astimezone(self.zone).date()
+
+    def until(self) -> datetime:
+        """The chosen moment: nine in the morning of that day."""
+        today = self._today()
         days = {
             "tomorrow": timedelta(days=1),
             "three_days": timedelta(days=3),
@@ -94,7 +101,7 @@ class DeferForm(forms.Form):
         }
         choice = self.cleaned_data["when"]
         day = self.cleaned_data["day"] if choice == "at" else today + days[choice]
-        return datetime.combine(day, MORNING, zone)
+        return datetime.combine(day, MORNING, self.zone)
 
 
 class HandBackForm(forms.Form):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import available_timezones
 
 import pgtrigger
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -55,6 +57,12 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError for a time zone that does not exist: days and hours are told by it everywhere."""
+        if self.time_zone not in available_timezones():
+            words = "There is no such time zone; expected a name such as Pacific/Auckland."
+            raise ValidationError({"time_zone": words})
 
 
 class UserManager(BaseUserManager["User"]):

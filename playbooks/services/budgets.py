@@ -84,7 +84,7 @@ def zone_named(name: str) -> ZoneInfo:
     """The time zone of this name; UTC when there is none."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as America
         return ZoneInfo("UTC")
 
 

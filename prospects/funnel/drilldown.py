@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
 
 from playbooks.models import Client, StageRule
+from playbooks.services.budgets import zone_of
 from prospects import stages
 from prospects.funnel.filters import read_day
 from prospects.funnel.sql import onward_stages
@@ -135,7 +135,7 @@ class _Days:
 
     @classmethod
     def of(cls, piece: FunnelSlice, client: Client) -> _Days:
-        zone = ZoneInfo(client.time_zone)
+        zone = zone_of(client)
 
         def midnight(day: date) -> datetime:
             return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)

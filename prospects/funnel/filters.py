@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
 from playbooks.models import Client, Route, Tier
+from playbooks.services.budgets import zone_of
 from prospects.rules.statistics import WINDOWS
 from salesops.ids import id_in
 
@@ -68,7 +68,7 @@ class FunnelFilters:
 
 def read_filters(params: Mapping[str, str], *, client: Client, now: datetime | None = None) -> FunnelFilters:
     """Filters from URL parameters; whatever cannot be read falls back to its default."""
-    today = (now or timezone.now()).astimezone(ZoneInfo(client.time_zone)).date()
+    today = (now or timezone.now()).astimezone(zone_of(client)).date()
     period, first, last = _read_period(params, today)
     mode: Mode = PERIOD if params.get("mode") == PERIOD else COHORT
     within = params.get("within", "")
@@ -116,6 +116,6 @@ def matured(filters: FunnelFilters, *, client: Client, as_of: datetime) -> Funne
     """The same filters with the last day moved back so that every entry is at least ``within`` days old."""
     if filters.within is None:
         return filters
-    youngest = (as_of - timedelta(days=filters.within)).astimezone(ZoneInfo(client.time_zone)).date()
+    youngest = (as_of - timedelta(days=filters.within)).astimezone(zone_of(client)).date()
     newest = youngest - timedelta(days=1)
     return replace(filters, last=min(newest, filters.last) if filters.last else newest)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Sum
 from django.utils import timezone
 
 from playbooks.models import Client, PlaybookVersion, Source
+from playbooks.services.budgets import zone_of
 from prospects.host.toolbox import LOOKS_UP
 from prospects.models import Convergence, SourceAnswer, SourceState
 from prospects.services import source_states
@@ -93,7 +93,7 @@ def rows(client: Client) -> list[Row]:
 
 def _today(client: Client) -> Mapping[str, tuple[int, Decimal]]:
     """Source → (answers fetched today, what they cost). The day is the client's."""
-    zone = ZoneInfo(client.time_zone or "UTC")
+    zone = zone_of(client)
     start = datetime.combine(timezone.now().astimezone(zone).date(), time.min, zone)
     fresh = SourceAnswer.objects.for_client(client).filter(fetched_at__gte=start).order_by()
     sums = fresh.values_list("source").annotate(n=Count("pk"), cost=Sum("cost"))

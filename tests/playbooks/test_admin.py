@@ -24,6 +24,7 @@ from playbooks.models import (
 )
 from playbooks.queries import document_of
 from playbooks.services import drafts, lifecycle
+from playbooks.services.budgets import zone_named
 from playbooks.shipped import contacts
 from playbooks.yaml_io import parse
 from salesops.admin_site import FactAdmin
@@ -358,6 +359,15 @@ def test_a_new_playbook_starts_with_a_draft_that_has_its_stage_rules(browser: Br
     assert version.stage_rules.count() == 9 + 3 + 4
     with pytest.raises(lifecycle.NotReady):
         lifecycle.submit(version, actor=None)
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_beside_its_field(browser: Browser, draft: PlaybookVersion) -> None:
+    client = draft.playbook.client
+    data = {"name": client.name, "sender_name": "", "sender_email": "", "postal_address": "", "privacy_url": ""}
+    for name in ("Auckland", "America", "../../etc/passwd"):
+        page = browser.post(reverse("admin:playbooks_client_change", args=[client.pk]), {**data, "time_zone": name})
+        assert "expected a name such as Pacific/Auckland" in page.content.decode()
+        assert zone_named(name).key == "UTC"
 
 
 def test_sender_details_change_with_an_entry_and_the_sandbox_does_not(browser: Browser, draft: PlaybookVersion) -> None:
