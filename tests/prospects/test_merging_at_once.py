@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -113,14 +115,21 @@ def _born_for(company: Company, under: PlaybookVersion) -> Prospect:
     return Prospect.objects.create(client=company.client, playbook=under.playbook, company=company)
 
 
+def _ask(sql: str, *given: object) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, given)
+        return cursor.fetchone()[0]
+
+
 def _both(first: Callable[[], object], second: Callable[[], object]) -> tuple[object, bool]:
     """The first acts and keeps its transaction open while the second tries; what came of the second, and whether it
     had to wait.
     """
-    waited, results = [], []
+    waited, results, backend = [], [], []
 
     def try_second() -> None:
         try:
+            backend.append(_ask("SELECT pg_backend_pid()"))
             results.append(second())
         except Exception as error:
             results.append(error)
@@ -131,7 +140,8 @@ def _both(first: Callable[[], object], second: Callable[[], object]) -> tuple[ob
     with transaction.atomic():
         first()
         thread.start()
-        thread.join(0.5)
+        while thread.is_alive() and not (backend and _ask("SELECT pg_blocking_pids(%s)", *backend)):
+            time.sleep(0.01)
         waited.append(thread.is_alive())
     thread.join(120)
     return results[0], waited[0]
