@@ -366,7 +366,7 @@ def test_a_slow_source_does_not_hold_up_another(server: StandIn, version: Playbo
         gate = threading.Event()
 
         def late(request: Request) -> Reply:
-            gate.wait(5)
+            gate.wait(60)
             return known()
 
         companies = [prospect(f"c{n}.example") for n in range(20)]
