@@ -168,7 +168,7 @@ def test_a_refused_key_halts_the_source_at_once_until_a_person_resumes_it(
     tool(version, [config], desk, now=NOW + timedelta(days=1)).look_up(companies, PROFILE)
     assert len(server.asked) == asked
 
-    leader = factories.user(client)
+    leader = factories.user(client, "leader")
     source_states.resume(state.pk, client=client, actor=leader)
     server.routes["/companies/c0.example"] = known()
     monkeypatch.setenv("SOURCE_CRUNCH", "Bearer right")

@@ -52,7 +52,7 @@ def test_what_workers_learn_adds_up_and_a_persons_word_is_newer_than_an_old_fail
     assert (state.failures, state.last_error, state.last_ok_at) == (1, "c", NOW)
     source_states.save(client, {"crunch": Learnt(halted=True, error="401", error_at=NOW)})
     state.refresh_from_db()
-    source_states.resume(state.pk, client=client, actor=factories.user(client))
+    source_states.resume(state.pk, client=client, actor=factories.user(client, "leader"))
     source_states.save(client, {"crunch": Learnt(halted=True, error="401", error_at=NOW)})
     state.refresh_from_db()
     assert state.halted_at is None, "that refusal was seen before the person resumed it"
