@@ -8,15 +8,13 @@ no more than two that often do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
-
-from django.db import connection
 
 from playbooks.models import Client, Playbook, Route, Tier
 from prospects.models import Stage
 from prospects.reading.list_search import Found, Params, among_the_best, first_by_name
 from prospects.reading.prospect_list import ProspectFilters, narrowed
 from salesops.paging import Place
+from salesops.sql import fetch
 
 _STATES = {"stage": Stage.values, "route": ["", *Route.values], "tier": ["", *Tier.values]}
 _BY_STATE = """
@@ -39,7 +37,7 @@ def ids_of_page(
     """
     columns = narrowed(filters)
     if not filters.q:
-        return Found(_fetched(*_best(playbook.pk, columns, place, size)))
+        return Found([row[0] for row in fetch(*_best(playbook.pk, columns, place, size))])
     found = first_by_name(
         filters.q, client_id=client.pk, playbook_id=playbook.pk, own=_own(playbook.pk, columns, place),
         order=_order(place).format("p"), size=size, at_most=at_most,
@@ -75,9 +73,3 @@ def _own(playbook_id: int, columns: Mapping[str, str | bool], place: Place) -> t
 
 def _order(place: Place) -> str:
     return _UP if place.backwards else _DOWN
-
-
-def _fetched(statement: str, params: Params) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        return list(chain.from_iterable(cursor.fetchall()))

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connection
 
+from salesops.sql import fetch
+
 #: Four ways to be found, each a walk along a prefix index; an OR over joins would read every prospect.
 _NAMES = (
     ("prospects_company", "company_id", "lower(name)", "name"),
@@ -109,7 +111,5 @@ def _host(term: str) -> str:
 
 
 def _asked(statement: str, params: Params) -> Found:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        ids, is_cut = cursor.fetchone()
+    ((ids, is_cut),) = fetch(statement, params)
     return Found(ids, is_cut)
