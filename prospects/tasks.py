@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_init
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from playbooks.models import Playbook
 from prospects.funnel.filters import read_filters
 from prospects.funnel.reading import read_funnel
+from prospects.host import toolbox
 from prospects.services import (
     bulk,
     converge,
@@ -21,6 +25,13 @@ from prospects.services import (
     triggers,
     what_if,
 )
+
+
+@worker_init.connect
+def import_early(sender: Any, **_: Any) -> None:
+    """A worker that runs agents is ready for them before its first batch."""
+    if "research" in sender.app.amqp.queues.consume_from:
+        toolbox.import_early()
 
 
 @shared_task(name="prospects.tasks.converge_batch")

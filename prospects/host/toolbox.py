@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import structlog
+from django.apps import apps
 from django.conf import settings
 from django.db.models import QuerySet
 
@@ -15,7 +16,9 @@ from playbooks.models import AgentAssignment, PlaybookVersion
 from prospects.host.loading import configs_of
 from prospects.services.model_answers import AnswerStore, PlaybookPurse
 from salesops.llm import config as llm
+from salesops.llm import wire
 from salesops.llm.asker import Asker
+from salesops.runtime import registry
 from salesops.runtime.toolbox import LanguageModel, Sources
 
 if TYPE_CHECKING:
@@ -77,6 +80,19 @@ class ProspectToolbox:
                 else None
             )  # fmt: skip
         return self._sources[agent]
+
+
+def import_early() -> None:
+    """Import every agent, their sources, and the client of each model that the environment lets them ask.
+
+    Seconds of work that the first prospect would wait for. A worker does it before its processes part: they share it.
+    """
+    from prospects.sources import tool  # noqa: F401 — see the class above
+
+    registry.discover(config.name for config in apps.get_app_configs())
+    config = llm.from_settings(settings)
+    for choice in {choice for role in llm.ROLES if (choice := config.choose(role)) is not None}:
+        wire.import_client(choice)
 
 
 def models_missing(*versions: PlaybookVersion) -> dict[str, str]:

@@ -30,15 +30,15 @@ _MODEL = "anthropic:stand-in"
 _WORKER = """
 import django; django.setup()
 import json, sys, time
-import salesops.urls  # what a worker imports once in its life: the pages' addresses, the models' client
+import salesops.urls  # what a worker imports once in its life: the pages' addresses, agents, the models' client
+from prospects.host import toolbox
 from salesops.bench.convergence import work
-from salesops.llm import wire
-wire.import_library()
+toolbox.import_early()
 print("ready", flush=True)
 sys.stdin.readline()
 before = time.process_time()
 prospects = work(%d)
-print(json.dumps({"prospects": prospects, "work": time.process_time() - before}))
+print(json.dumps({"prospects": prospects, "work": time.process_time() - before}), flush=True)
 """
 
 
@@ -60,7 +60,7 @@ def run(size: int | None, say: Say) -> Iterator[Line]:
 
 
 def _work(convergence: Convergence, url: str) -> tuple[float, float]:
-    """Seconds on the wall and of the workers' CPU, from the word go to the end of the last worker."""
+    """Seconds on the wall and of the workers' CPU, from the word go until the last worker finds nothing more to do."""
     environment = os.environ | {
         "LLM_ANTHROPIC_URL": url,
         "LLM_PRICES": json.dumps({_MODEL: {"in": 0.5, "out": 2.5}}),
@@ -76,8 +76,11 @@ def _work(convergence: Convergence, url: str) -> tuple[float, float]:
         if worker.stdin is not None:
             worker.stdin.write("go\n")
             worker.stdin.flush()
-    answers = [json.loads(worker.communicate()[0]) for worker in workers]
-    return time.perf_counter() - started, sum(answer["work"] for answer in answers)
+    answers = [json.loads(worker.stdout.readline()) for worker in workers if worker.stdout is not None]
+    took = time.perf_counter() - started
+    for worker in workers:
+        worker.communicate()
+    return took, sum(answer["work"] for answer in answers)
 
 
 def _check(playbook: Playbook, count: int) -> None:

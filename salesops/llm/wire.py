@@ -272,9 +272,13 @@ def worst_tokens_in(call: Call) -> int:
     return len(text.encode()) + 1000
 
 
-def import_library() -> None:
-    """Import the client library now instead of at the first question, which it would keep waiting for seconds."""
-    from pydantic_ai import direct
-    from pydantic_ai.models import anthropic
+def import_client(choice: ModelChoice) -> None:
+    """Import what asking this model takes, now instead of at its first question, which would wait for it for seconds.
 
-    log.debug("model_client_ready", library=direct.__name__, provider=anthropic.__name__)
+    A client is made and thrown away: making one is what loads the library's last parts.
+    """
+    from pydantic_ai import direct
+    from pydantic_ai.models import create_async_httpx2_client
+
+    _make(choice, create_async_httpx2_client())
+    log.debug("model_client_ready", library=direct.__name__, model=choice.id)

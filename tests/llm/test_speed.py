@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -33,3 +37,30 @@ def test_ninety_six_prospects_wait_three_full_rounds_and_not_one_more(
     assert (len(server.asked), server.turned_away) == (PROSPECTS, 0)
     assert ModelAnswer.objects.count() == PROSPECTS
     assert Evidence.objects.filter(run__implementation="llm", criterion="industry").count() == PROSPECTS
+
+
+LATE = """
+import django; django.setup()
+import json, sys
+from django.conf import settings
+from prospects.host import toolbox
+from salesops.llm import config, wire
+toolbox.import_early()
+early = set(sys.modules)
+import prospects.sources.tool
+choice = config.from_settings(settings).choose("fast")
+assert choice is not None
+wire._client(choice)
+print(json.dumps(sorted(set(sys.modules) - early)))
+"""
+
+
+def test_the_first_question_of_a_worker_imports_nothing_that_its_start_could_have() -> None:
+    model = "anthropic:stand-in"
+    told = {
+        "LLM_ANTHROPIC_URL": "http://127.0.0.1:9",
+        "LLM_MODEL_FAST": model,
+        "LLM_PRICES": json.dumps({model: {"in": 0.5, "out": 2.5}}),
+    }
+    done = subprocess.run([sys.executable, "-c", LATE], env=os.environ | told, capture_output=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []
