@@ -7,7 +7,7 @@ class PlaybooksConfig(AppConfig):
 
     def ready(self) -> None:
         """Tell the checks what the columns can hold."""
-        from playbooks import limits
         from playbooks.models.limits import limits as of_the_columns
+        from playbooks.rules import limits
 
         limits.register(of_the_columns())

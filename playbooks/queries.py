@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import models
 
-from playbooks.document import IDENTITY, ROWS, Document, RowShape, arrange, head_slots
 from playbooks.models import Client, Playbook, PlaybookVersion
+from playbooks.rules.document import IDENTITY, ROWS, Document, RowShape, arrange, head_slots
 
 
 def document_of(version: PlaybookVersion) -> Document:

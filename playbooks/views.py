@@ -12,13 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from playbooks.criteria import LAYERS
-from playbooks.difference_words import difference
-from playbooks.document import Document
 from playbooks.models import Playbook, PlaybookVersion, Role
 from playbooks.queries import document_of, playbooks_with_versions
+from playbooks.rules.criteria import LAYERS
+from playbooks.rules.difference_words import difference
+from playbooks.rules.document import Document
+from playbooks.rules.yaml_io import dump
 from playbooks.services import budgets, drafts, lifecycle
-from playbooks.yaml_io import dump
 from salesops.access import ClientRequest, require_role
 from salesops.partials import render_page
 

@@ -16,7 +16,7 @@ class ProspectsConfig(AppConfig):
         from prospects.reading.own_timeline import own_events
         from prospects.reading.previews import judged, people
         from prospects.reading.timeline import register_timeline
-        from prospects.services import halting
+        from prospects.services.converging import halting
         from salesops.runtime import faults
         from salesops.runtime.ports import register_host
 

@@ -13,18 +13,11 @@ from playbooks.models import Playbook
 from prospects.funnel.filters import read_filters
 from prospects.funnel.reading import read_funnel
 from prospects.host import toolbox
-from prospects.services import (
-    bulk,
-    converge,
-    convergences,
-    duplicate_sweep,
-    forgetting,
-    funnel_cells,
-    halting,
-    import_uploads,
-    triggers,
-    what_if,
-)
+from prospects.services import bulk, funnel_cells, triggers, what_if
+from prospects.services.converging import converge, convergences, halting
+from prospects.services.erasing import forgetting
+from prospects.services.importing import uploads
+from prospects.services.merging import duplicates
 
 
 @worker_init.connect
@@ -92,19 +85,19 @@ def count_funnel(playbook_id: int, query: dict[str, str]) -> None:
 @shared_task(name="prospects.tasks.sweep_duplicates", soft_time_limit=120, time_limit=150)
 def sweep_duplicates() -> None:
     """Make the keys that duplicates are found by, and merge sure pairs that were left."""
-    duplicate_sweep.sweep(at=timezone.now())
+    duplicates.sweep(at=timezone.now())
 
 
 @shared_task(name="prospects.tasks.run_import", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
 def run_import(batch_id: int) -> None:
     """Import an uploaded file; a second delivery finds the first at work and leaves."""
-    import_uploads.run_stored(batch_id)
+    uploads.run_stored(batch_id)
 
 
 @shared_task(name="prospects.tasks.sweep_imports")
 def sweep_imports() -> None:
     """Find imports that nobody is working on."""
-    import_uploads.sweep(at=timezone.now())
+    uploads.sweep(at=timezone.now())
 
 
 @shared_task(name="prospects.tasks.work_on_many", soft_time_limit=120, time_limit=150)

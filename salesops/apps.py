@@ -9,7 +9,7 @@ class SalesOpsConfig(AppConfig):
 
     def ready(self) -> None:
         """Load the Celery app, so that a task called from any process goes to our broker; tell playbooks the agents."""
-        from playbooks import known_agents
+        from playbooks.rules import known_agents
         from salesops import celery, checks  # noqa: F401 — each registers itself
 
         known_agents.register(ways_of_agents)

@@ -14,7 +14,7 @@ from typing import Any
 from approvals.agents.model_channels import NOTHING
 from approvals.agents.past import HISTORY
 from approvals.agents.timing_optimization import timing_of
-from playbooks.criteria import LAYERS
+from playbooks.rules.criteria import LAYERS
 from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules import qualification, scoring
 from prospects.rules.facts import Facts

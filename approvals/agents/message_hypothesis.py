@@ -29,7 +29,7 @@ from approvals.agents.drafting import (
 from approvals.agents.model_messages import messages_by_model
 from approvals.agents.past import angle_lift
 from approvals.rules.content import tidy_words
-from playbooks.templating import Filled, fill
+from playbooks.rules.templating import Filled, fill
 from prospects.rules.psychologic import Force
 from prospects.rules.wording import FactWords, template_values
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools

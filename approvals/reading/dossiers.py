@@ -14,8 +14,8 @@ from approvals.rules.content import split_footer
 from approvals.services import seen as seen_state
 from approvals.services.call_off import called_off_by
 from approvals.services.seen import Rules, Seen
-from playbooks.halts import Brake
 from playbooks.models import Channel, Client, PlaybookVersion, Stop
+from playbooks.rules.halts import Brake
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect, RouteOverride
 from prospects.reading.trust import marked_today, trusted

@@ -14,8 +14,8 @@ from approvals.models import ApprovalRequest, Dispatch
 from approvals.rules import compliance, frequency, timing
 from approvals.rules.sending import EXECUTORS, PAUSED, STOPPED, no_way_out, ramp_cap
 from approvals.services import gate
-from playbooks import stages
 from playbooks.models import AgentAssignment, Channel, ChannelPolicy, PlaybookVersion
+from playbooks.rules import stages
 from playbooks.services import budgets, stops
 from prospects.duplicates.same import companies_like, people_like
 from prospects.models import Signal

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from approvals.models import ApprovalRequest, Decision, Message
 from approvals.rules.sending import EXECUTORS
 from approvals.services.refusals import StaleDecision
-from playbooks.halts import Brake, StopSet
 from playbooks.models import Client, ModeSwitch, PlaybookVersion
+from playbooks.rules.halts import Brake, StopSet
 from playbooks.services import stops
 from prospects.models import Evidence, Signal
 

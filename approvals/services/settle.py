@@ -13,12 +13,13 @@ from approvals.channels.email import HandOff
 from approvals.models import DeliveryEvent, Dispatch, Task
 from approvals.rules.sending import EXECUTORS, Outcome, no_way_out, retry_after
 from approvals.services import checks
-from playbooks import audit, stages
+from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, PlaybookVersion, User
+from playbooks.rules import stages
 from playbooks.services import budgets
 from prospects.models import Prospect, Signal, StageTransition
-from prospects.services import stages as stage_service
+from prospects.services.moving import stages as stage_service
 from salesops.errors import Refusal
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from approvals.models import Task
 from approvals.views.answer_forms import AnswerForm, EvidenceForm, EvidenceRow
-from playbooks.describe import describe
+from playbooks.rules.describe import describe
 from prospects.host.loading import load_facts, new_contexts
 from prospects.reading.why import criteria_of
 from prospects.rules.criteria import judge

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 
 from playbooks.models import Client, PlaybookVersion
 from playbooks.queries import document_of
+from playbooks.rules.yaml_io import MAX_CHARACTERS, Fault, PlaybookFileError, dump, parse
 from playbooks.services import drafts
-from playbooks.yaml_io import MAX_CHARACTERS, Fault, PlaybookFileError, dump, parse
 from salesops.admin_site import admin_clients, admin_user
 from salesops.errors import Refusal
 

@@ -11,10 +11,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.template.loader import render_to_string
 
-from playbooks import params
-from playbooks.document import Slot
-from playbooks.shapes import expected
-from playbooks.wordlists import join_words, split_words
+from playbooks.rules import params
+from playbooks.rules.document import Slot
+from playbooks.rules.shapes import expected
+from playbooks.rules.wordlists import join_words, split_words
 
 _SPARE_ROWS = 1
 _MOST_ROWS = 200

@@ -1,7 +1,7 @@
 """Forms for playbook drafts: every value in a field of its own, with what is wrong beside it.
 
-Which fields a row has follows ``playbooks.document``: a slot that is added there has its field, its choices and its
-words here at once.
+Which fields a row has follows ``playbooks.rules.document``: a slot that is added there has its field, its choices and
+its words here at once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from django import forms
 from django.db import models
 
 from playbooks.admin.fields import ChoiceListField, ParamsField, WordsField, say_what_is_expected
-from playbooks.document import ROWS, Slot, head_slots
+from playbooks.rules.document import ROWS, Slot, head_slots
+from playbooks.rules.validation import Seen, repeated
 from playbooks.services import drafts
-from playbooks.validation import Seen, repeated
 from salesops.generics import AnyInlineFormSet, AnyModelForm
 
 _ROW_OF = re.compile(r"(criteria|sources)-(\d+)-key")

@@ -8,17 +8,17 @@ from typing import Any
 
 from django import forms
 
-from playbooks import known_agents, params
 from playbooks.admin.fields import ChoiceListField, ParamsField
 from playbooks.admin.forms import RowForm
-from playbooks.criteria import CATEGORIES, LAYERS, parse_params
-from playbooks.describe import describe
 from playbooks.models import AgentAssignment, Criterion, MessageTemplate, SequenceStep, Source, StageRule, Trigger
-from playbooks.param_reader import ParamsError
-from playbooks.sources import DELIVERS, PLACEHOLDERS, read_source
-from playbooks.stages import MOVES
-from playbooks.templating import NAMES
-from playbooks.triggers import METRICS, explain
+from playbooks.rules import known_agents, params
+from playbooks.rules.criteria import CATEGORIES, LAYERS, parse_params
+from playbooks.rules.describe import describe
+from playbooks.rules.param_reader import ParamsError
+from playbooks.rules.sources import DELIVERS, PLACEHOLDERS, read_source
+from playbooks.rules.stages import MOVES
+from playbooks.rules.templating import NAMES
+from playbooks.rules.triggers import METRICS, explain
 
 
 class ParamsForm(RowForm):

@@ -12,7 +12,7 @@ from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
 
 from playbooks.models import Criterion, PlaybookVersion
-from playbooks.scorecards import stock_cards
+from playbooks.rules.scorecards import stock_cards
 from playbooks.services.scorecards import add_stock_scorecard
 from salesops.admin_site import TenantAdmin, admin_user
 from salesops.errors import Refusal

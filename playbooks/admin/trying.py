@@ -9,10 +9,11 @@ from typing import Any
 from django import forms as django_forms
 from django.http import HttpRequest, QueryDict
 
-from playbooks import previews, templating
+from playbooks import previews
 from playbooks.admin import fields, forms, row_forms
-from playbooks.document import ROWS
 from playbooks.models import Criterion, MessageTemplate, PlaybookVersion
+from playbooks.rules import templating
+from playbooks.rules.document import ROWS
 from salesops.errors import Refusal
 
 TRY_ON = "try_on"  # the field, and where the session keeps the last name given

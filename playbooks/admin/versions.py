@@ -18,15 +18,16 @@ from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 
-from playbooks import params, previews
+from playbooks import previews
 from playbooks.admin import exchange, fields, forms, rows, trying
 from playbooks.admin.scorecards import StockScorecards
-from playbooks.criteria import LAYERS
-from playbooks.document import ROWS, SECTIONS
 from playbooks.models import Activation, Playbook, PlaybookVersion, User
 from playbooks.queries import document_of
+from playbooks.rules import params
+from playbooks.rules.criteria import LAYERS
+from playbooks.rules.document import ROWS, SECTIONS
+from playbooks.rules.validation import Problem, problems
 from playbooks.services import drafts, lifecycle
-from playbooks.validation import Problem, problems
 from salesops.admin_site import FactAdmin, TenantAdmin, admin_user
 from salesops.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""The rules of ``playbooks.validation``, asked by models when they clean themselves."""
+"""The rules of ``playbooks.rules.validation``, asked by models when they clean themselves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from playbooks.document import ROWS
-from playbooks.validation import Problem, Seen, row_problems
+from playbooks.rules.document import ROWS
+from playbooks.rules.validation import Problem, Seen, row_problems
 
 
 def refuse_problems(problems: Iterable[Problem]) -> None:
@@ -23,7 +23,7 @@ def refuse_problems(problems: Iterable[Problem]) -> None:
 
 
 class VersionRow(models.Model):
-    """A child row of a playbook version. ``section`` is its list in ``playbooks.document.ROWS``."""
+    """A child row of a playbook version. ``section`` is its list in ``playbooks.rules.document.ROWS``."""
 
     section: ClassVar[str]
     #: What a form knows that the database does not yet: the criteria being saved along with this row.

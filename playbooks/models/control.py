@@ -9,10 +9,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from playbooks.halts import Brake
 from playbooks.models.choices import Team
 from playbooks.models.clients import Client, User
 from playbooks.models.playbook import Playbook
+from playbooks.rules.halts import Brake
 from salesops.dbtypes import trace_id_field
 from salesops.guards import Guard, frozen_columns, no_delete, no_truncate, refuse
 

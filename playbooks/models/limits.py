@@ -9,9 +9,9 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from playbooks.document import IDENTITY, ROWS, head_slots
-from playbooks.limits import Limit, Limits
 from playbooks.models.playbook import Playbook, PlaybookVersion
+from playbooks.rules.document import IDENTITY, ROWS, head_slots
+from playbooks.rules.limits import Limit, Limits
 
 _LARGEST = {
     "PositiveSmallIntegerField": 2**15 - 1,

@@ -10,7 +10,6 @@ from django.db import models
 from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
-from playbooks.document import head_slots
 from playbooks.models.checks import refuse_problems
 from playbooks.models.clients import Client, User
 from playbooks.models.guards import (
@@ -20,8 +19,9 @@ from playbooks.models.guards import (
     keeps_its_history,
     two_people_publish,
 )
-from playbooks.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
-from playbooks.validation import head_problems
+from playbooks.rules.document import head_slots
+from playbooks.rules.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
+from playbooks.rules.validation import head_problems
 from salesops.dbtypes import trace_id_field
 from salesops.fsm import StateModel
 from salesops.guards import fact_guards, frozen_columns, no_delete

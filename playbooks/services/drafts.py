@@ -11,14 +11,14 @@ from django.db.models import Max
 from django.utils import timezone
 
 from playbooks import audit
-from playbooks.document import ROWS, Document, head_slots
 from playbooks.events import AuditEvent
 from playbooks.models import AuditEntry, Client, Playbook, PlaybookVersion, StageRule, User
 from playbooks.queries import document_of
+from playbooks.rules.document import ROWS, Document, head_slots
+from playbooks.rules.stages import BY_REASON, CUSTOMER_MOVES, ONWARDS
+from playbooks.rules.validation import problems
 from playbooks.services.authority import require_admin
 from playbooks.services.lifecycle import lock_playbook
-from playbooks.stages import BY_REASON, CUSTOMER_MOVES, ONWARDS
-from playbooks.validation import problems
 from salesops.errors import Refusal
 
 #: The rules a new playbook starts with: (from, to, what is needed).

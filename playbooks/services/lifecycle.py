@@ -15,8 +15,8 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Activation, Playbook, PlaybookVersion, User
 from playbooks.queries import document_of
+from playbooks.rules.validation import problems
 from playbooks.services.authority import require_admin
-from playbooks.validation import problems
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 

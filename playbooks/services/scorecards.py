@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Max
 
-from playbooks.document import head_slots
 from playbooks.models import Criterion, PlaybookVersion, User
-from playbooks.scorecards import stock_cards, stock_rows
+from playbooks.rules.document import head_slots
+from playbooks.rules.scorecards import stock_cards, stock_rows
 from playbooks.services import drafts
 from salesops.errors import Refusal
 

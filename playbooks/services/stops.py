@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.halts import StopSet
 from playbooks.models import Client, Role, Stop, User
+from playbooks.rules.halts import StopSet
 from playbooks.services.authority import holds, require
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed, Refusal

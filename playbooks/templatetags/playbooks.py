@@ -8,8 +8,8 @@ from typing import Any
 
 from django import template
 
-from playbooks.describe import describe
-from playbooks.sources import DELIVERS
+from playbooks.rules.describe import describe
+from playbooks.rules.sources import DELIVERS
 
 register = template.Library()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from salesops.runtime.contract import Implementation, Tools
 from salesops.runtime.human import Raw, asking
 from salesops.runtime.proposals import TaskProposal

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from playbooks.sources import EMAIL_CHECK
+from playbooks.rules.sources import EMAIL_CHECK
 from prospects.agents.by_hand import signals_by_hand
 from prospects.agents.enrichment import not_had
 from prospects.importing.identity import fold

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from playbooks.sources import CANDIDATE, EMAIL_CHECK
+from playbooks.rules.sources import CANDIDATE, EMAIL_CHECK
 from prospects.agents.by_hand import signals_by_hand
 from prospects.agents.judging import criteria_of
 from prospects.rules.people import PERSON

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.agents.by_hand import evidence_by_hand
 from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules.frameworks import FRAMEWORKS, Letter

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.agents.by_hand import evidence_by_hand
 from prospects.agents.model_evidence import CATEGORIES, evidence_by_model
 from prospects.rules.compiled import criteria_by_key

@@ -6,7 +6,7 @@ does its work, at the start of an extended convergence or on demand, under this 
 
 from __future__ import annotations
 
-from playbooks.sources import CANDIDATE
+from playbooks.rules.sources import CANDIDATE
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team
 

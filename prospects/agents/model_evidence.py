@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import Field
 
-from playbooks.criteria import Criterion
-from playbooks.describe import describe
+from playbooks.rules.criteria import Criterion
+from playbooks.rules.describe import describe
 from prospects.agents.asking import (
     NOBODY,
     Form,

@@ -18,7 +18,7 @@ from django.db import connection
 from psycopg import sql
 
 from playbooks.models import Playbook
-from prospects import stages
+from playbooks.rules import stages
 from prospects.funnel.filters import COHORT, FunnelFilters
 from prospects.funnel.sql import FILED, filed_arguments
 from prospects.funnel.stored import Counted, Counts, outcome_limit

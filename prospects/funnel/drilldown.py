@@ -14,8 +14,8 @@ from typing import Any
 from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
 
 from playbooks.models import Client, StageRule
+from playbooks.rules import stages
 from playbooks.services.budgets import zone_of
-from prospects import stages
 from prospects.funnel.filters import read_day
 from prospects.funnel.sql import onward_stages
 from prospects.models import Basis, Outcome, Prospect, Stage, StageTransition

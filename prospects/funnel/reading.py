@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from playbooks.models import Playbook
-from prospects import stages
+from playbooks.rules import stages
 from prospects.funnel.combined import Combined, combined_counts
 from prospects.funnel.filters import COHORT, FunnelFilters, matured
 from prospects.funnel.stored import Counted, stored_counts

@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg import sql
 
-from prospects import stages
+from playbooks.rules import stages
 from prospects.rules.statistics import DURATION_EDGES
 
 

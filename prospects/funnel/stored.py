@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from playbooks.models import Playbook
-from prospects import stages
+from playbooks.rules import stages
 from prospects.funnel.filters import COHORT, FunnelFilters
 from prospects.models import Grain
 from prospects.rules.statistics import DURATION_EDGES, bucket_of_window

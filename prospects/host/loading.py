@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 import structlog
 
-from playbooks.document import ROWS
 from playbooks.models import AgentAssignment, AgentPermission, Client, PlaybookVersion
-from playbooks.param_reader import ParamsError
+from playbooks.rules.document import ROWS
+from playbooks.rules.param_reader import ParamsError
+from playbooks.rules.sources import SourceConfig, read_source
 from playbooks.services.permissions import matrix
-from playbooks.sources import SourceConfig, read_source
 from salesops.runtime.context import Context
 from salesops.runtime.playbook_views import (
     BrandRuleView,

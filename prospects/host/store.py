@@ -27,7 +27,8 @@ from prospects.host.toolbox import ProspectToolbox
 from prospects.models import Convergence, Prospect
 from prospects.rules import people
 from prospects.rules.next_step import next_step
-from prospects.services import agent_days, handoffs, scores, stages
+from prospects.services import agent_days, scores
+from prospects.services.moving import handoffs, stages
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
 from salesops.runtime.bulk import Blocks, copy_rows

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from playbooks.management.naming import add_playbook
 from prospects.importing.reading import UnreadableFile
 from prospects.importing.values import moment
-from prospects.services.import_reports import COUNTS, Report
+from prospects.services.importing.reports import COUNTS, Report
 
 
 class Output(Protocol):

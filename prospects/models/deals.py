@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_fsm import FSMField, transition
 
 from playbooks.models import Client, Playbook, User
-from prospects import stages
+from playbooks.rules import stages
 from prospects.models.guards import stage_follows_its_log
 from prospects.models.prospect import Prospect
 from salesops.fsm import StateModel

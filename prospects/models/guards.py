@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pgtrigger
 
-from prospects.stages import BY_REASON, FIRST, MOVES, SKIPS
+from playbooks.rules.stages import BY_REASON, FIRST, MOVES, SKIPS
 from salesops.guards import Guard, refuse
 
 #: Pipeline → the table whose rows move through it, and the column by which the log names one.

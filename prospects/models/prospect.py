@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_fsm import FSMField, transition
 
 from playbooks.models import Client, Playbook, PlaybookVersion, Route, Tier, User
-from prospects import stages
+from playbooks.rules import stages
 from prospects.models.accounts import Company, Contact
 from prospects.models.funnel import prospect_funnel_triggers
 from prospects.models.guards import (
@@ -213,7 +213,7 @@ class Prospect(StateModel):
         return reverse("prospects:detail", args=[self.pk])
 
     # One transition per target. They set the field and nothing else: conditions on evidence are the playbook's stage
-    # rules, applied by prospects.services.stages, which also writes the log row that PostgreSQL asks for.
+    # rules, applied by prospects.services.moving.stages, which also writes the log row that PostgreSQL asks for.
 
     @transition(field=stage, source=stages.sources_of(stages.RESEARCHED), target=Stage.RESEARCHED)
     def research(self) -> None:

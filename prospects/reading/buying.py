@@ -18,7 +18,7 @@ from prospects.rules.facts import Facts
 from prospects.rules.frameworks import ELEMENTS, EXPIRES, FRAMEWORKS, Element, Letter, State
 from prospects.rules.psychologic import Force, Motive
 from prospects.rules.qualification import card_name
-from prospects.services.ledger import ruling_versions
+from prospects.services.moving.ledger import ruling_versions
 from salesops.runtime.views import SignalView
 
 TONES: Mapping[str, str] = {

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from django.apps import apps
 
-from playbooks.criteria import Criterion
 from playbooks.models import PlaybookVersion
+from playbooks.rules.criteria import Criterion
 from prospects.host.fact_ledger import says_more
 from prospects.host.loading import load_facts, new_contexts
 from prospects.host.store import open_scope
@@ -26,7 +26,7 @@ from prospects.rules.frameworks import FRAMEWORKS
 from prospects.rules.qualification import Standing
 from prospects.rules.rescoring import ICP, Rescored
 from prospects.rules.scoring import EvidenceItem
-from prospects.services import stages
+from prospects.services.moving import stages
 from prospects.services.scores import PRIORITIZER, items_of
 from salesops.runtime import registry
 from salesops.runtime.context import Context

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from playbooks.models import PlaybookVersion, StageRule
-from prospects import stages
+from playbooks.rules import stages
 from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Customer, CustomerStage, Deal, DealStage, Prospect, Score, Stage
 from prospects.rules import progress, scoring
 from prospects.rules.compiled import built
 from prospects.rules.qualification import ICP, Gate, Rule, Standing, rule_holds, rule_of
-from prospects.services.ledger import ruling_versions
+from prospects.services.moving.ledger import ruling_versions
 from prospects.services.scores import items_of
 from salesops.runtime.context import Context
 

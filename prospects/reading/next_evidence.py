@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from playbooks.models import PlaybookVersion
-from prospects import stages
+from playbooks.rules import stages
 from prospects.models import Prospect, Verdict
 from prospects.reading.why import Why
 from prospects.rules.next_evidence import WAYS, Item, Worth, accuracy, probability, ranked

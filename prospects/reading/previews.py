@@ -9,9 +9,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from playbooks.criteria import Criterion
 from playbooks.models import PlaybookVersion
 from playbooks.previews import Cited, Judged, Question, Row
+from playbooks.rules.criteria import Criterion
 from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Prospect
 from prospects.reading.explain import find

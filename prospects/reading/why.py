@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from playbooks.criteria import Criterion
 from playbooks.frozen import frozen_version
 from playbooks.models import Layer, PlaybookVersion, StageRule
-from prospects import stages
+from playbooks.rules import stages
+from playbooks.rules.criteria import Criterion
 from prospects.host.loading import ICP, MEMBERS, Place, load_facts
 from prospects.models import Prospect
 from prospects.rules import scoring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from salesops.runtime.playbook_views import PlaybookView
 
 

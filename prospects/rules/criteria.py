@@ -16,7 +16,18 @@ from math import isfinite
 from statistics import median
 from typing import Any
 
-from playbooks.criteria import ANYTHING, Answer, Criterion, Flag, InRange, InSet, Measure, Overlap, Phrase, SignalSeen
+from playbooks.rules.criteria import (
+    ANYTHING,
+    Answer,
+    Criterion,
+    Flag,
+    InRange,
+    InSet,
+    Measure,
+    Overlap,
+    Phrase,
+    SignalSeen,
+)
 from prospects.rules.facts import ANSWER, Attribute, FactKey, Facts, SignalLike, confidence_of, origin_of
 
 QUOTE_LENGTH = 300

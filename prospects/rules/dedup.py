@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from rapidfuzz import fuzz
 
-from playbooks.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
+from playbooks.rules.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
 from prospects.importing.identity import fold, name_key
 from prospects.rules.blocking import MAX_BLOCK, company_keys, person_keys
 from prospects.rules.identities import CompanyFacts, PersonFacts

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from playbooks.criteria import Answer, Criterion
+from playbooks.rules.criteria import Answer, Criterion
 from prospects.rules.criteria import ACCEPTS, day_of, judge
 from prospects.rules.facts import ANSWER, PERSON, Facts, confidence_of
 from prospects.rules.frameworks import (

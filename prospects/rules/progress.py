@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from prospects import stages
+from playbooks.rules import stages
 from prospects.rules import qualification
 from prospects.rules.qualification import Rule, Standing, Verdict
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.rules.criteria import judge
 from prospects.rules.facts import PERSON, Facts, SignalLike
 from prospects.rules.frameworks import EXPIRES

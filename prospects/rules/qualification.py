@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from playbooks.criteria import CATEGORIES, Criterion
+from playbooks.rules.criteria import CATEGORIES, Criterion
 from prospects.rules.criteria import ACCEPTS
 from prospects.rules.facts import FactKey
 from prospects.rules.frameworks import FRAMEWORKS

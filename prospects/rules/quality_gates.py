@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.rules import scoring
 from prospects.rules.criteria import judge_all
 from prospects.rules.facts import Facts, SignalLike

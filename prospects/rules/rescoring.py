@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.rules import priority as priorities
 from prospects.rules import scoring
 from prospects.rules.compiled import criteria_by_key

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from playbooks.criteria import LAYERS, Criterion
+from playbooks.rules.criteria import LAYERS, Criterion
 from prospects.rules.facts import SECONDS_PER_DAY, FactKey
 from prospects.rules.frameworks import EXPIRES, FRAMEWORKS
 

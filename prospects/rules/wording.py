@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from playbooks.criteria import Criterion, InSet, Overlap
+from playbooks.rules.criteria import Criterion, InSet, Overlap
 from prospects.rules.criteria import ACCEPTS, shown
 from prospects.rules.facts import Facts
 from prospects.rules.scoring import EvidenceItem
@@ -38,7 +38,7 @@ def fact_words(criteria: Iterable[Criterion], items: Mapping[str, EvidenceItem],
 
 
 def template_values(words: Mapping[str, FactWords]) -> dict[str, str]:
-    """The ``fact.KEY`` and ``month.KEY`` values for :func:`playbooks.templating.fill`."""
+    """The ``fact.KEY`` and ``month.KEY`` values for :func:`playbooks.rules.templating.fill`."""
     values = {f"fact.{key}": found.text for key, found in words.items() if found.text}
     values.update({f"month.{key}": found.month for key, found in words.items() if found.month})
     return values

@@ -24,7 +24,8 @@ from playbooks.services.authority import holds
 from prospects.host.store import NoActiveVersion
 from prospects.models import BulkAction, BulkItem, Prospect
 from prospects.reading.prospect_list import ProspectFilters, ranked_prospects
-from prospects.services import bulk_verbs, convergences
+from prospects.services import bulk_verbs
+from prospects.services.converging import convergences
 from prospects.services.route_overrides import OVERRIDERS, UnknownRoute, checked_reason
 from salesops.errors import NotAllowed, Refusal
 

@@ -14,9 +14,9 @@ from typing import Any
 from django.db import transaction
 
 from playbooks import audit
-from playbooks.criteria import Criterion
 from playbooks.events import AuditEvent
 from playbooks.models import Client, PlaybookVersion, Role, User
+from playbooks.rules.criteria import Criterion
 from playbooks.services.authority import require
 from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Evidence, Prospect, Score, Signal
@@ -27,7 +27,7 @@ from prospects.rules.facts import ANSWER, PERSON, Facts
 from prospects.rules.frameworks import FRAMEWORKS, LETTERS
 from prospects.rules.letters import evidence_of, known, letters_in
 from prospects.rules.psychologic import FORCE_KIND, FORCES, MOTIVE_KIND, STRONGEST, hypothesis_problems
-from prospects.services.ledger import ruling_versions
+from prospects.services.moving.ledger import ruling_versions
 from prospects.services.scores import items_of
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal

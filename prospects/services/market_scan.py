@@ -24,8 +24,8 @@ from django.utils import timezone
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import PlaybookVersion, User
+from playbooks.rules.sources import CANDIDATE, SourceConfig
 from playbooks.services import stops
-from playbooks.sources import CANDIDATE, SourceConfig
 from prospects.agents.market_scan import AGENT
 from prospects.host.loading import assignments, configs_of, permissions, playbook_view
 from prospects.importing.columns import KEEP, ColumnMap, prospect_targets
@@ -36,11 +36,11 @@ from prospects.rules import quality_gates
 from prospects.rules.compiled import criteria_by_key
 from prospects.rules.facts import PROFILE
 from prospects.services import agent_days
-from prospects.services.import_decide import Decider
-from prospects.services.import_lookup import id_stream, look_up, recall_facts, tell_planner
-from prospects.services.import_plan import Memory, Terms
-from prospects.services.import_runs import GROWTH, passing, take_turns
-from prospects.services.import_write import COMPANY_IDS, CONTACT_IDS, PROSPECT_IDS, write
+from prospects.services.importing.decide import Decider
+from prospects.services.importing.lookup import id_stream, look_up, recall_facts, tell_planner
+from prospects.services.importing.plan import Memory, Terms
+from prospects.services.importing.runs import GROWTH, passing, take_turns
+from prospects.services.importing.write import COMPANY_IDS, CONTACT_IDS, PROSPECT_IDS, write
 from prospects.sources.records import Candidate, Seeds
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal

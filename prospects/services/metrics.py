@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from playbooks.triggers import METRICS
+from playbooks.rules.triggers import METRICS
 from prospects.models import Convergence, Prospect
 
 #: (playbook id, time, how far counting has to go) → the number; None when there is nothing to count yet.

@@ -7,7 +7,7 @@ from django.db import transaction
 from playbooks.models import Client, PlaybookVersion, User
 from playbooks.services import lifecycle
 from prospects.models import Convergence
-from prospects.services import convergences
+from prospects.services.converging import convergences
 
 
 def publish(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.host.loading import ICP
 from prospects.models import WorkLevel
 from prospects.reading.trust import is_provisional

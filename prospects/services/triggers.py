@@ -18,13 +18,14 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 
 from playbooks import audit
-from playbooks import triggers as rules
 from playbooks.events import AuditEvent
 from playbooks.models import PlaybookVersion, Trigger
+from playbooks.rules import triggers as rules
 from playbooks.services import stops
 from playbooks.services.budgets import zone_of
 from prospects.models import Convergence, TriggerFiring, TriggerWatch
-from prospects.services import convergences, metrics
+from prospects.services import metrics
+from prospects.services.converging import convergences
 from salesops.dbtypes import new_trace_id
 
 log = structlog.get_logger(__name__)

@@ -22,10 +22,10 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from playbooks.models import Client, Criterion, PlaybookVersion, Role, User
 from playbooks.queries import document_of
+from playbooks.rules.validation import problems
+from playbooks.rules.yaml_io import dump
 from playbooks.ruling import rulings
 from playbooks.services.authority import require
-from playbooks.validation import problems
-from playbooks.yaml_io import dump
 from prospects.models import Prospect, Score, WhatIf, WhatIfChange
 from prospects.reading.foresight import OPEN_STAGES, Foreseen, Foresight, open_ids
 from prospects.rules.differences import Bounds, Stand, criterion_points, reasons

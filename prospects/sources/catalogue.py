@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playbooks.sources import CANDIDATE, FeedParams, JsonParams, SourceConfig, WebsiteParams
+from playbooks.rules.sources import CANDIDATE, FeedParams, JsonParams, SourceConfig, WebsiteParams
 from prospects.importing.identity import name_key, registrable_domain
 from prospects.sources.adapters import file
 from prospects.sources.adapters.json_api import params_of

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from playbooks.sources import SourceConfig, read_source
+from playbooks.rules.sources import SourceConfig, read_source
 
 __all__ = ["Reach", "SourceConfig", "read_source"]
 

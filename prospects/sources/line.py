@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from playbooks.sources import SourceConfig, placeholders
+from playbooks.rules.sources import SourceConfig, placeholders
 from prospects.sources.breaker import Brake
 from prospects.sources.config import Reach, credential_of
 from prospects.sources.fetch import Fetcher

@@ -20,8 +20,8 @@ import structlog
 from django.utils import timezone
 
 from playbooks.models import Client, PlaybookVersion
+from playbooks.rules.sources import SourceConfig
 from playbooks.services import budgets
-from playbooks.sources import SourceConfig
 from prospects.models import SourceAnswer
 from prospects.services import source_states
 from prospects.sources import cache

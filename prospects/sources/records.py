@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from playbooks.sources import SourceConfig, placeholders
+from playbooks.rules.sources import SourceConfig, placeholders
 from prospects.importing import values
 from prospects.importing.records import clean
 

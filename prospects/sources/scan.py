@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 from django.utils import timezone
 
+from playbooks.rules.sources import SourceConfig
 from playbooks.services import budgets
-from playbooks.sources import SourceConfig
 from prospects.sources import cache
 from prospects.sources.adapters import file, json_api, model
 from prospects.sources.cache import Fetched, Held, Stored

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from playbooks.models import Client, PlaybookVersion
-from playbooks.sources import SourceConfig
+from playbooks.rules.sources import SourceConfig
 from prospects.models.sources import DOCUMENTS_PER_ANSWER
 from prospects.sources.cache import Stored
 from prospects.sources.catalogue import Catalogue, filled_of, is_about, question_of, wanted

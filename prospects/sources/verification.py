@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from playbooks.sources import EMAIL_CHECK
+from playbooks.rules.sources import EMAIL_CHECK
 from prospects.rules.people import INVALID, VERIFIED
 from prospects.sources.catalogue import question_of
 from prospects.sources.lookup import Asking, Desk, Job

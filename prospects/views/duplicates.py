@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from prospects.duplicates import pages
 from prospects.models import Duplicate, Merge
-from prospects.services import merges
+from prospects.services.merging import merges
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.ids import id_in

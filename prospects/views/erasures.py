@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from playbooks.models import Role
 from prospects.erasure.keys import known_as
 from prospects.models import Contact, Erasure
-from prospects.services import erasure
+from prospects.services.erasing import erasure
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.paging import keyset_page

@@ -11,11 +11,11 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from playbooks.models import Route, Tier
+from playbooks.rules.stages import MAIN_LINE
 from prospects.funnel.filters import COHORT, NONE, PERIOD, PERIODS, FunnelFilters, read_filters
 from prospects.funnel.reading import Funnel, read_funnel
 from prospects.rules.statistics import WINDOWS, Proportion
 from prospects.services.funnel_cells import ask_for_count
-from prospects.stages import MAIN_LINE
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.funnel_rows import (
     SEGMENTS_SHOWN,

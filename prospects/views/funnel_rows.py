@@ -8,11 +8,11 @@ from urllib.parse import quote_plus, urlencode
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from playbooks.rules.stages import CONTACTED, CONVERTED, ENGAGED, MAIN_LINE, QUALIFIED, SOURCED
 from prospects.funnel.drilldown import FunnelSlice
 from prospects.funnel.filters import NONE, PERIOD, FunnelFilters
 from prospects.funnel.reading import Funnel, SegmentRow, StageRow
 from prospects.models import Basis, Outcome
-from prospects.stages import CONTACTED, CONVERTED, ENGAGED, MAIN_LINE, QUALIFIED, SOURCED
 from prospects.views import funnel_marks as marks
 
 REACHED = "reached"

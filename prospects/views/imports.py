@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from playbooks.models import Playbook
 from prospects.importing.reading import UnreadableFile
 from prospects.models import ImportBatch
-from prospects.services import import_uploads
-from prospects.services.import_reports import COUNTS
+from prospects.services.importing import uploads
+from prospects.services.importing.reports import COUNTS
 from prospects.views.import_forms import ColumnForm, UploadForm
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
@@ -28,7 +28,7 @@ _TONES = {"done": "done", "failed": "danger", "running": "accent", "queued": "ac
 
 
 @require_http_methods(["GET", "POST"])
-@require_role(*import_uploads.IMPORTERS)
+@require_role(*uploads.IMPORTERS)
 def import_list(request: ClientRequest) -> HttpResponse:
     """The upload form and every import so far."""
     if request.method == "POST":
@@ -41,7 +41,7 @@ def import_list(request: ClientRequest) -> HttpResponse:
 def _received(request: ClientRequest, form: UploadForm) -> HttpResponse | None:
     given = form.cleaned_data
     try:
-        batch = import_uploads.receive_upload(
+        batch = uploads.receive_upload(
             given["file"], client=request.client, playbook=given["playbook"], kind=given["kind"], actor=request.user,
             as_of=given["as_of"], source_name=given["source_name"],
         )  # fmt: skip
@@ -60,7 +60,7 @@ def _list_page(request: ClientRequest, form: UploadForm, status: int = 200) -> H
 
 
 @require_GET
-@require_role(*import_uploads.IMPORTERS)
+@require_role(*uploads.IMPORTERS)
 def import_page(request: ClientRequest, pk: int) -> HttpResponse:
     """One import: mapping and preview, then progress, then the report."""
     batch = _batch(request, pk)
@@ -70,7 +70,7 @@ def import_page(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*import_uploads.IMPORTERS)
+@require_role(*uploads.IMPORTERS)
 def import_mapping(request: ClientRequest, pk: int) -> HttpResponse:
     """Store what the columns mean and show the preview again."""
     batch = _batch(request, pk)
@@ -78,9 +78,9 @@ def import_mapping(request: ClientRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _mapping_page(request, batch, form, status=422)
     try:
-        import_uploads.set_mapping(batch, form.columns(), actor=request.user, day_first=form.chosen_day_first())
+        uploads.set_mapping(batch, form.columns(), actor=request.user, day_first=form.chosen_day_first())
         if "start" in request.POST:
-            import_uploads.start(batch, actor=request.user)
+            uploads.start(batch, actor=request.user)
     except UnreadableFile as refusal:
         form.add_error(None, refusal.message)
         return _mapping_page(request, batch, form, status=422)
@@ -88,26 +88,26 @@ def import_mapping(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*import_uploads.IMPORTERS)
+@require_role(*uploads.IMPORTERS)
 def import_start(request: ClientRequest, pk: int) -> HttpResponse:
     """Go on with an import that failed."""
     batch = _batch(request, pk)
-    import_uploads.start(batch, actor=request.user)
+    uploads.start(batch, actor=request.user)
     return HttpResponseRedirect(_url(batch))
 
 
 @require_POST
-@require_role(*import_uploads.IMPORTERS)
+@require_role(*uploads.IMPORTERS)
 def import_cancel(request: ClientRequest, pk: int) -> HttpResponse:
     """Stop an import; what came in stays."""
     batch = _batch(request, pk)
-    import_uploads.cancel(batch, actor=request.user)
+    uploads.cancel(batch, actor=request.user)
     messages.info(request, f"{batch.file_name}: stopping. What has come in already stays.")
     return HttpResponseRedirect(_url(batch))
 
 
 @require_GET
-@require_role(*import_uploads.IMPORTERS)
+@require_role(*uploads.IMPORTERS)
 def import_errors(request: ClientRequest, pk: int) -> FileResponse:
     """The rejected rows with their reasons, as CSV."""
     batch = _batch(request, pk)
@@ -130,10 +130,10 @@ def _url(batch: ImportBatch) -> str:
 
 
 def _column_form(batch: ImportBatch, data: Any = None) -> ColumnForm:
-    choices = import_uploads.choices_for(batch, import_uploads.source_of(batch))
+    choices = uploads.choices_for(batch, uploads.source_of(batch))
     current = batch.mapping.get("columns", {})
     return ColumnForm(
-        data, choices=choices, current=current, targets=import_uploads.targets_of(batch),
+        data, choices=choices, current=current, targets=uploads.targets_of(batch),
         day_first=batch.mapping.get("day_first"),
     )  # fmt: skip
 
@@ -141,10 +141,10 @@ def _column_form(batch: ImportBatch, data: Any = None) -> ColumnForm:
 def _mapping_page(
     request: ClientRequest, batch: ImportBatch, form: ColumnForm | None = None, status: int = 200
 ) -> HttpResponse:
-    context: dict[str, Any] = {"batch": batch, "sample": import_uploads.PREVIEW_SAMPLE, "count_words": _COUNT_WORDS}
+    context: dict[str, Any] = {"batch": batch, "sample": uploads.PREVIEW_SAMPLE, "count_words": _COUNT_WORDS}
     try:
         context["form"] = form or _column_form(batch)
-        context["preview"] = preview = import_uploads.preview_of(batch)
+        context["preview"] = preview = uploads.preview_of(batch)
     except UnreadableFile as refusal:
         context["unreadable"] = refusal.message
     else:

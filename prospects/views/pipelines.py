@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from prospects.models import Customer, CustomerStage, Deal, DealStage, Prospect
 from prospects.reading.pipelines import cards_of, customers_of, deals_of
-from prospects.services import deals, moving
-from prospects.services.ledger import Word
+from prospects.services.moving import by_person, deals
+from prospects.services.moving.ledger import Word
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.paging import keyset_page
@@ -85,7 +85,7 @@ def move_prospect(request: ClientRequest, pk: int) -> HttpResponse:
     get_object_or_404(Prospect.objects.for_client(request.client), pk=pk)
 
     def act(to: str, word: Word, _: Any) -> None:
-        moving.move_prospect(pk, to, client=request.client, word=word)
+        by_person.move_prospect(pk, to, client=request.client, word=word)
 
     return _moved(request, pk, act)
 

@@ -29,7 +29,7 @@ from prospects.reading.runs import handoffs_of, spent_on
 from prospects.reading.timeline import timeline_of
 from prospects.reading.trust import marked_today, trusted
 from prospects.reading.why import why_of
-from prospects.services.merges import DECIDERS
+from prospects.services.merging.merges import DECIDERS
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.list_state import beside, default_query, named_columns, preference_of, rows_of
 from salesops.access import ClientRequest, require_role

@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from playbooks.difference_words import difference, summary
 from playbooks.models import Activation, PlaybookVersion, Role
 from playbooks.queries import document_of
+from playbooks.rules.difference_words import difference, summary
+from playbooks.rules.validation import problems
 from playbooks.services import lifecycle
-from playbooks.validation import problems
 from playbooks.views import may_publish
 from prospects.models import Suggestion, WhatIf, WhatIfChange
 from prospects.reading.trust import trusted

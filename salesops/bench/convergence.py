@@ -25,8 +25,8 @@ from django.utils import timezone
 
 from playbooks.models import Client, Playbook
 from prospects.models import Convergence, Prospect
-from prospects.services import converge as service
-from prospects.services import convergences
+from prospects.services.converging import converge as service
+from prospects.services.converging import convergences
 from salesops.bench import Line, Say
 from salesops.bench.words import NOUNS, TRADES
 from salesops.runtime.bulk import copy_rows

@@ -18,7 +18,7 @@ from prospects.duplicates.loading import candidates, records
 from prospects.rules.blocking import company_keys, person_keys
 from prospects.rules.dedup import Match, candidate_pairs, duplicate_companies, duplicate_people, match_people
 from prospects.rules.identities import CompanyFacts, PersonFacts
-from prospects.services.duplicate_sweep import sweep_keys
+from prospects.services.merging.duplicates import sweep_keys
 from salesops.bench import Line, Say
 from salesops.bench.words import CITIES, NOUNS, TRADES
 from salesops.runtime.bulk import copy_rows

@@ -13,7 +13,7 @@ from django.db import connection
 
 from playbooks.models import Client, Playbook
 from prospects.importing.reading import open_source
-from prospects.services.import_prospects import import_prospects, mapping_for
+from prospects.services.importing.prospects import import_prospects, mapping_for
 from salesops.bench import Line, Say
 from salesops.bench.words import INDUSTRIES, NOUNS, TRADES
 

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from playbooks.models import Playbook
 from prospects.models import AgentRun, Convergence, ModelAnswer
-from prospects.services import convergences
+from prospects.services.converging import convergences
 from salesops.bench import Line, Say
 from salesops.bench.convergence import CLOCK, make_playbook, make_prospects
 

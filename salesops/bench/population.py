@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest
 from playbooks.models import Client, Membership, Playbook, PlaybookVersion, Role, StageRule, User
-from prospects import stages
+from playbooks.rules import stages
 from salesops.bench.words import BODY, CITIES, DOSSIER, FIRST, INDUSTRIES, LAST, NOUNS, SUBJECT, SUMMARY, TITLES, TRADES
 
 DAYS = 180

@@ -14,7 +14,8 @@ from playbooks.models import Playbook, PlaybookVersion
 from playbooks.services import drafts, lifecycle
 from prospects.models import Prospect, WhatIf
 from prospects.reading.foresight import Foresight, open_ids
-from prospects.services import convergences, what_if
+from prospects.services import what_if
+from prospects.services.converging import convergences
 from salesops.bench import Line, Say
 from salesops.bench import convergence as converging
 

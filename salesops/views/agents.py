@@ -16,8 +16,9 @@ from prospects.agents.market_scan import AGENT as scanner  # noqa: N811
 from prospects.models import AgentRun, Convergence, Prospect
 from prospects.reading.progress import progress
 from prospects.reading.runs import RunFilter, dossier_of, failures_of, open_failures, runs_of
-from prospects.services import convergences, market_scan
-from prospects.services.retries import try_again
+from prospects.services import market_scan
+from prospects.services.converging import convergences
+from prospects.services.converging.retries import try_again
 from salesops.access import ClientRequest, require_role
 from salesops.agent_health import health_of
 from salesops.agent_numbers import DAYS, agent_names, agent_rows, due_work, newest_convergences

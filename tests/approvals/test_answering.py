@@ -15,8 +15,8 @@ from django.utils.html import escape
 from approvals.models import ApprovalRequest, Message, Task
 from approvals.services import answer as answers
 from approvals.services.refusals import TaskClosed
-from playbooks.describe import describe
 from playbooks.models import Role, User
+from playbooks.rules.describe import describe
 from prospects.models import Diagnostic, Evidence, Prospect, Signal
 from salesops.errors import NotAllowed
 from tests import factories

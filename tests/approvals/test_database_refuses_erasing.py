@@ -14,7 +14,7 @@ from approvals.models import ApprovalRequest, CapturedMail, Decision, Dispatch
 from playbooks.models import Role
 from prospects.models import Contact, ErasedKey, Erasure, Signal
 from prospects.rules import erasing
-from prospects.services.erasure import erase_person
+from prospects.services.erasing.erasure import erase_person
 from tests import factories as make
 from tests.approvals.cheats import insert
 from tests.approvals.scene import Scene, reload, scene

@@ -19,8 +19,9 @@ from approvals.verify import history
 from playbooks import audit
 from playbooks.models import AuditEntry, Role
 from prospects.models import Alias, Contact, Erasure, Evidence, ModelAnswer, Prospect, Signal, SourceAnswer
-from prospects.services import claims, merges
-from prospects.services.erasure import AtWork, NoReason, NotErasable, erase_person, preview
+from prospects.services.converging import claims
+from prospects.services.erasing.erasure import AtWork, NoReason, NotErasable, erase_person, preview
+from prospects.services.merging import merges
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed
 from tests import factories as make
@@ -191,7 +192,7 @@ def test_a_crash_at_any_line_erases_nothing(here: Scene, monkeypatch: pytest.Mon
     }
     for step in ("_remember", "_write", "_empty_records", "_close"):
         with monkeypatch.context() as broken:
-            broken.setattr(f"prospects.services.erasure.{step}", crash)
+            broken.setattr(f"prospects.services.erasing.erasure.{step}", crash)
             with pytest.raises(ZeroDivisionError):
                 erase(here, request.contact)
     assert {model: list(model.objects.order_by("pk").values()) for model in before} == before

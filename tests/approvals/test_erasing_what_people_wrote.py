@@ -16,9 +16,9 @@ from approvals.services import dispatch
 from playbooks.models import AuditEntry, Role, Stop
 from playbooks.services import stops
 from prospects.models import BulkAction, Evidence, Prospect, SavedFilter, Signal
-from prospects.services import deals
-from prospects.services.erasure import erase_person, preview
-from prospects.services.ledger import Word
+from prospects.services.erasing.erasure import erase_person, preview
+from prospects.services.moving import deals
+from prospects.services.moving.ledger import Word
 from tests import factories as make
 from tests.approvals.scene import WORDS, Scene, reload, scene
 from tests.approvals.test_erasing_a_person import EMAIL, NAME, PERSON, tables_that_say

@@ -14,7 +14,7 @@ from approvals.services.checks import Due, Obstacle
 from approvals.services.refusals import AlreadyDecided
 from playbooks.models import AuditEntry, Role
 from prospects.models import Merge, Prospect
-from prospects.services import merges
+from prospects.services.merging import merges
 from salesops.runtime import ports
 from tests import factories as make
 from tests.approvals.scene import Scene, reload, scene, soon

@@ -18,7 +18,7 @@ from approvals.services.seen import present
 from playbooks.models import Role
 from playbooks.services import drafts, lifecycle
 from prospects.models import Prospect
-from prospects.services.erasure import erase_person
+from prospects.services.erasing.erasure import erase_person
 from prospects.services.rescoring import rescore
 from tests import factories
 from tests.approvals.test_verifying_history import behind_the_guards

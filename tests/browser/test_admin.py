@@ -8,9 +8,9 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from playbooks.models import AuditEntry, PlaybookVersion
+from playbooks.rules.yaml_io import parse
 from playbooks.services import drafts
 from playbooks.shipped import contacts
-from playbooks.yaml_io import parse
 from tests import factories
 from tests.browser.desk import PASSWORD, Desk
 

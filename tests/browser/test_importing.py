@@ -11,7 +11,7 @@ from django.urls import reverse
 from playwright.sync_api import Browser, expect
 
 from prospects.models import Company, ImportBatch
-from prospects.services import import_uploads
+from prospects.services.importing import uploads
 from tests.browser.conftest import PHONE, WIDE
 from tests.browser.desk import Desk
 from tests.browser.test_every_page import serious
@@ -26,7 +26,7 @@ def test_a_file_is_uploaded_checked_imported_and_reported(
 ) -> None:
     settings.MEDIA_ROOT = tmp_path
     started: list[int] = []
-    monkeypatch.setattr(import_uploads, "nudge", lambda pk: transaction.on_commit(lambda: started.append(pk)))
+    monkeypatch.setattr(uploads, "nudge", lambda pk: transaction.on_commit(lambda: started.append(pk)))
     with chromium.new_context(viewport=size, base_url=desk.url) as window:
         page = window.new_page()
         page.set_default_timeout(15_000)
@@ -49,7 +49,7 @@ def test_a_file_is_uploaded_checked_imported_and_reported(
         expect(page.get_by_text("Waiting for a worker")).to_be_visible()
         check("waiting")
 
-        import_uploads.run_stored(started[0])
+        uploads.run_stored(started[0])
         expect(page.get_by_role("heading", name="Result")).to_be_visible()  # by itself: the page asks every second
         expect(page.get_by_text("the same domain trycardinal.ai")).to_be_visible()
         check("report")

@@ -9,11 +9,12 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from playbooks.models import PlaybookVersion
+from playbooks.rules.yaml_io import parse
 from playbooks.services import drafts, lifecycle
 from playbooks.shipped import contacts
-from playbooks.yaml_io import parse
 from prospects.models import Convergence, Prospect, WhatIf
-from prospects.services import converge, what_if
+from prospects.services import what_if
+from prospects.services.converging import converge
 from tests import factories
 from tests.browser.desk import PASSWORD, Desk
 from tests.runtime import scene

@@ -11,7 +11,7 @@ from approvals.models import ApprovalRequest, Suppression
 from approvals.services import suppress
 from playbooks.models import AgentPermission, Role
 from prospects.models import AgentRun, Contact, Diagnostic, Prospect, Signal
-from prospects.services.erasure import erase_person
+from prospects.services.erasing.erasure import erase_person
 from tests import factories
 from tests.enrichment import world
 from tests.enrichment.world import person

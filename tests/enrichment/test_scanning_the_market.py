@@ -13,7 +13,8 @@ from django.urls import reverse
 from playbooks.models import AgentPermission, AuditEntry, PlaybookVersion, Stop
 from playbooks.services import stops
 from prospects.models import AgentDay, Company, Convergence, MarketScan, Prospect, Signal
-from prospects.services import converge, convergences, market_scan
+from prospects.services import market_scan
+from prospects.services.converging import converge, convergences
 from prospects.services.market_scan import NothingToScan
 from prospects.sources.records import Candidate
 from prospects.sources.tool import PlaybookSources

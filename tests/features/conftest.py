@@ -16,8 +16,8 @@ from pytest_bdd import given, parsers, when
 from approvals.models import ApprovalRequest, Evaluation, Message
 from playbooks.models import AgentPermission, Criterion, PlaybookVersion, Stop
 from prospects.models import AgentRun, Diagnostic, Evidence, Prospect, Score, Signal, StageTransition
-from prospects.services.convergence_reports import Report
-from prospects.services.convergences import Stopped
+from prospects.services.converging.convergences import Stopped
+from prospects.services.converging.reports import Report
 from salesops.apps import ways_of_agents
 from salesops.bench.standin import StandIn
 from tests import factories

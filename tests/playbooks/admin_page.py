@@ -8,8 +8,8 @@ from typing import Any
 from django.test import Client as Browser
 from django.urls import reverse
 
-from playbooks import params
 from playbooks.models import PlaybookVersion, User
+from playbooks.rules import params
 
 
 def signed_in(user: User) -> Browser:

@@ -23,10 +23,10 @@ from playbooks.models import (
     User,
 )
 from playbooks.queries import document_of
+from playbooks.rules.yaml_io import parse
 from playbooks.services import drafts, lifecycle
 from playbooks.services.budgets import zone_named
 from playbooks.shipped import contacts
-from playbooks.yaml_io import parse
 from salesops.admin_site import FactAdmin
 from tests import factories
 from tests.playbooks.admin_page import change_url, posted, problems, signed_in

@@ -15,12 +15,12 @@ from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.test import RequestFactory
 
-from playbooks.document import ROWS, SECTIONS, Document
 from playbooks.models import Playbook, PlaybookVersion, Role, User
+from playbooks.rules.document import ROWS, SECTIONS, Document
+from playbooks.rules.wordlists import join_words
+from playbooks.rules.yaml_io import PlaybookFileError, dump, parse
 from playbooks.services import drafts, lifecycle
 from playbooks.shipped import contacts
-from playbooks.wordlists import join_words
-from playbooks.yaml_io import PlaybookFileError, dump, parse
 from tests import factories
 from tests.playbooks.admin_page import change_url, fields_of, posted, problems, signed_in
 

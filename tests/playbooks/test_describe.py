@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from playbooks.criteria import KINDS
-from playbooks.describe import PARAMS, describe
+from playbooks.rules.criteria import KINDS
+from playbooks.rules.describe import PARAMS, describe
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from copy import deepcopy
 
 import pytest
 
-from playbooks.difference_words import difference, summary, word_pieces
-from playbooks.document import Document
+from playbooks.rules.difference_words import difference, summary, word_pieces
+from playbooks.rules.document import Document
+from playbooks.rules.yaml_io import parse
 from playbooks.shipped import contacts
-from playbooks.yaml_io import parse
 
 DEMO = parse((contacts.HERE / "demo.yaml").read_text())
 

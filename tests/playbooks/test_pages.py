@@ -6,12 +6,12 @@ from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from playbooks.compare import changes
 from playbooks.models import PlaybookVersion, Role
 from playbooks.queries import document_of
+from playbooks.rules.compare import changes
+from playbooks.rules.yaml_io import parse
 from playbooks.services import drafts, lifecycle
 from playbooks.shipped import contacts
-from playbooks.yaml_io import parse
 from tests import factories
 
 pytestmark = pytest.mark.django_db

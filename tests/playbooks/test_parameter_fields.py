@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks import params
-from playbooks.criteria import KINDS, parse_params
+from playbooks.rules import params
+from playbooks.rules.criteria import KINDS, parse_params
+from playbooks.rules.sources import PARAMS
+from playbooks.rules.wordlists import join_words, split_words
+from playbooks.rules.yaml_io import parse
 from playbooks.shipped import contacts
-from playbooks.sources import PARAMS
-from playbooks.wordlists import join_words, split_words
-from playbooks.yaml_io import parse
 
 words = st.lists(
     st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1).filter(str.strip), max_size=4

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from playbooks.criteria import CATEGORIES, KINDS, LAYERS, STATISTICS
-from playbooks.document import ROWS, TIERS, Document, arrange
 from playbooks.queries import document_of
+from playbooks.rules.criteria import CATEGORIES, KINDS, LAYERS, STATISTICS
+from playbooks.rules.document import ROWS, TIERS, Document, arrange
+from playbooks.rules.validation import problems
+from playbooks.rules.yaml_io import dump, parse
 from playbooks.services import drafts
-from playbooks.validation import problems
-from playbooks.yaml_io import dump, parse
 from tests import factories
 from tests.playbooks.test_yaml import DEMO
 

@@ -8,11 +8,11 @@ from django.urls import reverse
 
 from playbooks.models import PlaybookVersion, Role
 from playbooks.queries import document_of
-from playbooks.scorecards import stock_cards
+from playbooks.rules.scorecards import stock_cards
+from playbooks.rules.validation import problems
+from playbooks.rules.yaml_io import dump, parse
 from playbooks.services.drafts import Frozen
 from playbooks.services.scorecards import NoSuchScorecard, ScorecardThere, add_stock_scorecard
-from playbooks.validation import problems
-from playbooks.yaml_io import dump, parse
 from tests import factories
 from tests.refusals import refuses
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from approvals.rules import content, quality, reading
-from playbooks.criteria import LAYERS
-from playbooks.document import Document
+from playbooks.rules.criteria import LAYERS
+from playbooks.rules.document import Document
+from playbooks.rules.templating import fill, placeholders
+from playbooks.rules.validation import problems
+from playbooks.rules.yaml_io import parse
 from playbooks.shipped import clients, contacts, synthetic
-from playbooks.templating import fill, placeholders
-from playbooks.validation import problems
-from playbooks.yaml_io import parse
 
 SENDER = {
     "sender_name": "Mara Ellison",

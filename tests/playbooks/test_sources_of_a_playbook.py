@@ -9,12 +9,12 @@ from django.db import IntegrityError, transaction
 from django.test import Client as Browser
 from django.urls import reverse
 
-from playbooks import compare
 from playbooks.models import PlaybookVersion, Role, Source
 from playbooks.queries import document_of
+from playbooks.rules import compare
+from playbooks.rules.yaml_io import PlaybookFileError, dump, parse
 from playbooks.services import drafts
 from playbooks.shipped import contacts
-from playbooks.yaml_io import PlaybookFileError, dump, parse
 from prospects.host.loading import configs_of, delivered
 from tests import factories
 from tests.playbooks.admin_page import change_url, posted, problems, signed_in

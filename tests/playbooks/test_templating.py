@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.templating import fill, placeholders, template_problems
+from playbooks.rules.templating import fill, placeholders, template_problems
 
 
 def test_values_and_fallbacks_are_put_in_place() -> None:

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from playbooks.rules.triggers import cron_problem, explain, next_due, reached
+from playbooks.rules.yaml_io import PlaybookFileError, dump, parse
 from playbooks.shipped import contacts
-from playbooks.triggers import cron_problem, explain, next_due, reached
-from playbooks.yaml_io import PlaybookFileError, dump, parse
 
 TEXT = (contacts.HERE / "demo.yaml").read_text()
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")

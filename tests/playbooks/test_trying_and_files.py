@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from playbooks.models import AuditEntry, PlaybookVersion, Role
+from playbooks.rules.yaml_io import dump, parse
 from playbooks.services import drafts
-from playbooks.yaml_io import dump, parse
 from tests import factories
 from tests.playbooks.admin_page import change_url, params_sent, posted, signed_in
 from tests.playbooks.test_broken_playbooks import RIGHT

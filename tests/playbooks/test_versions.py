@@ -9,12 +9,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from playbooks import audit
-from playbooks.document import ROWS, head_slots
 from playbooks.models import Activation, AuditEntry, Criterion, Playbook, PlaybookVersion, Role
 from playbooks.queries import document_of
+from playbooks.rules.document import ROWS, head_slots
+from playbooks.rules.yaml_io import dump, parse
 from playbooks.services import drafts, lifecycle
 from playbooks.shipped import contacts
-from playbooks.yaml_io import dump, parse
 from salesops.errors import NotAllowed
 from tests import factories
 

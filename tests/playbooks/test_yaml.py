@@ -9,11 +9,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from playbooks import document as shape
-from playbooks.document import IDENTITY, ROWS, SECTIONS, Document, Slot, head_slots
-from playbooks.reference import reference
+from playbooks.rules import document as shape
+from playbooks.rules.document import IDENTITY, ROWS, SECTIONS, Document, Slot, head_slots
+from playbooks.rules.reference import reference
+from playbooks.rules.yaml_io import Fault, PlaybookFileError, dump, parse, read
 from playbooks.shipped import contacts
-from playbooks.yaml_io import Fault, PlaybookFileError, dump, parse, read
 
 TEXT = (contacts.HERE / "demo.yaml").read_text()
 DEMO = parse(TEXT)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from playbooks.models import Client, Playbook
 from prospects.importing.reading import open_source
-from prospects.services.import_prospects import import_prospects, mapping_for
-from prospects.services.import_reports import Report
-from prospects.services.import_signals import import_signals, signal_mapping_for
+from prospects.services.importing.prospects import import_prospects, mapping_for
+from prospects.services.importing.reports import Report
+from prospects.services.importing.signals import import_signals, signal_mapping_for
 from tests import factories
 
 DATA = Path(__file__).parents[1] / "data"

@@ -10,7 +10,7 @@ import time_machine
 from django.db import connection, transaction
 
 from playbooks.models import Client, Playbook, PlaybookVersion, StageRule
-from prospects import stages
+from playbooks.rules import stages
 from prospects.models import Company, Prospect, StageTransition
 
 _numbers = count(1)

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from playbooks.models import AuditEntry, Criterion, PlaybookVersion
 from prospects.models import Evidence, Prospect, Score, Signal
-from prospects.services import buying, deals
+from prospects.services import buying
+from prospects.services.moving import deals
 from tests import factories
 from tests.prospects.test_deals import word
 from tests.runtime import scene

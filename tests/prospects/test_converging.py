@@ -24,8 +24,8 @@ from prospects.models import (
     Signal,
     StageTransition,
 )
-from prospects.services import convergences
-from prospects.services.convergences import Stopped
+from prospects.services.converging import convergences
+from prospects.services.converging.convergences import Stopped
 from tests import factories
 from tests.runtime import scene
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.criteria import KINDS, parse_params
-from playbooks.param_reader import ParamsError
+from playbooks.rules.criteria import KINDS, parse_params
+from playbooks.rules.param_reader import ParamsError
 from prospects.rules.criteria import interpolate, judge, judge_all
 from tests.prospects.rule_facts import Seen, ago, criterion, facts, patient, profile
 

@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from playbooks.models import PlaybookVersion, Role
 from prospects.models import Alias, Company, Duplicate, Merge, Prospect
-from prospects.services import merges
+from prospects.services.merging import merges
 from tests import factories as make
 from tests.prospects.pairs import pair, twins
 from tests.refusals import refuses

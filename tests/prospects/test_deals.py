@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from playbooks.models import AuditEntry, PlaybookVersion, StageRule, User
 from prospects.models import Customer, Deal, Handoff, Prospect, Score, StageTransition
-from prospects.services import deals, moving, stages
-from prospects.services.ledger import IllegalMove, Word
+from prospects.services.moving import by_person, deals, stages
+from prospects.services.moving.ledger import IllegalMove, Word
 from salesops.dbtypes import new_trace_id
 from tests import factories
 from tests.refusals import refuses
@@ -111,9 +111,9 @@ def test_nobody_converts_before_half_of_a_framework_is_known_where_the_playbook_
         if value is not None:
             scored(who, version, "bant", value)
         with pytest.raises(deals.RuleNotMet, match="BANT"):
-            moving.move_prospect(who.pk, "converted", client=who.client, word=word(person))
+            by_person.move_prospect(who.pk, "converted", client=who.client, word=word(person))
     score = scored(who, version, "bant", 50)
-    moving.move_prospect(who.pk, "converted", client=who.client, word=word(person))
+    by_person.move_prospect(who.pk, "converted", client=who.client, word=word(person))
     assert StageTransition.objects.get(prospect=who, to_stage="converted").score == score
 
 
@@ -222,10 +222,10 @@ def test_a_person_moves_a_prospect_by_its_rule_with_the_evidence_that_satisfies_
     version.stage_rules.filter(from_stage="qualified").update(min_categories=3)
     who = factories.qualified(factories.activate(version))
     person = factories.user(who.client)
-    (log,) = moving.move_prospect(who.pk, "contacted", client=who.client, word=word(person))
+    (log,) = by_person.move_prospect(who.pk, "contacted", client=who.client, word=word(person))
     assert sorted(log.evidence_ids) == sorted(who.evidence.values_list("pk", flat=True))
     with pytest.raises(deals.RuleNotMet, match="reason"):
-        moving.move_prospect(who.pk, "closed", client=who.client, word=word(person))
+        by_person.move_prospect(who.pk, "closed", client=who.client, word=word(person))
 
 
 # What PostgreSQL refuses, whoever asks.

@@ -11,7 +11,8 @@ from django.urls import reverse
 from playbooks.models import PlaybookVersion
 from prospects.models import Customer, Deal, Handoff, Prospect, StageTransition
 from prospects.reading.pipelines import cards_of
-from prospects.services import deals, merges
+from prospects.services.merging import merges
+from prospects.services.moving import deals
 from tests import factories
 from tests.prospects.pairs import pair
 from tests.prospects.test_deals import converted, playbook, scored, word

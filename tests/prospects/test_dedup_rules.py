@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from playbooks.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
+from playbooks.rules.twins import LIKELIER_ONE, MERGE, MOST_CONTRADICTED
 from prospects.importing.legal_forms import LEADING_FORMS, TRAILING_FORMS
 from prospects.rules.blocking import MAX_BLOCK, company_keys, person_keys
 from prospects.rules.dedup import (

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from playbooks.models import PlaybookVersion, Role
 from prospects.models import Duplicate, Merge
-from prospects.services import merges
+from prospects.services.merging import merges
 from tests import factories as make
 from tests.prospects.pairs import pair, twins
 

@@ -9,7 +9,7 @@ from playbooks.models import PlaybookVersion
 from prospects.duplicates.loading import candidates
 from prospects.models import BlockingKey, BlockingMark, Convergence, Merge
 from prospects.rules.blocking import KEYS_VERSION
-from prospects.services.duplicate_sweep import merge_left_over, sweep, sweep_keys
+from prospects.services.merging.duplicates import merge_left_over, sweep, sweep_keys
 from tests import factories as make
 from tests.prospects.pairs import pair, twins
 

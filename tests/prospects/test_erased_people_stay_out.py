@@ -12,7 +12,7 @@ from playbooks.models import Playbook, Role
 from prospects.erasure.keys import TURNED_AWAY
 from prospects.models import Alias, Company, Contact, ImportBatch, Prospect, Signal
 from prospects.rules.erasing import data, traces_of, words
-from prospects.services.erasure import erase_person
+from prospects.services.erasing.erasure import erase_person
 from salesops import keyed
 from tests import factories as make
 from tests.prospects.import_files import counts, imported, playbook, signals_imported, write_csv

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from prospects.models import ModelAnswer, Prospect, SourceAnswer
-from prospects.services.forgetting import Forgotten, forget
+from prospects.services.erasing.forgetting import Forgotten, forget
 from prospects.services.model_answers import AnswerStore
 from prospects.sources import cache
 from tests import factories

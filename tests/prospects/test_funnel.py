@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from prospects import stages
+from playbooks.rules import stages
 from prospects.funnel.drilldown import FunnelSlice, in_slice, read_slice
 from prospects.funnel.filters import COHORT, NONE, PERIOD, FunnelFilters, read_filters
 from prospects.funnel.reading import read_funnel

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connection
 
-from prospects import stages
+from playbooks.rules import stages
 from prospects.funnel.sql import onward_stages
 from prospects.models import FunnelCell, FunnelChange, FunnelMark, Prospect, StageTransition
 from prospects.rules.statistics import DURATION_EDGES

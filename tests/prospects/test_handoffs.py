@@ -14,7 +14,7 @@ from django.utils import timezone
 from playbooks.models import PlaybookVersion, User
 from prospects.models import AgentRun, Handoff, HandoffAcceptance, Prospect
 from prospects.reading import explain as why
-from prospects.services import handoffs, stages
+from prospects.services.moving import handoffs, stages
 from tests import factories
 from tests.refusals import refuses
 from tests.runtime import scene

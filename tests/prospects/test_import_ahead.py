@@ -14,7 +14,7 @@ from prospects.importing.columns import decide, propose
 from prospects.importing.reading import SourceFile, UnreadableFile, open_source
 from prospects.importing.records import RowReader
 from prospects.models import Company
-from prospects.services import import_runs
+from prospects.services.importing import runs
 from tests.prospects.import_files import counts, imported, playbook, write_csv
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -87,8 +87,8 @@ def test_stopping_early_ends_the_reading_process(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.django_db(transaction=True)
 def test_a_large_file_is_imported_through_the_other_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_runs, "APART", 0)
-    monkeypatch.setattr(import_runs, "CHUNK", 40)
+    monkeypatch.setattr(runs, "APART", 0)
+    monkeypatch.setattr(runs, "CHUNK", 40)
     into = playbook()
     source = companies(tmp_path / "a.csv", 95)
     assert counts(imported(source.path, into)) == {"created": 95, "rejected": 2}

@@ -16,7 +16,7 @@ from django.db import connection
 
 from playbooks.models import AuditEntry, Playbook
 from prospects.models import Company, Contact, ImportBatch, Prospect, Signal
-from prospects.services import import_prospects, import_runs
+from prospects.services.importing import prospects, runs
 from salesops import engines
 from tests.prospects.import_files import counts, imported, playbook, write_csv
 
@@ -27,18 +27,18 @@ ROWS = 1_500
 _IMPORT = """
 import sys, django
 django.setup()
-from prospects.services import import_prospects, import_runs
+from prospects.services.importing import prospects, runs
 from django.core.management import call_command
-import_runs.CHUNK, import_runs.APART = 50, 0
+runs.CHUNK, runs.APART = 50, 0
 if len(sys.argv) > 4:  # it is to be killed: however late that comes, it is not done
     import signal
     from prospects.models import ImportBatch
-    real = import_prospects.write
+    real = prospects.write
     def write(plan, terms):
         if ImportBatch.objects.latest("id").processed >= int(sys.argv[4]):
             signal.pause()
         real(plan, terms)
-    import_prospects.write = write
+    prospects.write = write
 call_command("import_prospects", sys.argv[1], "--client", sys.argv[2], "--playbook", sys.argv[3], "--json")
 """
 
@@ -105,7 +105,7 @@ def test_an_import_killed_anywhere_is_finished_by_running_it_again(tmp_path: Pat
 
 
 def test_two_imports_of_one_client_at_once_double_nobody(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(import_runs, "CHUNK", 40)
+    monkeypatch.setattr(runs, "CHUNK", 40)
     into = playbook()
     path = people_file(tmp_path / "people.csv", 400)
     reports, failures = [], []
@@ -125,8 +125,8 @@ def test_two_imports_of_one_client_at_once_double_nobody(tmp_path: Path, monkeyp
         thread.join()
     assert [type(failure) for failure in failures] in (
         [],
-        [import_runs.AlreadyRunning],
-        [import_runs.AlreadyRunning] * 2,
+        [runs.AlreadyRunning],
+        [runs.AlreadyRunning] * 2,
     )
     assert sum(report.counts["created"] for report in reports) == 400
     assert (Company.objects.count(), Contact.objects.count(), Signal.objects.count()) == (390, 400, 400)
@@ -134,7 +134,7 @@ def test_two_imports_of_one_client_at_once_double_nobody(tmp_path: Path, monkeyp
 
 def test_somebody_quicker_with_the_same_company_costs_only_another_try(tmp_path: Path, monkeypatch) -> None:
     into = playbook()
-    real, tries = import_prospects.write, []
+    real, tries = prospects.write, []
 
     def add_acme() -> None:
         Company.objects.create(client=into.client, name="Acme", name_key="acme", domain="acme.com", source="crm")
@@ -148,7 +148,7 @@ def test_somebody_quicker_with_the_same_company_costs_only_another_try(tmp_path:
             other.join()
         real(plan, terms)
 
-    monkeypatch.setattr(import_prospects, "write", too_late)
+    monkeypatch.setattr(prospects, "write", too_late)
     report = imported(
         write_csv(tmp_path / "a.csv", "Company|Domain|City", "Acme|acme.com|Oslo", "Acme|acme.com|"), into
     )

@@ -9,7 +9,7 @@ import pytest
 
 from playbooks.models import Playbook, Role
 from prospects.models import Alias, Company, Contact, Prospect, Signal
-from prospects.services import merges
+from prospects.services.merging import merges
 from tests import factories as make
 from tests.prospects.import_files import DATA, counts, imported, playbook, signals_imported, write_csv
 from tests.prospects.pairs import pair

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from playbooks.models import AuditEntry, Client, Playbook, Role, User
 from prospects.models import Company, ImportBatch, Signal
-from prospects.services import import_uploads
-from prospects.services.import_uploads import run_stored
+from prospects.services.importing import uploads
+from prospects.services.importing.uploads import run_stored
 from tests import factories
 from tests.prospects.import_files import DATA, playbook
 
@@ -34,7 +34,7 @@ def into(settings, tmp_path: Path) -> Playbook:
 def nudged(monkeypatch) -> list[int]:
     """Batches a worker was told about, instead of telling one."""
     told: list[int] = []
-    monkeypatch.setattr(import_uploads, "nudge", told.append)
+    monkeypatch.setattr(uploads, "nudge", told.append)
     return told
 
 
@@ -119,8 +119,8 @@ def test_signal_files_have_the_same_steps(into: Playbook, nudged: list[int]) -> 
 def run_batch_of(browser: Browser, nudged: list[int]) -> None:
     """Start the newest upload as it is proposed, and be the worker."""
     batch = ImportBatch.objects.order_by("-id").first()
-    source = import_uploads.source_of(batch)
-    choices = import_uploads.choices_for(batch, source)
+    source = uploads.source_of(batch)
+    choices = uploads.choices_for(batch, source)
     columns = {f"column_{i}": choice.target for i, choice in enumerate(choices)}
     browser.post(page(batch, "import_mapping"), {**columns, "start": "1"})
     run_stored(nudged[-1])
@@ -235,8 +235,8 @@ def test_the_sweep_finds_what_nobody_works_on(into: Playbook, nudged: list[int])
     )
     later = timezone.now() + timedelta(minutes=5)
     ImportBatch.objects.filter(pk=batch.pk).update(status="running")
-    assert import_uploads.sweep(at=timezone.now()) == 0, "they may only just have begun"
-    assert import_uploads.sweep(at=later) == 2
+    assert uploads.sweep(at=timezone.now()) == 0, "they may only just have begun"
+    assert uploads.sweep(at=later) == 2
     assert nudged == [batch.pk]
     command_line.refresh_from_db()
     assert command_line.status == "failed"

@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from playbooks.models import AuditEntry, Playbook
 from prospects.importing.reading import UnreadableFile, open_source
 from prospects.models import Company, Contact, ImportBatch, Prospect, Signal
-from prospects.services import import_runs, merges
-from prospects.services.import_prospects import family, mapping_for, preview_prospects
+from prospects.services.importing import runs
+from prospects.services.importing.prospects import family, mapping_for, preview_prospects
+from prospects.services.merging import merges
 from tests import factories
 from tests.prospects.import_files import DATA, counts, imported, playbook, write_csv
 from tests.prospects.pairs import pair
@@ -48,7 +49,7 @@ def test_a_company_file_becomes_companies_prospects_and_profiles() -> None:
 
 
 def test_an_import_tells_the_planner_what_it_has_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_runs, "CHUNK", 20)
+    monkeypatch.setattr(runs, "CHUNK", 20)
     into = playbook()
     imported(DATA / "companies.csv", into)
     with connection.cursor() as cursor:
@@ -121,7 +122,7 @@ def test_rows_may_bring_their_own_date(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chunk", [1, 2, 5000])
 def test_two_rows_of_one_domain_are_merged_with_the_reason(tmp_path: Path, chunk: int, monkeypatch) -> None:
-    monkeypatch.setattr(import_runs, "CHUNK", chunk)
+    monkeypatch.setattr(runs, "CHUNK", chunk)
     into = playbook()
     path = write_csv(
         tmp_path / "a.csv", "Id|Company|Website|Employees|City",
@@ -331,11 +332,11 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(tmp_path: Path) -> No
 
 
 def test_an_import_that_broke_off_is_finished_by_the_next_run_of_the_file(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(import_runs, "CHUNK", 10)
+    monkeypatch.setattr(runs, "CHUNK", 10)
     into = playbook()
     rows = [f"{i}|Co {i}|co{i}.com" for i in range(60)]
     path = write_csv(tmp_path / "a.csv", "Id|Company|Domain", *rows, "61|Again|co3.com", "||")
-    real = import_runs.chunks
+    real = runs.chunks
 
     def breaks_off(*arguments, **options):
         for chunk in real(*arguments, **options):
@@ -344,7 +345,7 @@ def test_an_import_that_broke_off_is_finished_by_the_next_run_of_the_file(tmp_pa
             yield chunk
 
     with monkeypatch.context() as patch:
-        patch.setattr(import_runs, "chunks", breaks_off)
+        patch.setattr(runs, "chunks", breaks_off)
         with pytest.raises(UnreadableFile):
             imported(path, into)
     batch = ImportBatch.objects.get()
@@ -362,15 +363,15 @@ def test_an_import_that_broke_off_is_finished_by_the_next_run_of_the_file(tmp_pa
 
 
 def test_a_person_can_stop_an_import_between_chunks(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(import_runs, "CHUNK", 10)
+    monkeypatch.setattr(runs, "CHUNK", 10)
     into = playbook()
-    real = import_runs.Run._progress
+    real = runs.Run._progress
 
     def asked_to_stop(self, counts, seen):
         ImportBatch.objects.filter(pk=self.batch.pk).update(cancel_requested=True)
         return real(self, counts, seen)
 
-    monkeypatch.setattr(import_runs.Run, "_progress", asked_to_stop)
+    monkeypatch.setattr(runs.Run, "_progress", asked_to_stop)
     report = imported(write_csv(tmp_path / "a.csv", "Company", *(f"Co {i}" for i in range(50))), into)
     assert report.status == "cancelled"
     assert counts(report) == {"created": 10}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from playbooks.criteria import Criterion
-from playbooks.yaml_io import parse
+from playbooks.rules.criteria import Criterion
+from playbooks.rules.yaml_io import parse
 from prospects.rules.criteria import judge
 from prospects.rules.facts import Facts
 from salesops.runtime.views import SignalView

@@ -14,7 +14,7 @@ from prospects.models import ListPreference, Prospect
 from prospects.reading.list_columns import COLUMNS
 from prospects.reading.list_page import ids_of_page
 from prospects.reading.prospect_list import RANKING, ranked_prospects, read_prospect_filters
-from prospects.services import merges
+from prospects.services.merging import merges
 from prospects.services.route_overrides import lift_overrides, override_routes
 from prospects.views import prospects as prospect_views
 from salesops.paging import Place

@@ -9,7 +9,7 @@ from playbooks.models import AuditEntry, PlaybookVersion, Role
 from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Company, Duplicate, Evidence, Merge, Prospect, Signal
 from prospects.reading.why import why_of
-from prospects.services import merges
+from prospects.services.merging import merges
 from salesops.errors import NotAllowed
 from salesops.runtime.context import Context
 from tests import factories as make

@@ -16,7 +16,7 @@ from approvals.services import decide, dispatch
 from approvals.services.refusals import AlreadyDecided, StaleDecision
 from playbooks.models import AuditEntry, PlaybookVersion, Role
 from prospects.models import Company, Duplicate, Merge, Prospect
-from prospects.services import merges
+from prospects.services.merging import merges
 from tests import factories as make
 from tests.approvals.scene import scene, soon
 from tests.approvals.test_races import together

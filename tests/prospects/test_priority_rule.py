@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.rules.priority import PriorityModel, evidence_by_card, prioritize, priority_model
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from prospects import stages
+from playbooks.rules import stages
 from prospects.funnel import combined
 from prospects.models import Prospect
 from prospects.reading.timeline import TimelineEvent, _providers, register_timeline

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.rules.criteria import judge
 from prospects.rules.facts import Facts
 from prospects.rules.psychologic import Force, forces_of, hypothesis_problems, largest_resistor, motive_of

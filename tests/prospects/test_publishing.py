@@ -15,7 +15,9 @@ from playbooks import ruling
 from playbooks.models import Activation, AuditEntry, PlaybookVersion, Role, User
 from playbooks.services import drafts, lifecycle
 from prospects.models import Convergence, Prospect, Suggestion, WhatIf
-from prospects.services import converge, publishing, stages, suggestions
+from prospects.services import publishing, suggestions
+from prospects.services.converging import converge
+from prospects.services.moving import stages
 from salesops.errors import NotAllowed
 from tests import factories
 from tests.runtime import scene

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.criteria import CATEGORIES
+from playbooks.rules.criteria import CATEGORIES
 from prospects.rules.qualification import Rule, Standing, accepted, independent_categories, qualify, rule_holds
 from prospects.rules.scoring import EvidenceItem, IcpModel, composite, latest
 from tests.prospects.rule_facts import NOW, criterion, item, patient

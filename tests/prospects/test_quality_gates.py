@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from playbooks.criteria import Criterion
-from playbooks.scorecards import stock_cards, stock_rows
+from playbooks.rules.criteria import Criterion
+from playbooks.rules.scorecards import stock_cards, stock_rows
 from prospects.rules.quality_gates import ENRICH, GATES, KEEP, Asked, passing
 from tests.prospects.rule_facts import NOW, Seen, profile
 from tests.prospects.test_stock_scorecards import IN_US, PROFILE, seen

@@ -14,9 +14,9 @@ from hypothesis import strategies as some
 
 from approvals.models import ApprovalRequest
 from playbooks import audit
-from playbooks.criteria import Criterion
 from playbooks.events import AuditEvent
 from playbooks.models import PlaybookVersion, User
+from playbooks.rules.criteria import Criterion
 from playbooks.services import drafts, lifecycle
 from prospects.models import Evidence, Prospect, Score
 from prospects.rules import scoring, written

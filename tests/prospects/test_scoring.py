@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.criteria import Criterion
+from playbooks.rules.criteria import Criterion
 from prospects.rules.scoring import (
     IcpModel,
     Scorecard,

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from playbooks.models import AuditEntry
 from prospects.models import StageTransition
-from prospects.services import stages
+from prospects.services.moving import stages
 from tests import factories
 from tests.runtime import scene
 
@@ -80,7 +80,7 @@ def test_only_the_stage_service_fires_transitions() -> None:
     verbs = {"move_to", "research", "qualify", "accept", "nurture", "stall", "contact_made", "engage", "disqualify"}
     for folder in ("prospects", "approvals", "playbooks", "salesops"):
         for module in Path(settings.BASE_DIR, folder).rglob("*.py"):
-            services = ("prospects/services/stages.py", "prospects/services/ledger.py")
+            services = ("prospects/services/moving/stages.py", "prospects/services/moving/ledger.py")
             if any(map(module.match, services)) or module.match("prospects/models/*.py"):
                 continue
             calls = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from playbooks.criteria import Criterion
-from playbooks.scorecards import stock_cards, stock_rows
+from playbooks.rules.criteria import Criterion
+from playbooks.rules.scorecards import stock_cards, stock_rows
 from prospects.rules import criteria as judging
 from prospects.rules import people
 from prospects.rules.facts import Facts

@@ -13,10 +13,11 @@ from django.db import connection
 from django.utils import timezone
 
 from playbooks.models import AuditEntry, PlaybookVersion, Stop, Trigger
+from playbooks.rules.triggers import METRICS
 from playbooks.services import drafts, lifecycle, stops
-from playbooks.triggers import METRICS
 from prospects.models import Convergence, Prospect, TriggerFiring, TriggerWatch
-from prospects.services import convergences, metrics, triggers
+from prospects.services import metrics, triggers
+from prospects.services.converging import convergences
 from tests import factories
 from tests.approvals.test_races import together
 from tests.refusals import refuses

@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db.models import Max
 
 from playbooks.models import Client, PlaybookVersion
+from playbooks.rules.yaml_io import parse
 from playbooks.services import drafts, lifecycle
-from playbooks.yaml_io import parse
 from prospects.models import Prospect, Signal
-from prospects.services.converge import converge
-from prospects.services.convergence_reports import Report
+from prospects.services.converging.converge import converge
+from prospects.services.converging.reports import Report
 from tests import factories
 
 CLOCK = datetime(2026, 6, 1, 9, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 from django.db import connections
 
 from prospects.models import Convergence, Prospect
-from prospects.services import convergence_reports, convergences
+from prospects.services.converging import convergences, reports
 from tests.runtime import scene
 from tests.runtime.test_workers import assert_nothing_twice, crowd, crowd_again, work_until_done
 
@@ -30,12 +30,12 @@ STAGES = {
     "messages are copied": "approvals.host.store:MessageLedger.write",
     "requests are made": "approvals.host.store:create_requests",
     "scores are written": "prospects.services.scores:rescore_contexts",
-    "stages have moved": "prospects.services.stages:advance",
+    "stages have moved": "prospects.services.moving.stages:advance",
     "verdicts are given": "prospects.host.store:ProspectHost.conclude",
     "projections are saved": "prospects.host.store:ProspectHost.save",
     "a cycle is committed": "salesops.runtime.engine:_BatchRun._close",
     "a batch is done": "salesops.runtime.engine:Engine.run",
-    "a batch is counted": "prospects.services.converge:_count",
+    "a batch is counted": "prospects.services.converging.converge:_count",
 }
 
 
@@ -86,5 +86,5 @@ def test_a_run_killed_at_every_stage_ends_with_the_hash_of_an_undisturbed_one() 
     assert (convergence.status, Prospect.objects.due().count()) == ("done", 0)
     assert not Prospect.objects.filter(verdict="").exists()
     assert_nothing_twice()
-    resumed = convergence_reports.digest_of(convergence)
-    assert convergence_reports.digest_of(crowd_again(under)) == resumed
+    resumed = reports.digest_of(convergence)
+    assert reports.digest_of(crowd_again(under)) == resumed

@@ -15,7 +15,7 @@ from playbooks.models import AgentPermission, AuditEntry, Client
 from playbooks.services import permissions
 from prospects.host import loading
 from prospects.models import AgentRun, Diagnostic, Evidence, Prospect
-from prospects.services import converge as service
+from prospects.services.converging import converge as service
 from salesops.runtime import proposals
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.eligibility import unreadable

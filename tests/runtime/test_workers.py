@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Message
 from prospects.models import AgentRun, Convergence, Evidence, Prospect, Signal
-from prospects.services import claims, convergence_reports, convergences
-from prospects.services import converge as service
+from prospects.services.converging import claims, convergences, reports
+from prospects.services.converging import converge as service
 from prospects.tasks import converge_batch, sweep_convergences
 from tests import factories
 from tests.runtime import scene
@@ -137,7 +137,7 @@ SCRIPT = """
 import django; django.setup()
 from django.db import connections
 connections["default"].settings_dict.update({database!r})
-from prospects.services import converge
+from prospects.services.converging import converge
 after = 0
 for _ in range({batches}):
     after = converge.work({convergence}, after, batch_size=4)
@@ -189,10 +189,10 @@ def test_workers_killed_at_any_moment_leave_nothing_double_and_nothing_undone() 
     assert not Prospect.objects.due().exists()
     assert not Prospect.objects.filter(verdict="").exists()
     assert_nothing_twice()
-    resumed = convergence_reports.digest_of(convergence)
+    resumed = reports.digest_of(convergence)
 
     fresh = crowd_again(under)
-    assert convergence_reports.digest_of(fresh) == resumed
+    assert reports.digest_of(fresh) == resumed
 
 
 def test_a_process_with_another_hash_seed_proposes_the_same_byte_for_byte() -> None:
@@ -201,7 +201,7 @@ def test_a_process_with_another_hash_seed_proposes_the_same_byte_for_byte() -> N
     assert worker_process(elsewhere, PYTHONHASHSEED="4242").wait(timeout=150) == 0
     elsewhere.refresh_from_db()
     assert (elsewhere.status, elsewhere.done) == ("done", 6)
-    assert convergence_reports.digest_of(elsewhere) == convergence_reports.digest_of(crowd_again(under))
+    assert reports.digest_of(elsewhere) == reports.digest_of(crowd_again(under))
 
 
 def crowd_again(under: Any) -> Convergence:

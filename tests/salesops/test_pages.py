@@ -25,7 +25,7 @@ from prospects.models import (
     WhatIf,
     WhatIfChange,
 )
-from prospects.services import merges
+from prospects.services.merging import merges
 from tests import factories
 from tests.prospects.pairs import pair
 

@@ -21,22 +21,12 @@ from approvals.services.seen import present
 from playbooks.models import Client, PlaybookVersion, Role, Stop, User
 from playbooks.services import clients, drafts, lifecycle, people, permissions, stops
 from prospects.models import Convergence, Customer, Deal, ImportBatch, Prospect, SavedFilter, SourceState
-from prospects.services import (
-    buying,
-    convergences,
-    deals,
-    erasure,
-    import_uploads,
-    list_filters,
-    moving,
-    publishing,
-    retries,
-    route_overrides,
-    source_states,
-    suggestions,
-    what_if,
-)
-from prospects.services.ledger import IllegalMove, Word
+from prospects.services import buying, list_filters, publishing, route_overrides, source_states, suggestions, what_if
+from prospects.services.converging import convergences, retries
+from prospects.services.erasing import erasure
+from prospects.services.importing import uploads
+from prospects.services.moving import by_person, deals
+from prospects.services.moving.ledger import IllegalMove, Word
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed, Refusal
 from tests import factories as make
@@ -119,7 +109,7 @@ VERBS: dict[str, tuple[set[str], Verb]] = {
     "move a deal": (MOVERS, lambda w, a: deals.move_deal(w.deal.pk, "proposal", client=w.client, word=w.word(a))),
     "move a customer": (MOVERS, lambda w, a: deals.move_customer(
         w.customer.pk, "healthy", client=w.client, word=w.word(a))),
-    "move a prospect": (MOVERS, lambda w, a: moving.move_prospect(
+    "move a prospect": (MOVERS, lambda w, a: by_person.move_prospect(
         w.prospect.pk, "nurture", client=w.client, word=w.word(a))),
     "set a route": (MOVERS, lambda w, a: route_overrides.override_routes(
         [w.prospect.pk], "hot", client=w.client, actor=a, reason="Test.")),
@@ -129,12 +119,12 @@ VERBS: dict[str, tuple[set[str], Verb]] = {
     "start agents": (RUNNERS, lambda w, a: convergences.start(client=w.client, playbook=w.version.playbook, actor=a)),
     "call agents back": (RUNNERS, lambda w, a: convergences.cancel(w.convergence.pk, client=w.client, actor=a)),
     "resume a source": (RUNNERS, lambda w, a: source_states.resume(w.state.pk, client=w.client, actor=a)),
-    "bring a file in": (RUNNERS, lambda w, a: import_uploads.receive_upload(
+    "bring a file in": (RUNNERS, lambda w, a: uploads.receive_upload(
         SimpleUploadedFile("c.csv", b"Company,Domain\nAcme,acme.example\n"), client=w.client,
         playbook=w.version.playbook, kind="prospects", actor=a)),
-    "start an import": (RUNNERS, lambda w, a: import_uploads.start(w.batch, actor=a)),
-    "stop an import": (RUNNERS, lambda w, a: import_uploads.cancel(w.batch, actor=a)),
-    "choose an import's columns": (RUNNERS, lambda w, a: import_uploads.set_mapping(
+    "start an import": (RUNNERS, lambda w, a: uploads.start(w.batch, actor=a)),
+    "stop an import": (RUNNERS, lambda w, a: uploads.cancel(w.batch, actor=a)),
+    "choose an import's columns": (RUNNERS, lambda w, a: uploads.set_mapping(
         w.batch, {}, actor=a, day_first=None)),
     "publish": (ADMIN, lambda w, a: publishing.publish(
         w.draft, client=w.client, actor=a, note="Test.", applies_to="all")),

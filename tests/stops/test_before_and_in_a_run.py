@@ -14,9 +14,9 @@ from approvals.models import ApprovalRequest
 from playbooks.models import AuditEntry, PlaybookVersion, Stop, User
 from playbooks.services import stops
 from prospects.models import AgentRun, Convergence, Prospect
-from prospects.services import converge as service
-from prospects.services import convergences, halting
-from prospects.services.convergences import Stopped
+from prospects.services.converging import converge as service
+from prospects.services.converging import convergences, halting
+from prospects.services.converging.convergences import Stopped
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.registry import Registry, discover
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team

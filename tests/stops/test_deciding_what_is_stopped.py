@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playbooks.halts import LEVELS, Brake, StopSet, holds, strongest
+from playbooks.rules.halts import LEVELS, Brake, StopSet, holds, strongest
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
 ids = st.integers(1, 3)

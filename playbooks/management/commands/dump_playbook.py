@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from playbooks.management.naming import find_playbook
 from playbooks.models import Playbook, PlaybookVersion
 from playbooks.queries import document_of
-from playbooks.yaml_io import dump
+from playbooks.rules.yaml_io import dump
 
 
 class Command(BaseCommand):

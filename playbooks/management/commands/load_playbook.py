@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from playbooks.document import Document
 from playbooks.models import Client
+from playbooks.rules.document import Document
+from playbooks.rules.yaml_io import PlaybookFileError, parse
 from playbooks.services import clients, drafts, lifecycle
-from playbooks.yaml_io import PlaybookFileError, parse
 from salesops.errors import Refusal
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from playbooks.reference import reference
+from playbooks.rules.reference import reference
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from playbooks.management.naming import add_playbook, find_playbook
 from prospects.management.progress_bar import Bar
 from prospects.models import Convergence
-from prospects.services import converge, convergence_reports, convergences
+from prospects.services.converging import converge, convergences, reports
 from salesops.errors import Refusal
 from salesops.runtime.words import Depth
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         document = report.as_dict()
         self.stdout.write(json.dumps(document, indent=2) if options["as_json"] else _words(document))
 
-    def _through_workers(self, asked: dict[str, Any], bar: Bar) -> convergence_reports.Report:
+    def _through_workers(self, asked: dict[str, Any], bar: Bar) -> reports.Report:
         """Queue it and watch the row; leaving with Ctrl-C leaves the workers at it."""
         started = time.perf_counter()
         convergence = convergences.start(**asked)
@@ -66,8 +66,8 @@ class Command(BaseCommand):
             convergences.sweep(at=timezone.now())
             convergence.refresh_from_db()
             bar.show(convergence.done, convergence.total)
-        report = convergence_reports.Report(convergence, seconds=time.perf_counter() - started)
-        report.outcome = convergence_reports.outcome_of(convergence)
+        report = reports.Report(convergence, seconds=time.perf_counter() - started)
+        report.outcome = reports.outcome_of(convergence)
         return report
 
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from playbooks.models import Client, User
 from prospects.erasure.keys import known_as
 from prospects.models import Contact
-from prospects.services import erasure
+from prospects.services.erasing import erasure
 from salesops.errors import Refusal
 from salesops.ids import id_in
 

@@ -13,7 +13,7 @@ from playbooks.management.naming import find_playbook
 from prospects.importing.columns import parse_mapping
 from prospects.importing.reading import UnreadableFile, open_source
 from prospects.management.imports import add_file, as_of, print_report, read_text
-from prospects.services.import_prospects import Preview, import_prospects, mapping_for, preview_prospects
+from prospects.services.importing.prospects import Preview, import_prospects, mapping_for, preview_prospects
 
 
 class Command(BaseCommand):

@@ -11,7 +11,7 @@ from playbooks.management.naming import find_playbook
 from prospects.importing.columns import parse_mapping
 from prospects.importing.reading import UnreadableFile, open_source
 from prospects.management.imports import add_file, print_report, read_text
-from prospects.services.import_signals import import_signals, signal_mapping_for
+from prospects.services.importing.signals import import_signals, signal_mapping_for
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from playbooks.sources import SourceConfig
+from playbooks.rules.sources import SourceConfig
 from prospects.sources.adapters import feeds, file, jobs, json_api, website
 from prospects.sources.line import Line
 from prospects.sources.records import Answered, Question

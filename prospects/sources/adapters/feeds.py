@@ -10,7 +10,7 @@ from typing import Any
 
 import feedparser
 
-from playbooks.sources import FeedParams, SourceConfig
+from playbooks.rules.sources import FeedParams, SourceConfig
 from prospects.sources.line import Line
 from prospects.sources.markup import plain
 from prospects.sources.records import Answered, Doc, Question, fill_url, safe_text

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playbooks.sources import FileParams, SourceConfig
+from playbooks.rules.sources import FileParams, SourceConfig
 from prospects.importing import identity
 from prospects.importing.columns import IGNORE, KEEP, decide, override, propose, prospect_targets
 from prospects.importing.reading import SourceFile, UnreadableFile, open_source

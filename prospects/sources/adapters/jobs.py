@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from playbooks.sources import JobsParams, SourceConfig
+from playbooks.rules.sources import JobsParams, SourceConfig
 from prospects.sources.adapters.json_api import JSON_KINDS
 from prospects.sources.line import Line
 from prospects.sources.markup import plain

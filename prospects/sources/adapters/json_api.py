@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-from playbooks.sources import DOCUMENT_FIELDS, JsonParams, Paging, SourceConfig
+from playbooks.rules.sources import DOCUMENT_FIELDS, JsonParams, Paging, SourceConfig
 from prospects.importing.columns import KEEP, ColumnMap, prospect_targets
 from prospects.importing.records import Record, RowReader, kept_name
 from prospects.importing.rows import Row

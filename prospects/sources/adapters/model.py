@@ -15,7 +15,7 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
 from playbooks.models import Client, PlaybookVersion
-from playbooks.sources import ModelParams, SourceConfig
+from playbooks.rules.sources import ModelParams, SourceConfig
 from prospects.importing.identity import registrable_domain
 from prospects.services.model_answers import PlaybookPurse
 from prospects.sources.records import fill_text, safe_text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urldefrag, urljoin
 
-from playbooks.sources import SourceConfig, WebsiteParams
+from playbooks.rules.sources import SourceConfig, WebsiteParams
 from prospects.importing.identity import registrable_domain
 from prospects.sources.line import Line
 from prospects.sources.markup import MAX_HTML, Link, Words, read_page

@@ -15,15 +15,15 @@ from django.db import transaction
 
 from approvals.services.consents import read_consents, record_consents
 from playbooks.models import Client, Membership, Playbook, PlaybookVersion, Role, User
+from playbooks.rules.yaml_io import parse
 from playbooks.services import drafts, lifecycle
 from playbooks.shipped.clients import CLIENTS, ShippedClient, moved
-from playbooks.yaml_io import parse
 from prospects.importing.reading import open_source
 from prospects.models import Convergence, ImportBatch
 from prospects.services import funnel_cells
-from prospects.services.converge import converge
-from prospects.services.import_prospects import import_prospects, mapping_for
-from prospects.services.import_signals import import_signals, signal_mapping_for
+from prospects.services.converging.converge import converge
+from prospects.services.importing.prospects import import_prospects, mapping_for
+from prospects.services.importing.signals import import_signals, signal_mapping_for
 
 SHIPPED = Path(__file__).resolve().parents[3] / "playbooks" / "shipped"
 #: local part of the address → name, roles, may enter the admin site, password of a demo on this machine

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from playbooks.models import PlaybookVersion
-from playbooks.sources import SourceConfig, read_source
+from playbooks.rules.sources import SourceConfig, read_source
 from prospects.sources.line import Office
 from prospects.sources.tool import PlaybookSources
 from salesops.runtime.toolbox import Found

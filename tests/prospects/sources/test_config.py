@@ -8,8 +8,8 @@ import pytest
 import yaml
 from django.conf import settings
 
-from playbooks.param_reader import ParamsError
-from playbooks.sources import DELIVERS, KINDS, PARAMS, read_source
+from playbooks.rules.param_reader import ParamsError
+from playbooks.rules.sources import DELIVERS, KINDS, PARAMS, read_source
 from prospects.sources.config import Credential, Reach, SourceConfig, credential_of
 from prospects.sources.records import fill_url, safe_value
 

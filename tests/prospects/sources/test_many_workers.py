@@ -91,7 +91,7 @@ from django.db import connections
 from django.conf import settings
 settings.DATABASES["default"]["NAME"] = connections["default"].settings_dict["NAME"] = given["database"]
 from playbooks.models import PlaybookVersion
-from playbooks.sources import read_source
+from playbooks.rules.sources import read_source
 from tests.prospects.sources.looking import prospect, tool
 from tests.prospects.sources.stand_in import office
 desk = office(allow_hosts=frozenset([given["place"]]), threads=4)

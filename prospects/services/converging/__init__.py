@@ -1,0 +1,1 @@
+"""Working prospects: a convergence, who claims what of it, what stops it, and what it came to."""

@@ -1,0 +1,1 @@
+"""Bringing files in: from an upload or a path to companies, people, prospects and signals."""

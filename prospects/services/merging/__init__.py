@@ -1,0 +1,1 @@
+"""Duplicates: deciding about them, what a decision writes, and the sweep that keeps them in order."""

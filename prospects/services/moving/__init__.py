@@ -1,0 +1,1 @@
+"""Moves through the pipelines of prospects, deals and customers, their one log, and handoffs between teams."""
