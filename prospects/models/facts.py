@@ -11,7 +11,12 @@ from django.utils import timezone
 from playbooks.models import Category, Client, Layer, PlaybookVersion, StageRule, User
 from prospects.models.erasure_guards import facts_but_erasable
 from prospects.models.funnel import transition_funnel_triggers
-from prospects.models.guards import evidence_cites_its_signals, prospect_follows_transition, transition_is_earned
+from prospects.models.guards import (
+    evidence_cites_its_signals,
+    prospect_follows_transition,
+    transition_is_earned,
+    under_its_playbook,
+)
 from prospects.models.prospect import Prospect
 from prospects.models.runs import AgentRun
 from salesops.dbtypes import JsonDocument, fact_no_field
@@ -64,7 +69,9 @@ class Evidence(models.Model):
     prospect = models.ForeignKey(
         Prospect, on_delete=models.PROTECT, related_name="evidence", db_constraint=False, db_index=False
     )
-    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    playbook_version = models.ForeignKey(
+        PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     scorecard = models.CharField(max_length=40, default="icp")
     layer = models.CharField(max_length=16, choices=Layer.choices)
     category = models.CharField(max_length=16, choices=Category.choices)
@@ -90,7 +97,6 @@ class Evidence(models.Model):
         ordering = ["-observed_at", "-id"]
         verbose_name_plural = "evidence"
         constraints = [
-            SameClient("prospect", name="evidence_of_one_client"),
             models.CheckConstraint(condition=Q(value__gte=0, value__lte=100), name="evidence_value_in_range"),
             models.CheckConstraint(
                 condition=Q(confidence__gte=0, confidence__lte=1), name="evidence_confidence_in_range"
@@ -100,7 +106,7 @@ class Evidence(models.Model):
             models.CheckConstraint(condition=Q(category__in=Category.values), name="evidence_category_known"),
         ]
         indexes = [models.Index(fields=["prospect", "scorecard", "criterion"], name="evidence_by_criterion")]
-        triggers = [*facts_but_erasable("rationale", "quote"), evidence_cites_its_signals()]
+        triggers = [*facts_but_erasable("rationale", "quote"), evidence_cites_its_signals(), under_its_playbook()]
 
     def __str__(self) -> str:
         return f"{self.criterion}: {self.value:g}"
@@ -113,7 +119,9 @@ class Score(models.Model):
     prospect = models.ForeignKey(
         Prospect, on_delete=models.PROTECT, related_name="scores", db_constraint=False, db_index=False
     )
-    playbook_version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    playbook_version = models.ForeignKey(
+        PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     scorecard = models.CharField(max_length=40)
     value = models.FloatField()
     coverage = models.FloatField()
@@ -128,12 +136,11 @@ class Score(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            SameClient("prospect", name="score_of_one_client"),
             models.CheckConstraint(condition=Q(value__gte=0, value__lte=100), name="score_value_in_range"),
             models.CheckConstraint(condition=Q(coverage__gte=0, coverage__lte=1), name="score_coverage_in_range"),
         ]
         indexes = [models.Index(fields=["prospect", "scorecard", "-id"], name="score_latest")]
-        triggers = fact_guards()
+        triggers = [*fact_guards(), under_its_playbook()]
 
     def __str__(self) -> str:
         return f"{self.scorecard} {self.value:g}"

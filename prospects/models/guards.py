@@ -269,6 +269,28 @@ def prospect_follows_transition() -> Guard:
     )
 
 
+def under_its_playbook() -> Guard:
+    """A judgement is its prospect's client's, under a version of its prospect's playbook that rules or has ruled.
+
+    Stands in for the foreign keys to both, and costs less: neither can be deleted, change hands, or be edited again.
+    """
+    return Guard(
+        name="under_its_playbook",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="new_rows"),
+        func=(
+            "IF EXISTS (SELECT 1 FROM new_rows n LEFT JOIN prospects_prospect p ON p.id = n.prospect_id"
+            " LEFT JOIN playbooks_playbookversion v ON v.id = n.playbook_version_id"
+            " WHERE (p.client_id = n.client_id AND v.playbook_id = p.playbook_id"
+            " AND v.status IN ('active', 'retired')) IS NOT TRUE) THEN "
+            + refuse("% stands under a version of its own prospect''s playbook that rules or has ruled")
+            + " END IF; RETURN NULL;"
+        ),
+    )
+
+
 def evidence_cites_its_signals() -> Guard:
     """Evidence without a signal, or with somebody else's, does not exist.
 

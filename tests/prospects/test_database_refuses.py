@@ -1,9 +1,10 @@
 """What PostgreSQL refuses about prospects and the facts about them, whoever asks."""
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
+from playbooks.models import PlaybookVersion
 from prospects.models import Diagnostic, Prospect, Score, StageTransition
 from tests import factories
 from tests.refusals import refuses
@@ -151,6 +152,39 @@ def test_evidence_that_cites_another_prospects_signal() -> None:
     who, other = factories.prospect(version), factories.prospect(version)
     with pytest.raises(DatabaseError, match="must cite signals"), transaction.atomic():
         factories.evidence(who, version, cites=factories.signal(other))
+
+
+JUDGEMENTS = {
+    "evidence": "INSERT INTO prospects_evidence (client_id, prospect_id, playbook_version_id, scorecard, layer, category,"
+    " criterion, value, confidence, strong_negative, rationale, quote, signal_ids, fact_ref, source, observed_at,"
+    " created_at) SELECT %s, %s, %s, scorecard, layer, category, criterion, value, confidence, strong_negative,"
+    " rationale, quote, signal_ids, fact_ref, source, observed_at, created_at FROM prospects_evidence WHERE id = %s",
+    "score": "INSERT INTO prospects_score (client_id, prospect_id, playbook_version_id, scorecard, value, coverage,"
+    " provisional, breakdown, computed_at) SELECT %s, %s, %s, scorecard, value, confidence, true, '{}', created_at"
+    " FROM prospects_evidence WHERE id = %s",
+}
+
+
+@pytest.mark.parametrize("table", JUDGEMENTS)
+def test_a_judgement_stands_under_a_ruling_version_of_its_own_prospects_playbook(table: str) -> None:
+    version = factories.version()
+    who = factories.prospect(version)
+    one = factories.evidence(who, version)
+    told = JUDGEMENTS[table]
+    sister = factories.version(version.playbook.client)
+    draft = PlaybookVersion.objects.create(playbook=version.playbook, number=2)
+    for client, prospect, under in (
+        (who.client_id, who.pk, sister.pk),  # another playbook of the same client
+        (sister.playbook.client_id, who.pk, factories.version().pk),
+        (factories.client().pk, who.pk, version.pk),
+        (who.client_id, who.pk, draft.pk),
+        (who.client_id, who.pk, 10**9),
+    ):
+        refuses(told, [client, prospect, under, one.pk], because="its own prospect's playbook")
+    refuses(JUDGEMENTS["score"], [who.client_id, 10**9, version.pk, one.pk], because="its own prospect's playbook")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(told, [who.client_id, who.pk, version.pk, one.pk])
+        assert cursor.rowcount == 1
 
 
 @pytest.mark.parametrize(("field", "value"), [("value", 101), ("value", -1), ("confidence", 1.2), ("rationale", "")])
