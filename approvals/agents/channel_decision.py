@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from approvals.agents.drafting import address_of
 from approvals.agents.model_channels import NOTHING, channels_by_model
 from approvals.agents.past import own_rate
 from approvals.rules.sending import no_way_out
@@ -22,7 +23,7 @@ from salesops.runtime.human import asking
 from salesops.runtime.outreach_proposals import EvaluationProposal
 from salesops.runtime.playbook_views import ChannelPolicyView, PlaybookView
 from salesops.runtime.proposals import TaskProposal
-from salesops.runtime.views import ContactView, MessageView, ProspectView
+from salesops.runtime.views import MessageView, ProspectView
 from salesops.runtime.words import Depth, ImplementationKind, Key, Phase, Team
 
 _LABELS = {"email": "E-mail", "call": "Call", "linkedin": "LinkedIn", "sms": "SMS"}
@@ -101,7 +102,7 @@ def _against(
     if closed:
         return f"{closed[0].upper()}{closed[1:]}."
     contact = prospect.contact
-    if contact is None or not _address(contact, policy.channel):
+    if contact is None or not address_of(contact, policy.channel):
         return {"call": "No phone number on file.", "sms": "No phone number on file."}.get(
             policy.channel, "No address on file."
         )
@@ -112,10 +113,6 @@ def _against(
     if message.confidence < least:
         return f"Confidence is {message.confidence:.2f}; {least:.2f} is needed."
     return ""
-
-
-def _address(contact: ContactView, channel: str) -> str:
-    return {"email": contact.email, "linkedin": contact.linkedin_url}.get(channel, contact.phone)
 
 
 def _probability(

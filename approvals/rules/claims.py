@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from approvals.rules.reading import folded
+
 #: Words that mean one thing: evidence that says one of them covers the others.
 Families = tuple[tuple[str, ...], ...]
 
@@ -38,14 +40,14 @@ def bare(text: str, families: Families, grounds: Iterable[Backed], names: Iterab
 
     ``names`` of people and companies promise nothing, whatever words they are made of.
     """
-    plain = _without(_folded(text), names)
+    plain = _without(folded(text), names)
     covered = ""
     for family in families:
         pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, family))})\b")
         said = pattern.search(plain)
         if said is None:
             continue
-        rest = _without(plain, [ground.sentence for ground in grounds if pattern.search(_folded(ground.says))])
+        rest = _without(plain, [ground.sentence for ground in grounds if pattern.search(folded(ground.says))])
         left = pattern.search(rest)
         if left is not None:
             return left.group(), covered
@@ -53,11 +55,7 @@ def bare(text: str, families: Families, grounds: Iterable[Backed], names: Iterab
     return "", covered
 
 
-def _without(folded: str, parts: Iterable[str]) -> str:
-    for part in sorted(filter(None, map(_folded, parts)), key=len, reverse=True):
-        folded = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", " ", folded)
-    return folded
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.replace("’", "'").casefold().split())
+def _without(plain: str, parts: Iterable[str]) -> str:
+    for part in sorted(filter(None, map(folded, parts)), key=len, reverse=True):
+        plain = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", " ", plain)
+    return plain

@@ -16,7 +16,7 @@ from approvals.rules import reading
 from approvals.rules.content import split_footer
 from approvals.rules.quality_bands import DEFAULT_BANDS, Bands
 from approvals.rules.quality_hard import HardFailure, hard_failures
-from approvals.rules.quality_words import Claim, Draft, Fact, Words, unresolved_placeholders
+from approvals.rules.quality_words import Claim, Draft, Fact, Words, says, unresolved_placeholders
 
 __all__ = [
     "DEFAULT_BANDS",
@@ -161,9 +161,9 @@ def _recent_company_fact(fact: Fact, today: date, days: int) -> bool:
 
 
 def _call_to_action(text: Words, bands: Bands) -> Result:
-    meeting = [sentence for sentence in text.sentences if _matches(bands.meeting_asks, sentence)]
+    meeting = [sentence for sentence in text.sentences if says(bands.meeting_asks, sentence)]
     interest = [
-        sentence for sentence in text.sentences if sentence not in meeting and _matches(bands.interest_asks, sentence)
+        sentence for sentence in text.sentences if sentence not in meeting and says(bands.interest_asks, sentence)
     ]
     asks = meeting + interest
     if len(asks) != 1:
@@ -212,17 +212,13 @@ def _proof(text: Words, bands: Bands) -> Result:
     specific = next((sentence for sentence in proofs if _specific(sentence)), None)
     if specific is not None:
         return FULL, "one specific, evidenced proof", ()
-    vague = proofs or [sentence for sentence in text.sentences if _matches(bands.vague_proof, sentence)]
+    vague = proofs or [sentence for sentence in text.sentences if says(bands.vague_proof, sentence)]
     return (HALF, "the proof is vague", tuple(vague)) if vague else (NONE, "no proof", ())
 
 
 def _specific(sentence: str) -> bool:
     """A number, or a name in the middle of the sentence."""
     return bool(re.search(r"\d", sentence) or re.search(r"(?<=[a-z,] )[A-Z][\w&.-]+", sentence))
-
-
-def _matches(patterns: tuple[str, ...], sentence: str) -> bool:
-    return any(re.search(pattern, sentence, re.IGNORECASE) for pattern in patterns)
 
 
 CHECKS: tuple[tuple[str, str, Callable[[Words, Bands], Result]], ...] = (

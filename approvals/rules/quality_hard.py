@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from approvals.rules import reading
 from approvals.rules.quality_bands import Bands
-from approvals.rules.quality_words import Words, stands_in, unresolved_placeholders
+from approvals.rules.quality_words import Words, says, stands_in, unresolved_placeholders
 
 _GREETED = re.compile(
     r"^\s*(?:hi|hello|hey|dear|good (?:morning|afternoon|day)|kia ora|bonjour|hallo)[ \t]+([^,!\n:;–—-]{1,60})",
@@ -76,23 +76,19 @@ def _claims(text: Words, bands: Bands) -> Iterator[HardFailure]:
         for sentence in open_sentences
         # "15 minutes" in the ask for a meeting promises nothing about anybody.
         for found in _bare_numbers(
-            _DURATION.sub(" ", sentence) if _says(bands.meeting_asks, sentence) else sentence, known
+            _DURATION.sub(" ", sentence) if says(bands.meeting_asks, sentence) else sentence, known
         )
     )
     if numbers:
         yield HardFailure("number", "a number rests on no evidence", numbers)
-    said = tuple(sentence for sentence in open_sentences if _says(bands.claim_patterns, sentence))
+    said = tuple(sentence for sentence in open_sentences if says(bands.claim_patterns, sentence))
     if said:
         yield HardFailure("customer", "customers or results are named without evidence", said)
 
 
-def _says(patterns: tuple[str, ...], sentence: str) -> bool:
-    return any(re.search(pattern, sentence, re.IGNORECASE) for pattern in patterns)
-
-
 def _bare_numbers(plain: str, known: list[str]) -> Iterator[str]:
     for term in sorted((term for term in known if any(char.isdigit() for char in term)), key=len, reverse=True):
-        if stands_in(term, " ".join(plain.casefold().split())):
+        if stands_in(term, reading.folded(plain)):
             plain = re.sub(rf"(?<!\w){re.escape(term)}(?!\w)", " ", plain, flags=re.IGNORECASE)
     for match in _NUMBER.finditer(plain):
         yield match.group().strip().rstrip(".,")

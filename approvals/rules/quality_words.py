@@ -128,7 +128,7 @@ class Words:
 
     @cached_property
     def folded(self) -> str:
-        return _folded(f"{self.draft.subject}\n{self.prose}")
+        return reading.folded(f"{self.draft.subject}\n{self.prose}")
 
     def has(self, term: str) -> bool:
         """Whether a term stands in subject or words as whole words, in any case."""
@@ -142,25 +142,26 @@ class Words:
 
     @cached_property
     def claims_used(self) -> tuple[Claim, ...]:
-        return tuple(claim for claim in self.draft.claims if _folded(claim.sentence) in self.folded)
+        return tuple(claim for claim in self.draft.claims if reading.folded(claim.sentence) in self.folded)
 
     def is_covered(self, sentence: str) -> bool:
         """Whether the sentence is, or lies in, a claim that rests on something."""
-        plain = _folded(sentence)
+        plain = reading.folded(sentence)
         return any(
-            claim.covered and (_folded(claim.sentence) in plain or plain in _folded(claim.sentence))
+            claim.covered and (reading.folded(claim.sentence) in plain or plain in reading.folded(claim.sentence))
             for claim in self.draft.claims
             if claim.sentence.strip()
         )
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.replace("’", "'").casefold().split())
+def says(patterns: Iterable[str], sentence: str) -> bool:
+    """Whether any of the patterns stands in the sentence; case does not matter."""
+    return any(re.search(pattern, sentence, re.IGNORECASE) for pattern in patterns)
 
 
 def stands_in(term: str, folded: str) -> bool:
     """Whether a term stands in already folded text, not as part of a longer word."""
-    plain = _folded(term)
+    plain = reading.folded(term)
     if not plain or plain not in folded:
         return False
     return re.search(rf"(?<!\w){re.escape(plain)}(?!\w)", folded) is not None

@@ -27,6 +27,11 @@ def without_urls(text: str) -> str:
     return _URL.sub(" ", text)
 
 
+def folded(text: str) -> str:
+    """The text as it is compared: one case, one kind of apostrophe, single spaces."""
+    return " ".join(text.replace("’", "'").casefold().split())
+
+
 def words(text: str) -> tuple[str, ...]:
     """The words of a text; web addresses are not words."""
     return tuple(_WORD.findall(without_urls(text)))

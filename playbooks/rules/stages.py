@@ -79,8 +79,7 @@ CUSTOMER_MOVES: Final = (
 )  # fmt: skip
 MOVES: Final = {"prospect": PROSPECT_MOVES, "deal": DEAL_MOVES, "customer": CUSTOMER_MOVES}
 
-#: Each pipeline's stages in the order a leader reads them, and the one a row is born in.
-STAGES: Final = {"prospect": PROSPECT_STAGES, "deal": DEAL_STAGES, "customer": CUSTOMER_STAGES}
+#: The stage that a row of each pipeline is born in.
 FIRST: Final = {"prospect": SOURCED, "deal": DISCOVERY, "customer": ONBOARDING}
 #: The way onwards through each pipeline.
 ONWARDS: Final = {

@@ -18,7 +18,7 @@ def require(client: Client, actor: User | None, roles: Collection[Role], *, to: 
 
     Raises NotAllowed.
     """
-    if actor is None or (actor.is_superuser and actor.is_active) or holds(actor, client, roles):
+    if _passes(actor, client, roles):
         return
     named = "members" if set(roles) == set(Role) else " or ".join(sorted(f"{role.label.lower()}s" for role in roles))
     raise NotAllowed(f"Only {named} of {client} may {to}. Ask an admin for the role.")
@@ -29,7 +29,9 @@ def require_admin(client: Client, actor: User | None) -> None:
 
     Raises NotAllowed.
     """
-    if actor is None or actor.is_superuser:
-        return
-    if not holds(actor, client, {Role.ADMIN}):
+    if not _passes(actor, client, {Role.ADMIN}):
         raise NotAllowed(f"Only an admin of {client} may do this. Ask one, or ask for the role.")
+
+
+def _passes(actor: User | None, client: Client, roles: Collection[Role]) -> bool:
+    return actor is None or (actor.is_superuser and actor.is_active) or holds(actor, client, roles)

@@ -14,9 +14,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from approvals.services.consents import read_consents, record_consents
-from playbooks.models import Client, Membership, Playbook, PlaybookVersion, Role, User
+from playbooks.models import Client, Playbook, PlaybookVersion, Role, User
 from playbooks.rules.yaml_io import parse
-from playbooks.services import drafts, lifecycle
+from playbooks.services import clients, drafts, lifecycle, people
 from playbooks.shipped.clients import CLIENTS, ShippedClient, moved
 from prospects.importing.reading import open_source
 from prospects.models import Convergence, ImportBatch
@@ -70,14 +70,16 @@ class Command(BaseCommand):
         version = ruling.select_related("playbook__client").first()
         if version is None:
             with transaction.atomic():
-                client, _ = Client.objects.get_or_create(slug=shipped.slug, defaults=shipped.details)
+                client = Client.objects.filter(slug=shipped.slug).first() or clients.save(
+                    Client(slug=shipped.slug, **shipped.details), fields=["slug", *shipped.details], actor=None
+                )
                 document = parse((SHIPPED / shipped.document).read_text(encoding="utf-8"))
                 version, _ = drafts.load_document(document, client=client, actor=None)
                 for step in _remaining_steps(version):
                     version = step(version, actor=None)
         return version.playbook.client, version.playbook
 
-    def _people(self, clients: Sequence[Client]) -> list[str]:
+    def _people(self, at: Sequence[Client]) -> list[str]:
         """The log-ins, each at home at every client. Whoever was here before is told of the clients that are new."""
         known = {user.email: user for user in User.objects.filter(email__endswith="@demo.example")}
         lines = []
@@ -88,13 +90,10 @@ class Command(BaseCommand):
                 password = "unchanged" if email in known else secrets.token_urlsafe(12)
             with transaction.atomic():
                 user = known.get(email) or User.objects.create_user(email, password, name=name, is_staff=staff)
-                at_home = set(Membership.objects.filter(user=user).values_list("client", flat=True))
-                Membership.objects.bulk_create(
-                    Membership(user=user, client=client, role=role)
-                    for client in clients
-                    for role in roles
-                    if client.pk not in at_home
-                )
+                at_home = people.roles_at(user, at)
+                for client in at:
+                    if not at_home[client.pk]:
+                        people.set_roles(user, client=client, roles=roles, actor=None)
             lines.append(f"{email:<24} {password:<24} {', '.join(role.label.lower() for role in roles)}")
         return lines
 
