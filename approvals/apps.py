@@ -13,12 +13,13 @@ class ApprovalsConfig(AppConfig):
         from approvals.reading.previews import worded
         from approvals.reading.timeline import events_of
         from approvals.reading.touches import last_touches
-        from approvals.services import call_off, erase, merged
+        from approvals.services import call_off, erase, merged, next_steps
         from playbooks import previews
         from playbooks.services import stops
         from prospects.erasure.parts import register_part
         from prospects.reading.timeline import register_timeline
         from prospects.services import metrics
+        from prospects.services.next_steps import register_asked
         from prospects.services.moving.handoffs import register_touches
         from salesops.runtime.ports import explainers, merge_listeners, register
 
@@ -27,6 +28,7 @@ class ApprovalsConfig(AppConfig):
         explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
         register_touches(last_touches)
+        register_asked(next_steps.asked_about)
         stops.follow("approvals", call_off.FOLLOWER)
         merge_listeners["approvals"] = merged.withdraw
         register_part("approvals", erase.PART)

@@ -11,6 +11,7 @@ from django_fsm import FSMField, transition
 
 from approvals.models.guards import OF_ITS_DISPATCH, OF_ITS_MAIL, dispatch_is_approved, dispatch_moves
 from approvals.models.messages import Message
+from approvals.models.next_steps import notes_next_step
 from approvals.models.requests import ApprovalRequest, Decision
 from playbooks.models import Channel, Client, ModeSwitch, PlaybookVersion, User
 from prospects.models import Contact, Prospect
@@ -102,7 +103,10 @@ class Dispatch(StateModel):
             models.Index(fields=["client", "status", "-id"], name="dispatch_by_status"),
             models.Index(fields=["contact", "-finished_at"], name="dispatch_touches"),
         ]
-        triggers = [no_delete(), no_truncate(), dispatch_is_approved(), dispatch_moves()]
+        triggers = [
+            no_delete(), no_truncate(), dispatch_is_approved(), dispatch_moves(),
+            notes_next_step("accepted", "refused", "unknown", "cancelled"),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.channel} to {self.contact_id}: {self.status}"

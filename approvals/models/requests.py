@@ -10,6 +10,7 @@ from django_fsm import FSMField, transition
 
 from approvals.models.guards import OF_ITS_REQUEST, decision_is_current, request_is_frozen, request_matches_its_message
 from approvals.models.messages import Message
+from approvals.models.next_steps import notes_next_step
 from playbooks.models import Channel, Client, PlaybookVersion, User
 from prospects.models import Contact, Prospect
 from prospects.models.erasure_guards import facts_but_erasable
@@ -93,7 +94,7 @@ class ApprovalRequest(StateModel):
             models.Index(fields=["trace_id", "-id"], name="request_by_trace"),
             models.Index(fields=["playbook_version", "-id"], name="request_by_version"),
         ]
-        triggers = [no_delete(), request_matches_its_message(), request_is_frozen()]
+        triggers = [no_delete(), request_matches_its_message(), request_is_frozen(), notes_next_step()]
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.channel}"

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Dispatch, Task
+from approvals.services import next_steps
 from approvals.services.call_off import HELD
 from approvals.services.checks import MERGED
 from approvals.services.request import OPEN
@@ -41,6 +42,7 @@ def withdraw(notice: Merged) -> None:
         mine, prospect__in=list(notice.prospects), status=Task.Status.OPEN,
         kind__in=[Task.Kind.REVIEW, Task.Kind.AGENT_WORK],
     ).update(status=Task.Status.DONE, resolution="merged", done_at=timezone.now())  # fmt: skip
+    next_steps.tell(notice.prospects)
     _record(AuditEvent.REQUEST_CANCELLED, asked, notice)
     _record(AuditEvent.DISPATCH_CANCELLED, stopped, notice)
 

@@ -1,14 +1,21 @@
-"""A request moved: what should happen next with its prospect is another thing now."""
+"""A request moved: what should happen next with its prospect is another thing now.
+
+PostgreSQL notes who is concerned, with the move itself (``NextStepChange``); here their lists follow. A verb asks for it
+once it has committed; what a crash kept from being asked for is found by the sweep.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db import transaction
 
-from approvals.models import ApprovalRequest
+from approvals.models import ApprovalRequest, Dispatch, NextStepChange
 from prospects.services import next_steps
+
+ENDED = (Dispatch.Status.ACCEPTED, Dispatch.Status.REFUSED, Dispatch.Status.UNKNOWN, Dispatch.Status.CANCELLED)
+AT_ONCE = 500
 
 
 def tell(prospects: Iterable[int]) -> None:
@@ -16,15 +23,43 @@ def tell(prospects: Iterable[int]) -> None:
     moved = sorted(set(prospects))
 
     def send() -> None:  # a function with a name: Django's log of a robust hook asks for one
-        _tell(moved)
+        _follow(moved)
 
     if moved:
         transaction.on_commit(send, robust=True)
 
 
-def _tell(prospects: list[int]) -> None:
+def sweep() -> int:
+    """Let the next actions follow whatever was noted and not followed yet; of how many prospects."""
+    total = 0
+    while found := _follow(None):
+        total += found
+    return total
+
+
+@transaction.atomic
+def _follow(prospects: Sequence[int] | None) -> int:
+    """Those noted among these, or the longest noted of all. Their notes go with what they asked for.
+
+    A note that commits later stays, and is followed in its turn: what is said here is read after these notes.
+    """
+    noted = NextStepChange.objects.order_by("pk")
+    noted = noted if prospects is None else noted.filter(prospect__in=prospects)
+    found = dict(noted.values_list("pk", "prospect_id")[:AT_ONCE])
+    next_steps.say(set(found.values()))
+    NextStepChange.objects.filter(pk__in=list(found)).delete()
+    return len(set(found.values()))
+
+
+def asked_about(prospects: Collection[int]) -> Mapping[int, Sequence[str]]:
+    """What became of the requests about these, the latest last; of approved ones, what became of their sending."""
+    sent = dict(
+        Dispatch.objects.filter(prospect__in=prospects).order_by("pk").values_list("request_id", "status")
+    )  # the latest of each request
     asked: dict[int, list[str]] = defaultdict(list)
     rows = ApprovalRequest.objects.filter(prospect__in=prospects).order_by("pk")
-    for prospect, status in rows.values_list("prospect", "status"):
-        asked[prospect].append(status)
-    next_steps.tell(asked)
+    for pk, prospect, status in rows.values_list("pk", "prospect_id", "status"):
+        of_sending = sent.get(pk, status)
+        is_over = status == ApprovalRequest.Status.APPROVED and of_sending in ENDED
+        asked[prospect].append(of_sending if is_over else status)
+    return asked

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from approvals.channels.email import HandOff
 from approvals.models import DeliveryEvent, Dispatch, Task
 from approvals.rules.sending import EXECUTORS, Outcome, no_way_out, retry_after
-from approvals.services import checks
+from approvals.services import checks, next_steps
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, PlaybookVersion, User
@@ -20,6 +20,7 @@ from playbooks.rules import stages
 from playbooks.services import budgets
 from prospects.models import Prospect, Signal, StageTransition
 from prospects.services.moving import stages as stage_service
+from prospects.services.moving.ledger import Word
 from salesops.errors import Refusal
 
 log = structlog.get_logger(__name__)
@@ -158,12 +159,15 @@ def made_contact(dispatch: Dispatch, *, at: datetime, actor: User | None) -> Non
 
 
 def _to_contacted(prospect: Prospect, dispatch: Dispatch, *, at: datetime, actor: User | None) -> None:
+    word = Word(
+        at=at, actor=actor, reason="The first message was accepted.", agent=EXECUTORS[dispatch.channel],
+        trace_id=dispatch.trace_id,
+    )  # fmt: skip
     try:
         with transaction.atomic():
             stage_service.move(
-                [prospect], stages.CONTACTED, client=dispatch.client, actor=actor,
-                agent=EXECUTORS[dispatch.channel], reason="The first message was accepted.", at=at,
-                evidence_ids={prospect.pk: _qualified_on(prospect)}, trace_id=dispatch.trace_id,
+                [prospect], stages.CONTACTED, client=dispatch.client, word=word,
+                evidence_ids={prospect.pk: _qualified_on(prospect)},
             )  # fmt: skip
     except (Refusal, IntegrityError) as refusal:
         # The message has gone out whatever the playbook says about stages; that must be written all the same.
@@ -216,6 +220,7 @@ def _release(dispatch: Dispatch) -> None:
 
 
 def _record(dispatch: Dispatch, event: AuditEvent, actor: User | None, detail: dict[str, str]) -> None:
+    next_steps.tell([dispatch.prospect_id])
     audit.record(
         client=dispatch.client, event=event, subject=dispatch, actor=actor, trace_id=dispatch.trace_id,
         detail={

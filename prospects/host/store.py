@@ -26,8 +26,8 @@ from prospects.host.loading import Place
 from prospects.host.toolbox import ProspectToolbox
 from prospects.models import Convergence, Prospect
 from prospects.rules import people
-from prospects.rules.next_step import next_step
-from prospects.services import agent_days, scores
+from prospects.rules.next_step import next_action
+from prospects.services import agent_days, next_steps, scores
 from prospects.services.moving import handoffs, stages
 from salesops.dbtypes import new_trace_id
 from salesops.errors import Refusal
@@ -245,7 +245,6 @@ class ProspectHost:
             context.verdict = judged.verdict
             place.reason = judged.reason[:500]
             place.missing = [*judged.missing, *context.notes]
-            place.next_action = _next_action(context, place.missing)[:200]
             place.failures = place.failures + 1 if context.failed else 0
             place.due_again_at = _again_at(context, place.failures)
             if scope.depth is Depth.EXTENDED:
@@ -268,6 +267,7 @@ class ProspectHost:
         if not contexts:
             return
         handoffs.accept(scope, contexts.values())
+        _say_what_comes_next(contexts)
         rows = [_saved(context) for context in contexts.values()]
         columns = list(zip(*rows, strict=True))
         names = ", ".join(f"{name} = v.{name}" for name, _ in _SAVED)
@@ -288,6 +288,16 @@ def _fit(context: Context) -> float | None:
     """How well it fits, 0 to 1: the mean of its evidence of fit. None where there is none."""
     values = [e.value for e in context.evidence.values() if e.category == "fit" and e.scorecard == loading.ICP]
     return sum(values) / len(values) / 100 if values else None
+
+
+def _say_what_comes_next(contexts: Mapping[int, Context]) -> None:
+    """By the requests as they are now that their prospects are held: people may have decided since they were read."""
+    asked = next_steps.asked_about([i for i, context in contexts.items() if context.verdict == "qualified"])
+    for context in contexts.values():
+        if context.verdict:
+            has_person = context.contact is not None
+            said = asked.get(context.id, ())
+            context.row.next_action = next_action(context.verdict, context.row.missing, said, has_person=has_person)
 
 
 _SAME_AS_ANOTHER = stages.Judged("rejected", "The same as another prospect, which goes on for both.", ())
@@ -317,15 +327,6 @@ def _again_at(context: Context, failures: int) -> datetime | None:
     if context.failed and failures <= TRIES:
         times.append(timezone.now() + FIRST_WAIT * 4 ** (failures - 1))
     return min(times, default=None)
-
-
-def _next_action(context: Context, missing: Sequence[str]) -> str:
-    """What should happen next, in a few words."""
-    if context.verdict == "qualified":
-        return next_step([request.status for request in context.requests], has_person=context.contact is not None)
-    if context.verdict == "rejected":
-        return ""
-    return missing[0] if missing else "Look for more evidence."
 
 
 HOST = ProspectHost()
