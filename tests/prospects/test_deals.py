@@ -44,7 +44,7 @@ def playbook(*rules: tuple[str, str, str, dict[str, Any]], **fields: Any) -> Pla
 def converted(version: PlaybookVersion) -> Prospect:
     who = factories.qualified(version)
     factories.move(who, version, "contacted", "engaged")
-    stages.move([who], "converted", actor=None, client=who.client, at=timezone.now())
+    stages.move([who], "converted", client=who.client, word=Word(at=timezone.now(), actor=None))
     who.refresh_from_db()
     return who
 
@@ -86,7 +86,7 @@ def test_conversion_that_fails_opens_no_deal() -> None:
     version = playbook()
     who = factories.move(factories.qualified(version), version, "contacted")
     with pytest.raises(DatabaseError, match="has no stage rule"), transaction.atomic():
-        stages.move([who], "converted", actor=None, client=who.client, at=timezone.now())
+        stages.move([who], "converted", client=who.client, word=Word(at=timezone.now(), actor=None))
     assert not Deal.objects.exists()
 
 

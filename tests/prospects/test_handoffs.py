@@ -15,6 +15,7 @@ from playbooks.models import PlaybookVersion, User
 from prospects.models import AgentRun, Handoff, HandoffAcceptance, Prospect
 from prospects.reading import explain as why
 from prospects.services.moving import handoffs, stages
+from prospects.services.moving.ledger import Word
 from tests import factories
 from tests.refusals import refuses
 from tests.runtime import scene
@@ -104,7 +105,7 @@ def handing_on(**fields: Any) -> PlaybookVersion:
 def contacted(version: PlaybookVersion, *, by: User | None = None) -> Prospect:
     who = factories.qualified(version)
     proof = {who.pk: list(who.evidence.values_list("pk", flat=True))}
-    stages.move([who], "contacted", actor=by, client=who.client, at=timezone.now(), evidence_ids=proof)
+    stages.move([who], "contacted", client=who.client, word=Word(at=timezone.now(), actor=by), evidence_ids=proof)
     return who
 
 

@@ -18,6 +18,7 @@ from prospects.models import Convergence, Prospect, Suggestion, WhatIf
 from prospects.services import publishing, suggestions
 from prospects.services.converging import converge
 from prospects.services.moving import stages
+from prospects.services.moving.ledger import Word
 from salesops.errors import NotAllowed
 from tests import factories
 from tests.runtime import scene
@@ -155,7 +156,9 @@ def test_a_version_for_newcomers_leaves_those_in_work_under_the_one_before(under
     found = {p.pk: (p.converged_version_id, p.route) for p in Prospect.objects.filter(playbook=under.playbook)}
     assert found == {old.pk: (under.pk, "hot"), quiet.pk: (under.pk, "hot"), new.pk: (draft.pk, "warm")}
     assert scene.run(draft).outcome.prospects == 0
-    (moved,) = stages.move([old], "closed", actor=None, client=old.client, at=timezone.now(), reason="Went away.")
+    (moved,) = stages.move(
+        [old], "closed", client=old.client, word=Word(at=timezone.now(), actor=None, reason="Went away.")
+    )
     assert moved.playbook_version_id == under.pk
 
 

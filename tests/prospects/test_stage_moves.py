@@ -13,6 +13,7 @@ from django.utils import timezone
 from playbooks.models import AuditEntry
 from prospects.models import StageTransition
 from prospects.services.moving import stages
+from prospects.services.moving.ledger import IllegalMove, Word
 from tests import factories
 from tests.runtime import scene
 
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.django_db
 def test_a_person_closes_a_prospect_with_a_reason_and_is_named_in_log_and_audit() -> None:
     made = factories.prospect()
     person = factories.user(made.client)
-    (log,) = stages.move([made], "closed", actor=person, client=made.client, at=timezone.now(), reason="Moved abroad.")
+    (log,) = stages.move(
+        [made], "closed", client=made.client, word=Word(at=timezone.now(), actor=person, reason="Moved abroad.")
+    )
     made.refresh_from_db()
     assert (made.stage, made.stage_seq, made.stage_since) == ("closed", 1, log.at)
     assert (log.actor, log.reason, log.from_stage) == (person, "Moved abroad.", "sourced")
@@ -33,31 +36,31 @@ def test_a_person_closes_a_prospect_with_a_reason_and_is_named_in_log_and_audit(
 
 def test_an_illegal_move_is_refused_and_nothing_is_written() -> None:
     made = factories.prospect()
-    with pytest.raises(stages.IllegalMove, match="from sourced to converted"):
-        stages.move([made], "converted", actor=None, client=made.client, at=timezone.now())
+    with pytest.raises(IllegalMove, match="from sourced to converted"):
+        stages.move([made], "converted", client=made.client, word=Word(at=timezone.now(), actor=None))
     assert not StageTransition.objects.exists()
 
 
 def test_a_stage_that_does_not_exist_is_refused() -> None:
     made = factories.prospect()
-    with pytest.raises(stages.IllegalMove):
-        stages.move([made], "married", actor=None, client=made.client, at=timezone.now())
+    with pytest.raises(IllegalMove):
+        stages.move([made], "married", client=made.client, word=Word(at=timezone.now(), actor=None))
 
 
 def test_a_move_whose_rule_does_not_hold_is_refused_by_postgresql() -> None:
     made = factories.prospect()
     at = timezone.now()
     for stage in ("researched", "qualifying"):
-        stages.move([made], stage, actor=None, client=made.client, at=at)
+        stages.move([made], stage, client=made.client, word=Word(at=at, actor=None))
     with pytest.raises(DatabaseError, match="lacks the evidence"), transaction.atomic():
-        stages.move([made], "qualified", actor=None, client=made.client, at=at)
+        stages.move([made], "qualified", client=made.client, word=Word(at=at, actor=None))
     made.refresh_from_db()
     assert made.stage == "qualifying"
 
 
 def test_a_prospect_of_another_client_is_not_touched() -> None:
     made, stranger = factories.prospect(), factories.client()
-    assert stages.move([made], "closed", actor=None, client=stranger, at=timezone.now(), reason="x") == []
+    assert stages.move([made], "closed", client=stranger, word=Word(at=timezone.now(), actor=None, reason="x")) == []
     made.refresh_from_db()
     assert made.stage == "sourced"
 
@@ -66,14 +69,16 @@ def test_a_batch_is_moved_in_a_constant_number_of_queries(django_assert_max_num_
     under = factories.version()
     many = [factories.prospect(under) for _ in range(6)]
     with django_assert_max_num_queries(8):  # type: ignore[operator]
-        logs = stages.move(many, "closed", actor=None, client=many[0].client, at=timezone.now(), reason="Season over.")
+        logs = stages.move(
+            many, "closed", client=many[0].client, word=Word(at=timezone.now(), actor=None, reason="Season over.")
+        )
     assert len(logs) == 6
 
 
 def test_without_a_ruling_version_nobody_moves() -> None:
     made = factories.prospect(factories.version(active=False))
-    with pytest.raises(stages.IllegalMove, match="no active version"):
-        stages.move([made], "closed", actor=None, client=made.client, at=timezone.now(), reason="x")
+    with pytest.raises(IllegalMove, match="no active version"):
+        stages.move([made], "closed", client=made.client, word=Word(at=timezone.now(), actor=None, reason="x"))
 
 
 def test_only_the_stage_service_fires_transitions() -> None:

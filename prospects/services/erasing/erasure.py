@@ -32,7 +32,7 @@ from prospects.services.converging import claims
 from prospects.services.erasing import answers, files
 from prospects.services.importing.lookup import next_ids
 from prospects.services.importing.runs import take_turns
-from prospects.services.moving.ledger import ruling_versions
+from prospects.services.moving.ledger import Word, ruling_versions
 from prospects.services.moving.stages import move
 from salesops.errors import Refusal
 from salesops.logs import current_trace_id
@@ -229,7 +229,7 @@ def _close(person: Person, actor: User, at: datetime) -> None:
     ruled = ruling_versions(own)
     closing = [prospect for prospect in own if prospect.pk in ruled]
     if closing:
-        move(closing, stages.CLOSED, actor=actor, client=person.client, at=at, reason=CLOSED_BECAUSE)
+        move(closing, stages.CLOSED, client=person.client, word=Word(at=at, actor=actor, reason=CLOSED_BECAUSE))
     (number,) = next_ids("fact_no", 1)
     # A newer number also tells agents that had begun before that their picture is out of date.
     Prospect.objects.filter(pk__in=person.own).update(

@@ -27,7 +27,6 @@ def move_prospect(prospect_id: int, to_stage: str, *, client: Client, word: Word
             raise IllegalMove(f"A prospect cannot go from {prospect.stage} to {to_stage} in this playbook.")
         refuse_unmet(option, word)
         return stages.move(
-            [prospect], to_stage, actor=word.actor, client=client, at=word.at, reason=word.reason,
-            evidence_ids={prospect.pk: option.evidence_ids},
-            score_ids={prospect.pk: option.score_id} if option.score_id else None, trace_id=word.trace_id,
+            [prospect], to_stage, client=client, word=word, evidence_ids={prospect.pk: option.evidence_ids},
+            score_ids={prospect.pk: option.score_id} if option.score_id else None,
         )  # fmt: skip

@@ -31,7 +31,7 @@ class Word:
     """On whose word a move is made, when and why. Nobody named means the system."""
 
     at: datetime
-    actor: User | None = None
+    actor: User | None
     reason: str = ""
     agent: str = ""
     run_id: int | None = None

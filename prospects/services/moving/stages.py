@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +16,7 @@ from django_fsm import TransitionNotAllowed
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, User
+from playbooks.models import Client
 from playbooks.rules import stages
 from prospects.host.loading import Place
 from prospects.models import Prospect, StageTransition
@@ -26,7 +25,6 @@ from prospects.rules.qualification import Rule, Standing, rule_of
 from prospects.services.moving import deals, handoffs
 from prospects.services.moving.ledger import COLUMNS, WORDS, Ground, IllegalMove, Word, log_move, ruling_versions
 from prospects.services.scores import Scored, scoring_model
-from salesops.dbtypes import new_trace_id
 from salesops.runtime.bulk import copy_rows
 from salesops.runtime.context import Context
 from salesops.runtime.ports import Numbers, Scope
@@ -35,7 +33,6 @@ _COLUMNS = (
     "id", "client_id", "prospect_id", "playbook_version_id", "pipeline", "seq", "from_stage", "to_stage", "at",
     "seconds", "actor_id", "agent", "run_id", "reason", "evidence_ids", "score_id", "transaction", "trace_id",
 )  # fmt: skip
-__all__ = ["IllegalMove", "Judged", "advance", "fire", "move", "rules_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +122,10 @@ def move(
     prospects: Iterable[Prospect],
     to_stage: str,
     *,
-    actor: User | None,
     client: Client,
-    at: datetime,
-    reason: str = "",
-    agent: str = "",
-    run_id: int | None = None,
+    word: Word,
     evidence_ids: Mapping[int, Sequence[int]] | None = None,
     score_ids: Mapping[int, int] | None = None,
-    trace_id: str = "",
 ) -> list[StageTransition]:
     """Move these prospects of one client to ``to_stage``, under the versions that rule them.
 
@@ -142,7 +134,6 @@ def move(
     whose stage rule does not hold. A person's move is audited.
     """
     wanted = sorted({prospect.pk for prospect in prospects})
-    word = Word(at=at, actor=actor, reason=reason, agent=agent, run_id=run_id, trace_id=trace_id or new_trace_id())
     with transaction.atomic():
         rows = list(
             Prospect.objects.for_client(client).filter(pk__in=wanted).order_by("pk").select_for_update(no_key=True)
@@ -156,12 +147,12 @@ def move(
             ground = Ground(version_id, (evidence_ids or {}).get(row.pk, ()), (score_ids or {}).get(row.pk))
             made.append(log_move(row, to_stage, word, ground))
         StageTransition.objects.bulk_create(made)
-        handoffs.write_for_moves(rows, made, actor=actor, run_id=run_id)
+        handoffs.write_for_moves(rows, made, actor=word.actor, run_id=word.run_id)
         Prospect.objects.bulk_update(rows, COLUMNS)
         if to_stage == stages.CONVERTED:
             deals.open_deals(rows, versions, word)
-        if actor is not None:
-            audit.record_many(client=client, entries=_audited(rows, made), actor=actor)
+        if word.actor is not None:
+            audit.record_many(client=client, entries=_audited(rows, made), actor=word.actor)
     return made
 
 
