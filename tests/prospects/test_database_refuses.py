@@ -158,7 +158,8 @@ JUDGEMENTS = {
     "evidence": "INSERT INTO prospects_evidence (client_id, prospect_id, playbook_version_id, scorecard, layer,"
     " category, criterion, value, confidence, strong_negative, rationale, quote, signal_ids, fact_ref, source,"
     " observed_at, created_at) SELECT %s, %s, %s, scorecard, layer, category, criterion, value, confidence,"
-    " strong_negative, rationale, quote, signal_ids, fact_ref, source, observed_at, created_at FROM prospects_evidence WHERE id = %s",
+    " strong_negative, rationale, quote, signal_ids, fact_ref, source, observed_at, created_at"
+    " FROM prospects_evidence WHERE id = %s",
     "score": "INSERT INTO prospects_score (client_id, prospect_id, playbook_version_id, scorecard, value, coverage,"
     " provisional, breakdown, computed_at) SELECT %s, %s, %s, scorecard, value, confidence, true, '{}', created_at"
     " FROM prospects_evidence WHERE id = %s",
