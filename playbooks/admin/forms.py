@@ -14,13 +14,14 @@ from django.db import models
 
 from playbooks.admin.fields import ChoiceListField, ParamsField, WordsField, say_what_is_expected
 from playbooks.rules.document import ROWS, Slot, head_slots
+from playbooks.rules.spelling import sentence
 from playbooks.rules.validation import Seen, repeated
 from playbooks.services import drafts
 from salesops.generics import AnyInlineFormSet, AnyModelForm
 
 _ROW_OF = re.compile(r"(criteria|sources)-(\d+)-key")
 _WHOLE_PLAYBOOK = "criteria-TOTAL_FORMS"
-_ACRONYMS = {"crm": "CRM", "sms": "SMS", "linkedin": "LinkedIn", "url": "URL"}
+_ACRONYMS = {"emails": "E-mails", "crm": "CRM", "sms": "SMS", "linkedin": "LinkedIn", "url": "URL"}
 _ACRONYM = re.compile(r"\b(" + "|".join(_ACRONYMS) + r")\b", re.IGNORECASE)
 
 
@@ -41,6 +42,11 @@ def posted_rows(form: forms.BaseForm) -> Seen | None:
     known = {"criterion_keys": keys["criteria"], "layers": others["layer"], "scorecards": others["scorecard"],
              "source_keys": keys["sources"]}  # fmt: skip
     return Seen(**{name: frozenset(found) for name, found in known.items() if name in Seen.__dataclass_fields__})
+
+
+def _plainly(value: Any) -> Any:
+    """A number as a person writes it: 70 and 0.6, not 70.0."""
+    return f"{value:.15g}" if isinstance(value, float) else value
 
 
 class SlotForm(AnyModelForm):
@@ -64,6 +70,8 @@ class SlotForm(AnyModelForm):
             field = forms.ChoiceField(choices=words, label=field.label, help_text=field.help_text)
         if slot.at.startswith("icp_"):  # under a heading that says so
             field.label = slot.name.replace("_", " ").capitalize()
+        if isinstance(field, forms.FloatField):
+            field.prepare_value = _plainly  # type: ignore[method-assign]
         if field.label:
             field.label = _ACRONYM.sub(lambda found: _ACRONYMS[found[0].lower()], str(field.label))
         self.fields[slot.at] = field
@@ -85,12 +93,17 @@ class VersionForm(SlotForm):
         given = str(self.data.get("seen_edit", ""))
         return int(given) if given.isdecimal() and len(given) < 10 else None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether somebody else saved the draft since its page was opened."""
+        seen = self.seen_edit
+        return bool(self.instance.pk and seen is not None and seen != self.instance.edit_no)
+
     def clean(self) -> dict[str, Any] | None:
         """Whoever saves second is told what the first one changed, keeps what they typed, and may then save again."""
         cleaned = super().clean()
-        seen = self.seen_edit
-        if self.instance.pk and seen is not None and seen != self.instance.edit_no:
-            told = drafts.edits_since(self.instance, seen)
+        if self.is_behind:
+            told = drafts.edits_since(self.instance, self.seen_edit or 0)
             self.add_error(None, [*told, "Nothing of yours is lost: it stands below. Save again to put it in place."])
         return cleaned
 
@@ -174,6 +187,10 @@ class RowFormSet(AnyInlineFormSet):
             owner = before.get(identity)
             if owner is not None and owner is not form and form.instance.pk and not form.errors:
                 words = "another row was called so until now; save that change first"
+                if identity == tuple(
+                    owner[column].value() for column in row
+                ):  # it is, and something else is wrong with it
+                    words = f"{' → '.join(map(str, identity))} is already said in row {self.forms.index(owner) + 1}"
                 self._refuse(form, shape.identity[-1], words)
 
     def _counts(self, form: Any) -> bool:
@@ -185,7 +202,7 @@ class RowFormSet(AnyInlineFormSet):
 
     def _refuse(self, form: Any, column: str, words: str) -> None:
         at = column if column in form.fields else None
-        form.add_error(at, f"{words[:1].upper()}{words[1:]}.")
+        form.add_error(at, sentence(words))
 
 
 def columns_of(model: type[models.Model]) -> tuple[str, ...]:

@@ -10,12 +10,22 @@ from django import forms
 
 from playbooks.admin.fields import ChoiceListField, ParamsField
 from playbooks.admin.forms import RowForm
-from playbooks.models import AgentAssignment, Criterion, MessageTemplate, SequenceStep, Source, StageRule, Trigger
+from playbooks.models import (
+    AgentAssignment,
+    Criterion,
+    MessageTemplate,
+    SequenceStep,
+    Source,
+    StageRule,
+    Trigger,
+    ValueProposition,
+)
 from playbooks.rules import known_agents, params
 from playbooks.rules.criteria import CATEGORIES, LAYERS, parse_params
 from playbooks.rules.describe import describe
 from playbooks.rules.param_reader import ParamsError
 from playbooks.rules.sources import DELIVERS, PLACEHOLDERS, read_source
+from playbooks.rules.spelling import sentence
 from playbooks.rules.stages import MOVES
 from playbooks.rules.templating import NAMES
 from playbooks.rules.triggers import METRICS, explain
@@ -48,7 +58,7 @@ class ParamsForm(RowForm):
         if "params" in self.fields:
             found: dict[str, list[str]] = {}
             for name, words in self._param_problems():
-                found.setdefault(re.split(r"[.\[]", name, maxsplit=1)[0], []).append(f"{words[:1].upper()}{words[1:]}.")
+                found.setdefault(re.split(r"[.\[]", name, maxsplit=1)[0], []).append(sentence(words))
             self.params_field.widget.problems = found
 
     def _param_problems(self) -> list[tuple[str, str]]:
@@ -80,6 +90,17 @@ class CriterionForm(ParamsForm):
         return []
 
 
+class PropositionForm(RowForm):
+    class Meta:
+        model = ValueProposition
+        exclude = ("version",)
+        help_texts = {"segment": "For whom: the words of a template's segment. Empty: for everybody."}
+        widgets = {name: forms.TextInput(attrs={"class": "sentence-input"}) for name in ("pain", "promise", "proof")}
+
+    def said(self) -> str:
+        return f"{self.instance.segment or 'Everybody'}: {self.instance.pain}"
+
+
 class StageRuleForm(RowForm):
     required_categories = ChoiceListField(CATEGORIES)
     required_layers = ChoiceListField(LAYERS)
@@ -87,6 +108,12 @@ class StageRuleForm(RowForm):
     class Meta:
         model = StageRule
         exclude = ("version",)
+        labels = {"route": "For whom", "needs_person": "A person confirms", "confirm_from_value": "A person from value"}
+        help_texts = {
+            "min_categories": "Independent ones with evidence.",
+            "min_score": "0 to 100. Empty: none is asked.",
+            "min_coverage": "0 to 1. Empty: none is asked.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,8 +128,12 @@ class StageRuleForm(RowForm):
 
     def said(self) -> str:
         row = self.instance
-        asked = [f"{row.min_categories} categories" if row.min_categories else "", *row.required_categories]
+        count, named = row.min_categories, ", ".join([*row.required_categories, *row.required_layers])
+        asked = [f"{count} categor{'y' if count == 1 else 'ies'}" if count else ""]
+        asked += [f"among them {named}" if named and count else named]
         asked += [f"score {row.min_score:g}" if row.min_score is not None else ""]
+        asked += [f"coverage {row.min_coverage:g}" if row.min_coverage is not None else ""]
+        asked += [f"{row.get_route_display().lower()} only" if row.route != StageRule.OnlyFor.ANY else ""]
         asked += ["a person confirms" if row.needs_person else ""]
         said = ", ".join(filter(None, asked))
         return f"{row.get_pipeline_display()}: {said or 'nothing more is asked'}"
@@ -213,9 +244,12 @@ class TemplateForm(RowForm):
         exclude = ("version",)
         help_texts = {
             "requires": "Keys of the criteria whose evidence it speaks of.",
+            "angle": "What it leads with; the purpose of a sequence step names one.",
+            "segment": "Empty: for everybody.",
             "body": "Placeholders: " + ", ".join(f"{{{{ {name} }}}}" for name in NAMES)
             + ", {{ fact.KEY }} and {{ month.KEY }} of a criterion. {{ name | words }} falls back on the words.",
         }  # fmt: skip
+        widgets = {"subject": forms.TextInput(attrs={"class": "sentence-input"})}
 
     def said(self) -> str:
         return f"{self.instance.angle}: {self.instance.subject}"

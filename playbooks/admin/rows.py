@@ -24,11 +24,14 @@ from salesops.generics import AnyStackedInline, AnyTabularInline
 
 
 def laid_out(model: type[models.Model], *lines: tuple[str, ...]) -> Any:
-    """Field sets of a kind of row, one a line; what no line names, such as a new slot, comes last."""
+    """Field sets of a kind of row, one a line; what no line names, such as a new slot, comes after them.
+
+    The place comes last and stands alone: where buttons move rows, the page puts its line away.
+    """
     named = {name for line in lines for name in line}
     rest = tuple(name for name in forms.columns_of(model) if name not in named and name != "position")
-    last = rest + tuple(name for name in forms.columns_of(model) if name == "position" and name not in named)
-    return tuple((None, {"fields": (line if len(line) > 1 else line[0],)}) for line in (*lines, last) if line)
+    place = tuple(name for name in forms.columns_of(model) if name == "position")
+    return tuple((None, {"fields": (line if len(line) > 1 else line[0],)}) for line in (*lines, rest, place) if line)
 
 
 class DraftRows:
@@ -78,21 +81,24 @@ class CriterionInline(RowsInBoxes):
     form = row_forms.CriterionForm
     fieldsets = laid_out(
         Criterion, ("label", "key", "scorecard"), ("layer", "category", "kind"), ("params",),
-        ("weight", "half_life_days", "missing"),
+        ("weight", "half_life_days", "missing", "missing_value"),
     )  # fmt: skip
     tried = True
 
 
-class ValuePropositionInline(RowsInLines):
+class ValuePropositionInline(RowsInBoxes):
     model = ValueProposition
+    form = row_forms.PropositionForm
+    fieldsets = laid_out(ValueProposition, ("pain",), ("promise",), ("proof",), ("segment",))
 
 
 class StageRuleInline(RowsInBoxes):
     model = StageRule
     form = row_forms.StageRuleForm
     fieldsets = laid_out(
-        StageRule, ("pipeline", "from_stage", "to_stage"), ("min_categories", "min_score", "min_coverage"),
-        ("required_categories", "required_layers"), ("needs_person", "team"),
+        StageRule, ("pipeline", "from_stage", "to_stage", "route"),
+        ("min_categories", "min_score", "min_coverage", "scorecard"), ("required_categories", "required_layers"),
+        ("team", "confirm_from_value", "needs_person"),
     )  # fmt: skip
 
 
@@ -104,7 +110,7 @@ class MessageTemplateInline(RowsInBoxes):
     model = MessageTemplate
     form = row_forms.TemplateForm
     fieldsets = laid_out(
-        MessageTemplate, ("key", "channel", "angle", "segment"), ("requires",), ("subject",), ("body",)
+        MessageTemplate, ("key", "channel", "angle", "segment"), ("requires",), ("subject",), ("body",), ("addresses",)
     )
     tried = True
 

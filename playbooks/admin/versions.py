@@ -19,7 +19,7 @@ from django.urls.resolvers import URLPattern
 from django.utils.html import format_html
 
 from playbooks import previews
-from playbooks.admin import exchange, fields, forms, rows, trying
+from playbooks.admin import exchange, fields, forms, mending, rows, trying
 from playbooks.admin.scorecards import StockScorecards
 from playbooks.models import Activation, Playbook, PlaybookVersion, User
 from playbooks.queries import document_of
@@ -109,9 +109,35 @@ _ABOUT: Mapping[str, dict[str, Any]] = {
     "approval": {"description": "How long a person may think again, and how long an answer holds."},
 }
 
+#: Fields that are read together stand in one line; whatever no line names has one to itself.
+_LINES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "icp": (("icp_employees_min", "icp_employees_max"),),
+    "layer_weights": (tuple(f"weight_{layer}" for layer in LAYERS),),
+    "thresholds": (
+        ("hot_threshold", "warm_threshold"),
+        ("tier_1_threshold", "tier_2_threshold", "tier_3_threshold"),
+        ("min_categories", "min_confidence", "min_quality", "min_contact_confidence"),
+        ("keep_threshold", "enrich_threshold", "crm_threshold"),
+        ("merge_threshold", "twin_threshold"),
+    ),
+    "budgets": (
+        ("calls_per_day", "emails_per_day", "linkedin_per_day", "sms_per_day"),
+        ("money_per_month", "deal_value", "currency"),
+        ("experiments_per_week", "tokens_per_day"),
+    ),
+    "approval": (("undo_seconds", "request_hours", "two_approvers"),),
+}
+
+
+def _fields_in_lines(section: str) -> tuple[Any, ...]:
+    """The section's columns, those of one line together where the first of them stands."""
+    lines = {name: line for line in _LINES.get(section, ()) for name in line}
+    return tuple(dict.fromkeys(lines.get(column, column) for column in _section_columns(section)))
+
+
 _FIELDSETS: Any = (
-    ("Version", {"fields": (("playbook", "number", "status"), ("created_by", "activated_at"), "change_note")}),
-    *((_section_title(name), {"fields": _section_columns(name), **_ABOUT.get(name, {})}) for name in SECTIONS),
+    ("Version", {"fields": (("number", "status", "created_by", "activated_at"), "change_note")}),
+    *((_section_title(name), {"fields": _fields_in_lines(name), **_ABOUT.get(name, {})}) for name in SECTIONS),
 )
 
 
@@ -200,6 +226,13 @@ class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
                 for kind in kinds
             ],
         }
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if context.get("errors"):
+            context["refused"] = mending.refused(context)
+            if context["adminform"].form.is_behind:
+                context["differing"] = mending.differing(context)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         guard = self.admin_site.admin_view

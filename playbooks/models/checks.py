@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from playbooks.rules.document import ROWS
+from playbooks.rules.spelling import sentence
 from playbooks.rules.validation import Problem, Seen, row_problems
 
 
@@ -17,7 +18,7 @@ def refuse_problems(problems: Iterable[Problem]) -> None:
     errors: dict[str, list[str]] = {}
     for problem in problems:
         words = f"{problem.detail}: {problem.words}" if problem.detail else problem.words
-        errors.setdefault(problem.field, []).append(f"{words[:1].upper()}{words[1:]}.")
+        errors.setdefault(problem.field, []).append(sentence(words))
     if errors:
         raise ValidationError(errors)
 

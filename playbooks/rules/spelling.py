@@ -1,4 +1,4 @@
-"""What somebody may have meant by a word that is not known. Pure."""
+"""What somebody may have meant by a word that is not known, and how that is said. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ def did_you_mean(given: object, known: Iterable[str]) -> str:
     """``; did you mean hot?`` for a word close to a known one, else nothing."""
     close = get_close_matches(given, list(known), n=1) if isinstance(given, str) else []
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def sentence(words: str) -> str:
+    """What was expected as a sentence of its own."""
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith(('?', '.')) else '.'}"
 
 
 def one_of(known: Iterable[str], given: object) -> str:

@@ -24,6 +24,9 @@ from playbooks.rules.triggers import trigger_problems
 from playbooks.rules.twins import LIKELIER_ONE, MOST_CONTRADICTED
 
 Row = Mapping[str, Any]
+#: Weights count against each other, so nobody needs large ones; sums of huge ones would no longer be exact.
+MOST_WEIGHT = 1000
+MOST_DAYS = 36_500
 WEIGHT_COLUMNS = tuple(f"weight_{layer}" for layer in LAYERS)
 #: Where agents take prospects by themselves, by the composite of the four layers.
 _JUDGED_STAGES = (RESEARCHED, QUALIFYING, QUALIFIED)
@@ -130,6 +133,11 @@ def head_problems(head: Row, kind: str, criterion_layers: Collection[str]) -> It
                 yield wrong(column, f"expected two-letter country codes such as US or NZ, got {code!r}")
 
 
+def _plain(value: Any) -> str:
+    """A number without the zeros that say nothing."""
+    return f"{value:g}" if is_number(value) else str(value)
+
+
 def _within(value: Any, low: float, high: float = float("inf")) -> bool:
     """Whether there is a number, and it lies within [low, high]."""
     return is_number(value) and low <= value <= high
@@ -167,7 +175,9 @@ def _thresholds(head: Row, wrong: Wrong) -> Iterator[Problem]:
     hot: Any = head.get("hot_threshold")
     warm: Any = head.get("warm_threshold")
     if hot is None or warm is None or not 0 <= warm < hot <= 100:
-        yield wrong("hot_threshold", f"expected hot above warm, both from 0 to 100; got hot {hot}, warm {warm}")
+        yield wrong(
+            "hot_threshold", f"expected hot above warm, both from 0 to 100; got hot {_plain(hot)}, warm {_plain(warm)}"
+        )
     tiers: list[Any] = [head.get(f"tier_{n}_threshold") for n in (1, 2, 3)]
     if any(t is None for t in tiers) or not 1 >= tiers[0] > tiers[1] > tiers[2] >= 0:
         yield wrong("tier_1_threshold", f"expected three falling shares from 1 to 0, got {tiers}")
@@ -223,13 +233,17 @@ Complaint = tuple[str, str, str]
 def _criterion(row: Row, _: Seen) -> Iterator[Complaint]:
     if not _KEY.fullmatch(str(row.get("key") or "")):
         yield "key", f"expected letters, figures, - or _, got {row.get('key')!r}", ""
-    if not _within(row.get("weight"), 0):
-        yield "weight", f"expected a number of at least 0, got {row.get('weight')}", ""
+    if not _within(row.get("weight"), 0, MOST_WEIGHT):
+        yield "weight", f"expected a number from 0 to {MOST_WEIGHT:,}, got {_plain(row.get('weight'))}", ""
     elif row.get("kind") == "flag" and row["weight"] > 0:
         yield "weight", "a flag rules out and adds nothing to a score; expected 0", ""
     half_life = row.get("half_life_days")
-    if half_life is not None and half_life <= 0:
-        yield "half_life_days", f"expected more than 0 days or nothing, got {half_life:g}", ""
+    if half_life is not None and not 0 < half_life <= MOST_DAYS:
+        yield (
+            "half_life_days",
+            f"expected more than 0 and at most {MOST_DAYS:,} days, or nothing, got {half_life:g}",
+            "",
+        )
     yield from _missing(row)
     try:
         parse_params(str(row["kind"]), row.get("params") or {})

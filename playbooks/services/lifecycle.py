@@ -41,6 +41,10 @@ class NoNote(Refusal):
     """Nobody said why."""
 
 
+class ReadAgain(Refusal):
+    """What would be published is not what the person read."""
+
+
 class SecondPersonNeeded(Refusal):
     """Whoever submitted a version may not be the one who lets it rule."""
 
@@ -52,15 +56,18 @@ def lock_playbook(playbook: Playbook) -> Playbook:
 
 @transaction.atomic
 def publish(
-    version: PlaybookVersion, *, actor: User | None, note: str, applies_to: str = AppliesTo.ALL
+    version: PlaybookVersion, *, actor: User | None, note: str, applies_to: str = AppliesTo.ALL, seen: str = ""
 ) -> PlaybookVersion:
     """Take a version from wherever it stands to ruling; of a retired one this is a rollback.
 
     ``note`` says what changed and why. Where the playbook asks for two people, a draft has to be submitted by one and
-    is published by the other. Raises NotAllowed, NoNote, NotReady, SecondPersonNeeded, WrongStatus.
+    is published by the other. ``seen`` is what ``as_read`` said when the person was shown what would change; "" asks
+    nothing. Raises NotAllowed, NoNote, ReadAgain, NotReady, SecondPersonNeeded, WrongStatus.
     """
     current = _load(version, actor)
-    _require_note(note)
+    require_note(note)
+    if seen and seen != as_read(current):
+        raise ReadAgain("This was changed since you opened the page. What would happen now is below; read it first.")
     if current.status == Status.DRAFT:
         if current.playbook.two_person_publish:
             raise SecondPersonNeeded("Two people publish this playbook: ask for approval, and somebody else publishes.")
@@ -147,6 +154,12 @@ def ask_for_two(playbook: Playbook, *, wanted: bool, actor: User | None) -> Play
     return current
 
 
+def as_read(version: PlaybookVersion) -> str:
+    """What a page on publishing shows: where the version stands, which edit of it, and what rules instead."""
+    ruling = version.playbook.active_version
+    return f"{version.status}.{version.edit_no}.{ruling.pk if ruling else ''}"
+
+
 def _load(version: PlaybookVersion, actor: User | None) -> PlaybookVersion:
     playbook = lock_playbook(version.playbook)
     require_admin(playbook.client, actor)
@@ -155,7 +168,8 @@ def _load(version: PlaybookVersion, actor: User | None) -> PlaybookVersion:
     return current
 
 
-def _require_note(note: str) -> None:
+def require_note(note: str) -> None:
+    """Raises NoNote for words that say nothing."""
     if not note.strip():
         raise NoNote("Say in a sentence what changes and why. It is kept with the version.")
 

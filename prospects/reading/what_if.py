@@ -83,6 +83,14 @@ def totals(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     }
 
 
+def moved(counts: Mapping[str, Mapping[str, int]], kind: str) -> list[Cell]:
+    """The moves from one value of ``kind`` to another, the largest first."""
+    names = dict(_KINDS[kind][1])
+    pairs = {tuple(pair.split(">", 1)): n for pair, n in counts.get(kind, {}).items()}
+    cells = [_cell(kind, a, b, names.get(a, a), names.get(b, b), n) for (a, b), n in pairs.items() if a != b]
+    return sorted(cells, key=lambda cell: (-cell.count, cell.label))
+
+
 def _table(kind: str, counts: Mapping[str, int]) -> Table:
     title, known = _KINDS[kind]
     pairs = {tuple(pair.split(">", 1)): n for pair, n in counts.items()}

@@ -11,7 +11,7 @@ from prospects.services.converging import convergences
 
 
 def publish(
-    version: PlaybookVersion, *, client: Client, actor: User | None, note: str, applies_to: str
+    version: PlaybookVersion, *, client: Client, actor: User | None, note: str, applies_to: str, seen: str = ""
 ) -> tuple[PlaybookVersion, Convergence | None]:
     """Let a version rule and have the agents look at everybody it rules; None where a person has stopped work.
 
@@ -19,7 +19,7 @@ def publish(
     decisions stay as they are. Raises what ``lifecycle.publish`` raises.
     """
     with transaction.atomic():
-        ruling = lifecycle.publish(version, actor=actor, note=note, applies_to=applies_to)
+        ruling = lifecycle.publish(version, actor=actor, note=note, applies_to=applies_to, seen=seen)
         older = Convergence.objects.for_client(client).filter(playbook=ruling.playbook_id, status__in=convergences.OPEN)
         older.exclude(version=ruling).update(cancel_requested=True)
         try:

@@ -19,10 +19,10 @@ from playbooks.services import lifecycle
 from playbooks.views import may_publish
 from prospects.models import Suggestion, WhatIf, WhatIfChange
 from prospects.reading.trust import trusted
-from prospects.reading.what_if import counted, filtered, read_moves, totals
+from prospects.reading.what_if import counted, filtered, moved, read_moves, totals
 from prospects.services import publishing, what_if
 from salesops.access import ClientRequest, require_role
-from salesops.errors import NotAllowed
+from salesops.errors import NotAllowed, Refusal
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 from salesops.spreadsheets import csv_response
@@ -98,14 +98,18 @@ def _lines(rows: Iterator[WhatIfChange], provisional: str) -> Iterator[tuple[Any
 def publish_page(request: ClientRequest, version_id: int) -> HttpResponse:
     """Check, say why, and let a version rule: a draft, one in review, or an older one (a rollback)."""
     version = version_of(request, version_id)
-    if request.method == "POST":
-        return _publish(request, version)
+    return _publish(request, version) if request.method == "POST" else _ask(request, version)
+
+
+def _ask(request: ClientRequest, version: PlaybookVersion, refused: Refusal | None = None) -> HttpResponse:
+    """The page; after a refusal with its reason, and with what was typed."""
     ruling = version.playbook.active_version
     if ruling is not None:
         ruling.playbook = version.playbook
     document = document_of(version)
     changed = difference(document_of(ruling), document) if ruling is not None and ruling.pk != version.pk else []
     found = _latest(request, version)
+    step = _step(request, version)
     context = {
         "version": version,
         "ruling": ruling,
@@ -114,12 +118,18 @@ def publish_page(request: ClientRequest, version_id: int) -> HttpResponse:
         "what_if": found,
         "stale": found is not None and _is_stale(found, version),
         "totals": totals(found.counts) if found is not None else {},
+        "moved": moved(found.counts, "route") if found is not None else [],
         "open_notes": Suggestion.objects.filter(playbook=version.playbook_id, state=Suggestion.State.OPEN).count(),
         "may_publish": may_publish(request),
-        "step": _step(request, version),
+        "step": step,
         "choices": Activation.AppliesTo.choices,
+        "note": request.POST.get("note", "" if step == "roll_back" else version.change_note),
+        "applies_to": _applies_to(request),
+        "seen": lifecycle.as_read(version),
+        "read_again": refused.message if isinstance(refused, lifecycle.ReadAgain) else "",
+        "no_note": refused.message if isinstance(refused, lifecycle.NoNote) else "",
     }
-    return render_page(request, "playbooks/publish.html", context)
+    return render_page(request, "playbooks/publish.html", context, status=refused.status if refused else 200)
 
 
 def _step(request: ClientRequest, version: PlaybookVersion) -> str:
@@ -135,28 +145,41 @@ def _step(request: ClientRequest, version: PlaybookVersion) -> str:
 
 
 def _publish(request: ClientRequest, version: PlaybookVersion) -> HttpResponse:
-    """Refusals (no note, not ready, a second person needed) go to the one place that turns them into pages."""
+    """What is left to say or to read again is said on the page, which keeps what was typed; any other refusal goes to
+    the one place that turns them into pages.
+    """
     action, note = request.POST.get("action", ""), request.POST.get("note", "")
     here = HttpResponseRedirect(reverse("prospects:publish", args=[version.pk]))
     if action == "send_back":
         lifecycle.send_back(version, actor=request.user)
         messages.success(request, f"{version} is a draft again.")
         return here
-    if action == "submit":
-        lifecycle.submit(version, actor=request.user, note=note)
-        messages.success(request, f"{version} waits for a second person.")
-        return here
-    applies_to = request.POST.get("applies_to") or Activation.AppliesTo.ALL.value
-    if applies_to not in Activation.AppliesTo.values:
-        applies_to = Activation.AppliesTo.ALL.value
-    ruling, job = publishing.publish(
-        version, client=request.client, actor=request.user, note=note, applies_to=applies_to
-    )
+    if version.status == Status.ACTIVE:  # sent twice, or from the page before by the back button
+        messages.info(request, f"{version} rules already; nothing was done twice.")
+        return HttpResponseRedirect(reverse("playbooks:version", args=[version.pk]))
+    try:
+        if action == "submit":
+            lifecycle.require_note(note)
+            lifecycle.submit(version, actor=request.user, note=note)
+            messages.success(request, f"{version} waits for a second person.")
+            return here
+        ruling, job = publishing.publish(
+            version, client=request.client, actor=request.user, note=note, applies_to=_applies_to(request),
+            seen=request.POST.get("seen", ""),
+        )  # fmt: skip
+    except (lifecycle.NoNote, lifecycle.ReadAgain) as refusal:
+        return _ask(request, version, refusal)
     if job is None:
         messages.warning(request, f"{ruling} rules. Work is stopped here, so nobody is judged by it yet.")
         return HttpResponseRedirect(reverse("playbooks:version", args=[ruling.pk]))
     messages.success(request, f"{ruling} rules. The agents are looking at everybody it rules.")
     return HttpResponseRedirect(reverse("job", args=[job.pk]))
+
+
+def _applies_to(request: ClientRequest) -> str:
+    """Whom it shall rule, everybody unless the form says otherwise."""
+    given = request.POST.get("applies_to", "")
+    return given if given in Activation.AppliesTo.values else Activation.AppliesTo.ALL.value
 
 
 def may_look(request: ClientRequest) -> bool:

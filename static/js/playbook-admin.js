@@ -114,6 +114,16 @@ function followPipeline(row) {
   }
 }
 
+// Points for what is unknown, and the value of a deal, are asked for only where they are read.
+const ASKED_WITH = [["missing_value", "missing", "value"], ["confirm_from_value", "pipeline", "deal"]];
+
+function followChoice(row) {
+  for (const [name, on, value] of ASKED_WITH) {
+    const box = part(row, on) && part(row, name)?.closest(".form-multiline > div");
+    if (box) box.hidden = part(row, on).value !== value && part(row, name).value === "";
+  }
+}
+
 // --- places --------------------------------------------------------------------------------------------------------
 
 function renumber(group) {
@@ -131,6 +141,7 @@ function move(row, step) {
   if (step < 0) other.before(row);
   else other.after(row);
   renumber(group);
+  row.dispatchEvent(new CustomEvent("rows:moved", { bubbles: true }));
 }
 
 function placeButtons(row) {
@@ -158,6 +169,7 @@ function placeButtons(row) {
   grip.addEventListener("dragend", () => {
     row.classList.remove("dragged");
     renumber(row.closest(".inline-group"));
+    row.dispatchEvent(new CustomEvent("rows:moved", { bubbles: true }));
     dragged = null;
   });
   box.append(grip);
@@ -195,10 +207,48 @@ async function tryRow(button) {
   answer.removeAttribute("aria-busy");
 }
 
+// --- what is not saved yet, and where a link leads ---------------------------------------------------------------------
+
+// Leaving with changes asks first: the links to what-if and publish stand on the same page, and look at what is saved.
+function watchUnsaved(form) {
+  const row = form.querySelector(".submit-row");
+  const words = Object.assign(document.createElement("span"), { className: "unsaved" });
+  words.setAttribute("role", "status");
+  row?.append(words);
+  let unsaved = form.querySelector(".still-open.refused, .errornote") !== null;
+  const note = () => {
+    words.textContent = unsaved ? "Not saved yet." : "";
+  };
+  const changed = (event) => {
+    if (event.target.name === "try_on") return;
+    unsaved = true;
+    note();
+  };
+  for (const kind of ["input", "change"]) form.addEventListener(kind, changed);
+  for (const kind of ["formset:added", "formset:removed", "rows:moved"]) document.addEventListener(kind, changed);
+  form.addEventListener("submit", (event) => {
+    unsaved = event.submitter?.name?.startsWith("try:") ? unsaved : false;
+  });
+  window.addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
+  note();
+}
+
+// A link to a part, or to a row with something open, opens what is folded there and brings the focus along.
+function openTarget() {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  for (let box = target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+  const own = target.querySelector("details");
+  if (own && target.matches(".inline-group, .inline-related")) own.open = true;
+  target.scrollIntoView();
+  if (target.matches("input, select, textarea")) target.focus();
+}
+
 // --- wiring --------------------------------------------------------------------------------------------------------
 
 function dress(row) {
   placeButtons(row);
+  followChoice(row);
   if (row.closest("#triggers-group")) followTrigger(row);
   if (row.closest("#stage_rules-group")) followPipeline(row);
 }
@@ -220,6 +270,7 @@ function start() {
       else followKind(event.target);
     }
     if (row && event.target.name?.endsWith("-pipeline")) followPipeline(row);
+    if (row) followChoice(row);
     criteriaTotals();
   });
   form.addEventListener("click", (event) => {
@@ -239,6 +290,10 @@ function start() {
   document.addEventListener("formset:removed", criteriaTotals);
   layerTotal();
   criteriaTotals();
+  watchUnsaved(form);
+  openTarget();
+  window.addEventListener("hashchange", openTarget);
+  form.addEventListener("click", (event) => event.target.closest("a[href='" + location.hash + "']") && openTarget());
 }
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -208,6 +208,49 @@ def test_the_page_publishes_and_leads_to_the_run(browser: Browser, under: Playbo
     assert "Roll back to version 1" in browser.get(reverse("prospects:publish", args=[under.pk])).content.decode()
 
 
+def test_a_note_that_says_nothing_is_refused_beside_its_field_and_the_choice_is_kept(
+    browser: Browser, under: PlaybookVersion
+) -> None:
+    draft = stricter(under)
+    answer = browser.post(
+        reverse("prospects:publish", args=[draft.pk]), {"action": "publish", "note": "  ", "applies_to": "new"}
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert 'id="note-error"' in page
+    assert 'aria-invalid="true"' in page
+    assert 'value="new" checked' in page
+    assert PlaybookVersion.objects.get(pk=draft.pk).status == "draft"
+
+
+def test_nobody_publishes_what_was_changed_since_they_read_it(
+    browser: Browser, under: PlaybookVersion, boss: User
+) -> None:
+    draft = stricter(under)
+    url = reverse("prospects:publish", args=[draft.pk])
+    seen = browser.get(url).context["seen"]
+    PlaybookVersion.objects.filter(pk=draft.pk).update(hot_threshold=98)
+    drafts.record_edit(draft, actor=boss, fields=["hot_threshold"], rows={})
+    answer = browser.post(url, {"action": "publish", "note": "Fewer calls.", "seen": seen})
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "changed since you opened the page" in page
+    assert "Hot from 70 → 98" in page
+    assert "Fewer calls.</textarea>" in page
+    assert PlaybookVersion.objects.get(pk=draft.pk).status == "draft"
+    again = {"action": "publish", "note": "Fewer calls.", "seen": answer.context["seen"]}
+    assert browser.post(url, again).status_code == 302
+
+
+def test_a_publish_sent_twice_is_done_once(browser: Browser, under: PlaybookVersion) -> None:
+    draft = stricter(under)
+    url = reverse("prospects:publish", args=[draft.pk])
+    for _ in range(2):
+        answer = browser.post(url, {"action": "publish", "note": "Fewer calls.", "applies_to": "all"}, follow=True)
+    assert "rules already; nothing was done twice" in answer.content.decode()
+    assert (Activation.objects.filter(version=draft).count(), Convergence.objects.count()) == (1, 1)
+
+
 def test_the_page_of_a_version_in_review_waits_for_somebody_else(
     browser: Browser, under: PlaybookVersion, boss: User
 ) -> None:
@@ -255,6 +298,10 @@ def test_the_what_if_page_says_when_the_draft_was_changed_since(
     assert "Hot begins at 99 instead of 70." in page
     assert str(who) in page
     assert "every 1s" not in page
+    assert (
+        "?kind=route&amp;from=hot&amp;to=warm"
+        in browser.get(reverse("prospects:publish", args=[draft.pk])).content.decode()
+    )
     lines = b"".join(browser.get(reverse("prospects:what_if_csv", args=[draft.pk]))).decode().splitlines()  # type: ignore[arg-type]
     assert lines[1].split(",")[2:4] == ["hot", "warm"]
     PlaybookVersion.objects.filter(pk=draft.pk).update(hot_threshold=98)

@@ -1,0 +1,82 @@
+"""The page on which a draft is edited: nothing hidden, what is refused is led to, nobody undoes another by accident."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+from django.test import Client as Browser
+
+from playbooks.admin import forms, rows
+from playbooks.models import PlaybookVersion, Role, SequenceStep, StageRule
+from playbooks.services import drafts
+from tests import factories
+from tests.playbooks.admin_page import change_url, posted, signed_in
+from tests.playbooks.test_broken_playbooks import RIGHT
+
+BOXES = [inline for inline in rows.INLINES if issubclass(inline, rows.RowsInBoxes)]
+
+
+@pytest.fixture
+def draft() -> PlaybookVersion:
+    return drafts.load_document(RIGHT, client=factories.client(slug="demo"), actor=None)[0]
+
+
+@pytest.fixture
+def browser(draft: PlaybookVersion) -> Browser:
+    return signed_in(factories.user(draft.playbook.client, Role.ADMIN, name="Uma Selwyn", is_staff=True))
+
+
+def words(answer: object) -> str:
+    return " ".join(unescape(answer.content.decode()).split())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("inline", BOXES, ids=lambda inline: inline.model.section)
+def test_every_field_of_a_row_has_its_line_and_only_the_place_stands_on_the_one_that_buttons_put_away(
+    inline: type[rows.RowsInBoxes],
+) -> None:
+    lines = [(given,) if isinstance(given, str) else given for _, options in inline.fieldsets
+             for given in options["fields"]]  # fmt: skip
+    assert sorted(name for line in lines for name in line) == sorted(forms.columns_of(inline.model))
+    assert [line for line in lines if "position" in line] in ([("position",)], [])
+
+
+def test_rows_are_called_what_people_call_them() -> None:
+    assert str(SequenceStep(tier="TIER_1", day=3)) == "Tier 1, day 3"
+    assert str(StageRule(from_stage="at_risk", to_stage="healthy")) == "At risk → healthy"
+
+
+@pytest.mark.django_db
+def test_what_is_refused_is_listed_at_the_top_with_a_link_to_where_it_stands(
+    browser: Browser, draft: PlaybookVersion
+) -> None:
+    data = posted(browser, change_url(draft))
+    assert data["hot_threshold"] == "70"
+    page = words(browser.post(change_url(draft), data | {"hot_threshold": "20", "criteria-1-params-attribute": ""}))
+    assert "Nothing was saved yet. 2 things to mend" in page
+    assert '<a href="#id_hot_threshold">Hot threshold</a> Expected hot above warm' in page
+    assert f'<a href="#criteria-1">Criterion “{draft.criteria.all()[1]}”: What it asks</a>' in page
+    assert 'value="20"' in page
+
+
+@pytest.mark.django_db
+def test_a_name_taken_twice_says_so_even_while_the_other_row_has_a_fault_of_its_own(
+    browser: Browser, draft: PlaybookVersion
+) -> None:
+    data = posted(browser, change_url(draft))
+    twice = {"criteria-1-key": data["criteria-0-key"], "criteria-0-params-attribute": ""}
+    page = words(browser.post(change_url(draft), data | twice))
+    assert f"Icp → {data['criteria-0-key']} is already said in row 1." in page
+
+
+@pytest.mark.django_db
+def test_whoever_saves_second_sees_what_saving_again_would_undo(browser: Browser, draft: PlaybookVersion) -> None:
+    mine = posted(browser, change_url(draft)) | {"seen_edit": "0", "warm_threshold": "33"}
+    theirs = posted(browser, change_url(draft)) | {"hot_threshold": "75", "criteria-0-weight": "21"}
+    assert browser.post(change_url(draft), theirs).status_code == 302
+    page = words(browser.post(change_url(draft), mine))
+    assert "Saving this page again puts these in place of what is stored" in page
+    assert '<a href="#id_hot_threshold">Hot threshold</a> (stored: 75)' in page
+    assert '<a href="#id_warm_threshold">Warm threshold</a> (stored: 40)' in page
+    assert f'<a href="#criteria-0">Criterion “{mine["criteria-0-label"]}”: Weight</a>' in page
+    assert '<a href="#criteria-1">' not in page
