@@ -19,6 +19,7 @@ from approvals.rules.content import Content, content_hash
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import (
+    Activation,
     ChannelPolicy,
     Client,
     Criterion,
@@ -36,6 +37,12 @@ from salesops.dbtypes import new_trace_id
 
 _numbers = itertools.count(1)
 
+_LAST = {
+    "submit": AuditEvent.PLAYBOOK_SUBMITTED,
+    "approve": AuditEvent.PLAYBOOK_APPROVED,
+    "activate": AuditEvent.PLAYBOOK_ACTIVATED,
+    "retire": AuditEvent.PLAYBOOK_RETIRED,
+}
 SEEN_ON = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
 
@@ -133,9 +140,20 @@ def version(of: Client | None = None, *, active: bool = True, **fields: Any) -> 
 
 def activate(made: PlaybookVersion) -> PlaybookVersion:
     """Take a draft through its life to active."""
-    for step in (made.submit, made.approve, made.activate):
-        step()
-        made.save()
+    return on_record(made, "submit", "approve", "activate")
+
+
+def on_record(made: PlaybookVersion, *steps: str, logged: bool = True) -> PlaybookVersion:
+    """Take a version these steps further, with what the logs say of the last, past what the services ask."""
+    with transaction.atomic():
+        for step in steps:
+            getattr(made, step)()
+            if step == "activate":
+                made.activated_at = timezone.now()
+            made.save()
+        if made.status == made.Status.ACTIVE and logged:
+            Activation.objects.create(version=made)
+        audit.record(client=made.playbook.client, event=_LAST[steps[-1]], subject=made, actor=None)
     return made
 
 

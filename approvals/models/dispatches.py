@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django_fsm import FSMField, transition
 
-from approvals.models.guards import OF_ITS_DISPATCH, OF_ITS_MAIL, dispatch_is_approved, dispatch_moves
+from approvals.models.guards import OF_ITS_DISPATCH, OF_ITS_MAIL, dispatch_is_approved, dispatch_moves, nothing_holds_it
 from approvals.models.messages import Message
 from approvals.models.next_steps import notes_next_step
 from approvals.models.requests import ApprovalRequest, Decision
@@ -52,6 +53,10 @@ class Dispatch(StateModel):
     message = models.ForeignKey(Message, on_delete=models.PROTECT, related_name="dispatches")
     content_hash = models.CharField(max_length=64)
     recipient = models.CharField(max_length=320)
+    person_keys = ArrayField(
+        models.CharField(max_length=64), default=list, db_default=[], blank=True, editable=False,
+        help_text="What a suppression of this person would be kept as: it is looked for again before anything leaves.",
+    )  # fmt: skip
     idempotency_key = models.CharField(max_length=200, unique=True, help_text="For e-mail: the Message-ID.")
     status = FSMField(max_length=12, choices=Status.choices, default=Status.UNDO_HOLD, protected=True, editable=False)
     not_before = models.DateTimeField()
@@ -104,7 +109,7 @@ class Dispatch(StateModel):
             models.Index(fields=["contact", "-finished_at"], name="dispatch_touches"),
         ]
         triggers = [
-            no_delete(), no_truncate(), dispatch_is_approved(), dispatch_moves(),
+            no_delete(), no_truncate(), dispatch_is_approved(), dispatch_moves(), nothing_holds_it(),
             notes_next_step("accepted", "refused", "unknown", "cancelled"),
         ]  # fmt: skip
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pgtrigger
 
+from approvals.rules.sending import EXECUTORS
+from playbooks.rules.halts import LOCK
 from prospects.models.erasure_guards import OF_CONTACT, OF_EITHER, only_erased
 from salesops.guards import Guard, refuse
 
@@ -106,9 +108,9 @@ def request_is_frozen() -> Guard:
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
         func=(
-            "IF (OLD.client_id, OLD.prospect_id, OLD.contact_id, OLD.playbook_version_id, OLD.message_id, OLD.channel,"
-            " OLD.content_hash, OLD.facts_no, OLD.dossier, OLD.grade, OLD.composite, OLD.created_by_id, OLD.created_at,"
-            " OLD.trace_id) IS DISTINCT FROM (NEW.client_id,"
+            "IF (OLD.id, OLD.client_id, OLD.prospect_id, OLD.contact_id, OLD.playbook_version_id, OLD.message_id,"
+            " OLD.channel, OLD.content_hash, OLD.facts_no, OLD.dossier, OLD.grade, OLD.composite, OLD.created_by_id,"
+            " OLD.created_at, OLD.trace_id) IS DISTINCT FROM (NEW.id, NEW.client_id,"
             " NEW.prospect_id, NEW.contact_id, NEW.playbook_version_id, NEW.message_id, NEW.channel, NEW.content_hash,"
             " NEW.facts_no, NEW.dossier, NEW.grade, NEW.composite, NEW.created_by_id, NEW.created_at,"
             f" NEW.trace_id) AND NOT {only_erased('dossier', of=OF_EITHER)} OR NEW.version < OLD.version THEN "
@@ -169,8 +171,11 @@ def decision_is_current() -> Guard:
         declare=[("asked", "approvals_approvalrequest%ROWTYPE"), ("words", "approvals_message%ROWTYPE")],
         func=(
             "SELECT * INTO asked FROM approvals_approvalrequest WHERE id = NEW.request_id FOR UPDATE;"
-            " IF asked.client_id <> NEW.client_id OR asked.status <> 'waiting' OR asked.version <> NEW.request_version"
-            " THEN " + refuse("% is not about a waiting request as it stands") + " END IF;"
+            # Rows that come later in this transaction would satisfy a foreign key: what is judged is there already.
+            " IF NOT FOUND OR asked.client_id <> NEW.client_id OR asked.status <> 'waiting'"
+            " OR asked.version <> NEW.request_version THEN "
+            + refuse("% is not about a waiting request as it stands")
+            + " END IF;"
             " IF NEW.at < asked.created_at OR NEW.at >= asked.expires_at THEN "
             + refuse("% was not made while its request was open")
             + " END IF;"
@@ -183,7 +188,7 @@ def decision_is_current() -> Guard:
             + refuse("% is by the maker of its request")
             + " END IF;"
             " SELECT * INTO words FROM approvals_message WHERE id = NEW.message_id;"
-            " IF words.content_hash <> NEW.content_hash OR words.prospect_id <> asked.prospect_id"
+            " IF NOT FOUND OR words.content_hash <> NEW.content_hash OR words.prospect_id <> asked.prospect_id"
             " OR words.contact_id <> asked.contact_id OR words.channel <> asked.channel"
             " OR words.compliance = 'BLOCK' AND NEW.kind LIKE '%approve%' THEN "
             + refuse("% is about other words than its message")
@@ -228,6 +233,8 @@ def dispatch_is_approved() -> Guard:
             + " END IF; IF NOT EXISTS (SELECT 1 FROM approvals_decision d JOIN approvals_approvalrequest r"
             " ON r.id = d.request_id JOIN playbooks_playbookversion v ON v.id = r.playbook_version_id"
             " WHERE d.id = NEW.decision_id AND NEW.not_before >= d.at + v.undo_seconds * interval '1 second'"
+            # A decision that says it was made long ago opens no window that is over; clocks may differ a bit.
+            " AND NEW.not_before >= now() + v.undo_seconds * interval '1 second' - interval '10 seconds'"
             " AND NEW.expires_at <= d.at + v.request_hours * interval '1 hour') THEN "
             + refuse("% leaves after its undo window and before its approval is too old")
             + " END IF; IF EXISTS (SELECT 1 FROM approvals_approvalrequest r JOIN playbooks_playbookversion v"
@@ -246,13 +253,13 @@ def dispatch_moves() -> Guard:
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
         func=(
-            "IF (OLD.client_id, OLD.decision_id, OLD.request_id, OLD.prospect_id, OLD.contact_id, OLD.channel,"
+            "IF (OLD.id, OLD.client_id, OLD.decision_id, OLD.request_id, OLD.prospect_id, OLD.contact_id, OLD.channel,"
             " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at, OLD.trace_id,"
-            " OLD.mode) IS DISTINCT FROM"
-            " (NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
+            " OLD.mode, OLD.person_keys) IS DISTINCT FROM"
+            " (NEW.id, NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
             " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at, NEW.trace_id,"
-            " NEW.mode)"
-            f" AND NOT {only_erased('recipient', 'reason', of=OF_CONTACT)}"
+            " NEW.mode, NEW.person_keys)"
+            f" AND NOT {only_erased('recipient', 'reason', 'person_keys', of=OF_CONTACT)}"
             " OR NEW.expires_at > OLD.expires_at OR NEW.attempts < OLD.attempts"
             " OR (OLD.status = 'undo_hold' AND NEW.not_before < OLD.not_before) THEN "
             + refuse("% keeps what was approved")
@@ -278,6 +285,40 @@ def dispatch_moves() -> Guard:
             + " END IF; IF OLD.status = 'undo_hold' AND NEW.status = 'queued'"
             " AND clock_timestamp() < OLD.not_before THEN "
             + refuse("% is still in its undo window")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def nothing_holds_it() -> Guard:
+    """What leaves has not expired, nothing that covers it is stopped, and the person has not asked to be left alone.
+
+    All as of this very moment: an old snapshot would not show it, so there is none; and it waits for a stop that is
+    being set, as ``playbooks.services.stops.hold_steady`` does.
+    """
+    agents = " ".join(f"WHEN '{channel}' THEN '{agent}'" for channel, agent in EXECUTORS.items())
+    return Guard(
+        name="nothing_holds_it",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Condition("NEW.status = 'sending' AND OLD.status <> 'sending'"),
+        func=(
+            "IF current_setting('transaction_isolation') <> 'read committed' THEN "
+            + refuse("% leaves on what is true now, not on an old snapshot")
+            + f" END IF; PERFORM pg_advisory_xact_lock_shared({LOCK[0]}, {LOCK[1]});"
+            " IF clock_timestamp() >= OLD.expires_at THEN "
+            + refuse("% has outlived its approval")
+            + " END IF; IF EXISTS (SELECT 1 FROM playbooks_stop s WHERE s.lifted_at IS NULL"
+            " AND (s.until IS NULL OR s.until > clock_timestamp()) AND (s.level = 'everything'"
+            " OR s.client_id = NEW.client_id AND (s.level = 'client'"
+            f" OR s.level = 'agent' AND s.agent = CASE NEW.channel {agents} END"
+            " OR s.level = 'playbook' AND s.target_id = (SELECT p.playbook_id FROM prospects_prospect p"
+            " WHERE p.id = NEW.prospect_id) OR s.level = 'prospect' AND s.target_id = NEW.prospect_id"
+            " OR s.level = 'request' AND s.target_id = NEW.request_id))) THEN "
+            + refuse("% is stopped")
+            + " END IF; IF EXISTS (SELECT 1 FROM approvals_suppression u WHERE u.key_hash = ANY(NEW.person_keys)"
+            " AND (u.client_id IS NULL OR u.client_id = NEW.client_id)) THEN "
+            + refuse("% is for somebody who asked not to be contacted")
             + " END IF; RETURN NEW;"
         ),
     )

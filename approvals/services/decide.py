@@ -34,6 +34,7 @@ from approvals.services.refusals import (
     StaleDecision,
 )
 from approvals.services.seen import Present, Seen
+from approvals.services.suppress import hashes_of
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, Client, ModeSwitch, Role, User
@@ -299,8 +300,8 @@ def _dispatch(case: _Case, decision: Decision, message: Message) -> Dispatch:
     return Dispatch.objects.create(
         client=case.client, decision=decision, request=case.request, prospect=case.request.prospect,
         contact=case.request.contact, channel=message.channel, message=message, content_hash=message.content_hash,
-        recipient=message.recipient, idempotency_key=key, mode=Dispatch.Mode.of(case.request.client),
-        not_before=_leaves_at(case, message),
+        recipient=message.recipient, person_keys=sorted(hashes_of([case.request.contact])), idempotency_key=key,
+        mode=Dispatch.Mode.of(case.request.client), not_before=_leaves_at(case, message),
         expires_at=case.at + timedelta(hours=version.request_hours), trace_id=case.request.trace_id,
     )  # fmt: skip
 

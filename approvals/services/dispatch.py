@@ -36,6 +36,8 @@ SWEEP_SECONDS = 60  # a slow mail server must not push a sweep into its time lim
 RELATED = (
     "client", "contact__company", "message", "prospect__company", "request__playbook_version", "decision",
 )  # fmt: skip
+#: What a claim writes.
+_CLAIMED = ("status", "token", "claimed_at", "lease_until", "attempts", "budget_reserved", "reason")
 
 # Due rows move on together; FOR UPDATE SKIP LOCKED lets any number of workers share them.
 _QUEUE_DUE = """
@@ -102,24 +104,29 @@ def claim_next(*, at: datetime) -> Claim | HeldBack | None:
             return None
         bind_trace(dispatch.trace_id)
         due = Due(dispatch, _ruling_version(dispatch), at)
-        obstacle = _obstacle(due)
-        if obstacle is not None:
-            _hold_back(dispatch, obstacle, at)
+        found = _claim(due)
+        if isinstance(found, Obstacle):
+            _hold_back(dispatch, found, at)
             return HeldBack(dispatch)
-        return Claim(dispatch, _start(due))
+        return Claim(dispatch, found)
 
 
-def _obstacle(due: Due) -> Obstacle | None:
-    """What stands in the way. A check that breaks holds back its own dispatch only, not the whole outbox."""
+def _claim(due: Due) -> uuid.UUID | Obstacle:
+    """The claim's token, or what stands in the way.
+
+    A check that breaks, or a guard of the database that knows better, holds back its own dispatch, not all of them.
+    """
+    dispatch = due.dispatch
     try:
         with transaction.atomic():
-            return checks.first_obstacle(due)
+            return checks.first_obstacle(due) or _start(due)
     except OperationalError:
         raise
     except Exception:
-        log.exception("dispatch_check_broke", dispatch=due.dispatch.pk)
+        log.exception("dispatch_check_broke", dispatch=dispatch.pk)
+        dispatch.refresh_from_db(fields=_CLAIMED)
         until = due.at + timedelta(minutes=checks.PAUSE_MINUTES)
-        return Obstacle(f"a check could not be made; trace {due.dispatch.trace_id}", until)
+        return Obstacle(f"a check could not be made; trace {dispatch.trace_id}", until)
 
 
 def _ruling_version(dispatch: Dispatch) -> PlaybookVersion:
@@ -137,11 +144,7 @@ def _start(due: Due) -> uuid.UUID:
     dispatch.attempts += 1
     dispatch.budget_reserved = True
     dispatch.reason = ""
-    dispatch.save(
-        update_fields=[
-            "status", "token", "claimed_at", "lease_until", "attempts", "budget_reserved", "reason",
-        ]
-    )  # fmt: skip
+    dispatch.save(update_fields=_CLAIMED)
     return token
 
 

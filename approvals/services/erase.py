@@ -162,7 +162,10 @@ def _written(person: Person) -> Iterable[Sheet]:
         ("recipient", "subject", "body", "claims", "why_now", "rationale", "quality", "compliance_detail"),
         _always,
     )
-    yield Sheet(Dispatch.objects.filter(**theirs), ("recipient",), _always, named=("reason",))
+    yield Sheet(
+        Dispatch.objects.filter(**theirs), ("recipient", "person_keys"), _always, named=("reason",),
+        emptied=("person_keys",),
+    )  # fmt: skip
     yield Sheet(DeliveryEvent.objects.filter(dispatch__contact__in=person.ids), ("detail",), _always)
     caught = Q(dispatch__contact__in=person.ids)
     for address in sorted(person.addresses):

@@ -64,6 +64,13 @@ def suppressed(client: Client | int, contacts: Sequence[Contact]) -> set[int]:
 
     A person who said no under one record said it under all.
     """
+    owners = hashes_of(contacts)
+    hits = Suppression.objects.filter(Q(client=client) | Q(client__isnull=True), key_hash__in=list(owners))
+    return {contact for found in hits.values_list("key_hash", flat=True) for contact in owners[found]}
+
+
+def hashes_of(contacts: Sequence[Contact]) -> dict[str, set[int]]:
+    """Stored form → ids, for everything by which any of these contacts may have been suppressed, all records of it."""
     owners: dict[str, set[int]] = {}
     secrets = tuple(secrets_for(_PURPOSE))
     alike = people_like([contact.pk for contact in contacts])
@@ -76,8 +83,7 @@ def suppressed(client: Client | int, contacts: Sequence[Contact]) -> set[int]:
             for scope, key in keys_of(known[record]).items():
                 for secret, form in product(secrets, {key, _compact(key)}):  # older rows keep numbers as written
                     owners.setdefault(_hash(secret, scope, form), set()).add(contact.pk)
-    hits = Suppression.objects.filter(Q(client=client) | Q(client__isnull=True), key_hash__in=list(owners))
-    return {contact for found in hits.values_list("key_hash", flat=True) for contact in owners[found]}
+    return owners
 
 
 def add(

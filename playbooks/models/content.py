@@ -13,15 +13,21 @@ from salesops.guards import Guard, no_truncate, refuse
 
 
 def frozen_with_version() -> list[Guard]:
-    """Refuse any change to a child row whose version has left draft, and emptying the table, which no row sees."""
+    """Refuse any change to a child row whose version has left draft, and emptying the table, which no row sees.
+
+    The version is held meanwhile: it cannot leave draft under a change that is not committed yet.
+    """
+    was = "CASE WHEN TG_OP <> 'INSERT' THEN OLD.version_id END"
+    now = "CASE WHEN TG_OP <> 'DELETE' THEN NEW.version_id END"
+    touched = f"id IN ({was}, {now})"
     guard = Guard(
         name="frozen_with_version",
         when=pgtrigger.Before,
         operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
         declare=[("frozen", "boolean")],
         func=(
-            "SELECT bool_or(status <> 'draft') INTO frozen FROM playbooks_playbookversion WHERE id IN ("
-            "CASE WHEN TG_OP <> 'INSERT' THEN OLD.version_id END, CASE WHEN TG_OP <> 'DELETE' THEN NEW.version_id END);"
+            f"PERFORM 1 FROM playbooks_playbookversion WHERE {touched} ORDER BY id FOR SHARE;"
+            f" SELECT bool_or(status <> 'draft') INTO frozen FROM playbooks_playbookversion WHERE {touched};"
             " IF frozen THEN " + refuse("% belongs to a playbook version that is frozen") + " END IF;"
             " IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
         ),
@@ -153,7 +159,7 @@ class StageRule(VersionRow):
         triggers = frozen_with_version()
 
     def __str__(self) -> str:
-        return f"{self.from_stage} → {self.to_stage}"
+        return f"{self.from_stage} → {self.to_stage}".replace("_", " ").capitalize()
 
 
 class ChannelPolicy(VersionRow):
@@ -233,7 +239,7 @@ class SequenceStep(VersionRow):
         triggers = frozen_with_version()
 
     def __str__(self) -> str:
-        return f"{self.tier} day {self.day}"
+        return f"{self.tier.replace('_', ' ').capitalize()}, day {self.day}"
 
 
 class AgentAssignment(VersionRow):
@@ -258,7 +264,7 @@ class AgentAssignment(VersionRow):
         triggers = frozen_with_version()
 
     def __str__(self) -> str:
-        return f"{self.agent}: {self.implementation}"
+        return f"{self.agent.replace('_', ' ').capitalize()}: {self.get_implementation_display().lower()}"
 
 
 class Trigger(VersionRow):

@@ -84,7 +84,8 @@ _ERASED = (
     " AND e.client_id = OLD.client_id) AND salesops_only_erased(to_jsonb(OLD), to_jsonb(NEW)))"
 )
 _SAID_ONCE = (
-    "client_id", "level", "kind", "target_id", "agent", "reason", "created_by_id", "created_at", "until", "trace_id",
+    "id", "client_id", "level", "kind", "target_id", "agent", "reason", "created_by_id", "created_at", "until",
+    "trace_id",
 )  # fmt: skip
 
 

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import pgtrigger
 
+from playbooks.rules.criteria import KINDS
+from playbooks.rules.stages import MOVES, QUALIFIED, SKIPS
 from salesops.guards import Guard, refuse
 
+#: What the audit log says when a version comes to a status.
+_SAID = {
+    "draft": "playbook.sent_back",
+    "in_review": "playbook.submitted",
+    "approved": "playbook.approved",
+    "active": "playbook.activated",
+    "retired": "playbook.retired",
+}
 #: What may change of a version that has left draft: its place in life, who moved it there, and why.
 _LIVELY = "{status,activated_at,activated_by_id,submitted_by_id,approved_by_id,change_note}"
 
@@ -91,12 +103,99 @@ def activation_is_now() -> Guard:
         declare=[("begun", "playbooks_playbookversion%ROWTYPE")],
         func=(
             "SELECT * INTO begun FROM playbooks_playbookversion WHERE id = NEW.version_id;"
-            " IF begun.status <> 'active' OR NEW.at < begun.activated_at THEN "
+            " IF begun.status IS DISTINCT FROM 'active' OR NEW.at < begun.activated_at THEN "
             + refuse("% is of a version that begins to rule")
             + " END IF; IF EXISTS (SELECT 1 FROM playbooks_activation a JOIN playbooks_playbookversion v"
             " ON v.id = a.version_id WHERE v.playbook_id = begun.playbook_id AND (a.at > NEW.at"
             " OR a.version_id = NEW.version_id AND a.at >= begun.activated_at)) THEN "
             + refuse("% follows whatever began to rule before it")
             + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def _moves(table: Mapping[str, Iterable[tuple[str, str]]]) -> str:
+    return ", ".join(f"('{line}','{source}','{target}')" for line, pairs in table.items() for source, target in pairs)
+
+
+def says_enough() -> Guard:
+    """Nothing leaves draft that says no customer, no scorecard, no way to qualify, or a move that does not exist.
+
+    ``playbooks.rules.validation`` says the same, and more, field by field.
+    """
+    kinds = ", ".join(f"'{kind}'" for kind in KINDS)
+    return Guard(
+        name="says_enough",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Condition("OLD.status = 'draft' AND NEW.status = 'in_review'"),
+        func=(
+            "IF NEW.root_intent = '' OR cardinality(NEW.countries) = 0"
+            " OR NEW.icp_employees_min > NEW.icp_employees_max OR (CASE (SELECT p.kind FROM playbooks_playbook p"
+            " WHERE p.id = NEW.playbook_id) WHEN 'household' THEN NOT EXISTS (SELECT 1 FROM playbooks_criterion c"
+            " WHERE c.version_id = NEW.id AND c.layer IN ('behavioral', 'investment'))"
+            " ELSE cardinality(NEW.icp_industries) = 0"
+            " AND coalesce(NEW.icp_employees_min, NEW.icp_employees_max) IS NULL END) THEN "
+            + refuse("% says what it is for, for whom and where before it leaves draft")
+            + " END IF; IF EXISTS (SELECT 1 FROM playbooks_criterion c WHERE c.version_id = NEW.id"
+            f" AND (c.kind NOT IN ({kinds}) OR c.weight >= 'infinity' OR c.kind = 'flag' AND c.weight > 0"
+            " OR jsonb_typeof(c.params) <> 'object')) OR NOT EXISTS (SELECT 1 FROM playbooks_criterion c"
+            " WHERE c.version_id = NEW.id AND c.scorecard = 'icp' AND c.weight > 0) THEN "
+            + refuse("% has criteria that add up to a score before it leaves draft")
+            + " END IF; IF EXISTS (SELECT 1 FROM playbooks_stagerule r WHERE r.version_id = NEW.id"
+            f" AND (r.pipeline, r.from_stage, r.to_stage) NOT IN ({_moves(MOVES)})"
+            f" AND NOT (r.route <> 'any' AND (r.pipeline, r.from_stage, r.to_stage) IN ({_moves(SKIPS)})))"
+            " OR NOT EXISTS (SELECT 1 FROM playbooks_stagerule r WHERE r.version_id = NEW.id"
+            f" AND r.pipeline = 'prospect' AND r.to_stage = '{QUALIFIED}') THEN "
+            + refuse("% rules moves that exist, to qualified too, before it leaves draft")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def stands_on_record() -> Guard:
+    """At commit the audit log says how a version came to where it stands, and the log of what ruled when that it rules.
+
+    Nobody lets another version rule, or none, and leaves no trace.
+    """
+    says = " ".join(f"WHEN '{status}' THEN '{event}'" for status, event in _SAID.items())
+    events = ", ".join(f"'{event}'" for event in _SAID.values())
+    return Guard(
+        name="stands_on_record",
+        when=pgtrigger.After,
+        operation=pgtrigger.Update,
+        timing=pgtrigger.Deferred,
+        condition=pgtrigger.Condition("OLD.status <> NEW.status"),
+        declare=[("stands", "playbooks_playbookversion%ROWTYPE")],
+        func=(
+            "SELECT * INTO stands FROM playbooks_playbookversion WHERE id = NEW.id;"
+            " IF (SELECT a.event FROM playbooks_auditentry a JOIN playbooks_playbook p ON p.client_id = a.client_id"
+            " WHERE p.id = stands.playbook_id AND a.subject_type = 'playbooks.playbookversion'"
+            f" AND a.subject_id = NEW.id AND a.event IN ({events}) ORDER BY a.seq DESC LIMIT 1)"
+            f" IS DISTINCT FROM (CASE stands.status {says} END) THEN "
+            + refuse("% changes its status on record, or not at all")
+            + " END IF; IF stands.status = 'active' AND NOT EXISTS (SELECT 1 FROM playbooks_activation a"
+            " WHERE a.version_id = NEW.id AND a.at >= stands.activated_at) THEN "
+            + refuse("% rules by a row in the log of what ruled when")
+            + " END IF; RETURN NULL;"
+        ),
+    )
+
+
+def two_people_on_record() -> Guard:
+    """Whether it takes two people to publish is changed on record: at commit the audit log says what holds now."""
+    return Guard(
+        name="two_people_on_record",
+        when=pgtrigger.After,
+        operation=pgtrigger.Update,
+        timing=pgtrigger.Deferred,
+        condition=pgtrigger.Condition("OLD.two_person_publish <> NEW.two_person_publish"),
+        func=(
+            "IF (SELECT a.detail -> 'two_people' FROM playbooks_auditentry a WHERE a.client_id = NEW.client_id"
+            " AND a.subject_type = 'playbooks.playbook' AND a.subject_id = NEW.id AND a.event = 'playbook.publishing'"
+            " ORDER BY a.seq DESC LIMIT 1) IS DISTINCT FROM (SELECT to_jsonb(p.two_person_publish)"
+            " FROM playbooks_playbook p WHERE p.id = NEW.id) THEN "
+            + refuse("% asks for two people, or no more, on record alone")
+            + " END IF; RETURN NULL;"
         ),
     )

@@ -17,6 +17,9 @@ from playbooks.models.guards import (
     begins_as_a_draft,
     frozen_once_submitted,
     keeps_its_history,
+    says_enough,
+    stands_on_record,
+    two_people_on_record,
     two_people_publish,
 )
 from playbooks.rules.document import head_slots
@@ -55,7 +58,7 @@ class Playbook(models.Model):
             models.UniqueConstraint(fields=["client", "slug"], name="playbook_slug_once"),
             models.UniqueConstraint(fields=["id", "client"], name="playbook_and_client"),  # what SameClient points at
         ]
-        triggers = [frozen_columns("client_id", "kind", "created_at")]
+        triggers = [frozen_columns("client_id", "kind", "created_at"), two_people_on_record()]
 
     def __str__(self) -> str:
         return self.name
@@ -247,6 +250,8 @@ class PlaybookVersion(StateModel):
             begins_as_a_draft(),
             keeps_its_history(),
             two_people_publish(),
+            says_enough(),
+            stands_on_record(),
         ]
 
     def __str__(self) -> str:

@@ -10,6 +10,8 @@ from typing import Final
 
 LEVELS: Final = ("everything", "client", "playbook", "agent", "prospect", "request")
 PAUSE, CANCEL = "pause", "cancel"
+#: PostgreSQL's advisory lock that whoever is about to act shares, and whoever sets a stop holds alone.
+LOCK: Final = (0x5A12, 0)
 
 
 @dataclass(frozen=True, slots=True)

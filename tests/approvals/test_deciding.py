@@ -19,6 +19,7 @@ from approvals.services.refusals import (
     StaleDecision,
 )
 from playbooks.models import AuditEntry, Stop
+from playbooks.services import drafts, lifecycle
 from salesops.errors import NotAllowed
 from tests import factories as make
 from tests.approvals.scene import WORDS, reload, scene
@@ -219,12 +220,8 @@ def changed_stops(at_work, request):
 
 
 def changed_version(at_work, request):
-    at_work.version.retire()
-    at_work.version.save()
-    newer = type(at_work.version).objects.create(
-        playbook=at_work.version.playbook, number=2, icp_industries=["B2B"], money_per_month=100
-    )
-    make.activate(newer)
+    newer = drafts.new_version(at_work.version.playbook, actor=None)
+    lifecycle.publish(newer, actor=None, note="Otherwise.")
     return "version 2 of the playbook rules now"
 
 

@@ -1,7 +1,7 @@
 """What PostgreSQL refuses about playbooks, budgets and the audit log, whoever asks."""
 
 import pytest
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -39,9 +39,7 @@ def test_no_e_mails_a_day() -> None:
 
 def test_a_second_active_version() -> None:
     active = factories.version()
-    second = PlaybookVersion.objects.create(playbook=active.playbook, number=2, money_per_month=1)
-    for status in ("in_review", "approved"):
-        PlaybookVersion.objects.filter(pk=second.pk).update(status=status)
+    second = factories.on_record(drafts.new_version(active.playbook, actor=None), "submit", "approve")
     refuses(VERSION + "status = 'active' WHERE id = %s", [second.pk], because="playbook_one_active")
 
 
@@ -60,8 +58,7 @@ def test_editing_a_version_that_left_draft(change: str) -> None:
 
 def test_editing_while_taking_it_back_to_draft() -> None:
     draft = factories.version(active=False)
-    draft.submit()
-    draft.save()
+    factories.on_record(draft, "submit")
     refuses(VERSION + "status = 'draft', root_intent = 'other' WHERE id = %s", [draft.pk], because="frozen")
 
 
@@ -150,9 +147,12 @@ def test_saying_that_a_version_began_to_rule_earlier_or_once_more(ruling: Playbo
 
 def test_a_rollback_that_says_it_came_before_what_it_takes_back(ruling: PlaybookVersion) -> None:
     newer = lifecycle.publish(drafts.new_version(ruling.playbook, actor=None), actor=None, note="The second.")
-    for version, status in ((newer, "retired"), (ruling, "active")):
-        PlaybookVersion.objects.filter(pk=version.pk).update(status=status)
-    refuses(ACTIVATION.format("now() - interval '1 second'"), [ruling.pk], because="begins to rule|before it")
+    factories.on_record(newer, "retire")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(VERSION + "status = 'active' WHERE id = %s", [ruling.pk])
+        with pytest.raises(DatabaseError, match=r"begins to rule|before it"), transaction.atomic():
+            cursor.execute(ACTIVATION.format("now() - interval '1 second'"), [ruling.pk])
+        transaction.set_rollback(True)
 
 
 def test_spending_past_a_budget() -> None:

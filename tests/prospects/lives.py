@@ -9,9 +9,10 @@ from itertools import count
 import time_machine
 from django.db import connection, transaction
 
-from playbooks.models import Client, Playbook, PlaybookVersion, StageRule
+from playbooks.models import Client, Criterion, Playbook, PlaybookVersion, StageRule
 from playbooks.rules import stages
 from prospects.models import Company, Prospect, StageTransition
+from tests import factories as make
 
 _numbers = count(1)
 BY_REASON = (stages.REJECTED, stages.STALLED, stages.NURTURE, stages.DISQUALIFIED, stages.CLOSED)
@@ -30,22 +31,16 @@ def make_version(playbook: Playbook, number: int = 1, *, active: bool = True) ->
 
     Retired unless ``active``: prospects may have moved under it.
     """
-    version = PlaybookVersion.objects.create(playbook=playbook, number=number, icp_industries=["B2B"])
+    version = PlaybookVersion.objects.create(
+        playbook=playbook, number=number, root_intent="Sell.", icp_industries=["B2B"], countries=["US"]
+    )
+    Criterion.objects.create(version=version, layer="firmographic", category="fit", key="any", kind="in_set")
     StageRule.objects.bulk_create(
         StageRule(version=version, from_stage=source, to_stage=target)
         for source, target in stages.PROSPECT_MOVES
         if target not in BY_REASON
     )
-    version.submit()
-    version.save()
-    version.approve()
-    version.save()
-    if active:
-        version.activate()
-    else:
-        version.retire()
-    version.save()
-    return version
+    return make.on_record(version, "submit", "approve", "activate" if active else "retire")
 
 
 def live(
