@@ -16,14 +16,15 @@ from django.http import HttpRequest
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 RowT = TypeVar("RowT", bound=models.Model)
+ItemT = TypeVar("ItemT")
 AFTER, BEFORE = "after", "before"
 
 
 @dataclass(frozen=True)
-class Page(Generic[RowT]):
+class Page(Generic[ItemT]):
     """One page of rows. ``next`` and ``previous`` are opaque cursors for ``?after=`` and ``?before=``, or None."""
 
-    items: list[RowT]
+    items: list[ItemT]
     next: str | None
     previous: str | None
 
@@ -53,12 +54,19 @@ def keyset_page(queryset: QuerySet[RowT], *, keys: Sequence[str], request: HttpR
     cannot be read, or was made for other keys, gives the first page.
     """
     place = place_of(queryset.model, keys, request)
+    return page_from(list(rows_beyond(queryset, keys, place)[: size + 1]), keys=keys, place=place, size=size)
+
+
+def rows_beyond(queryset: QuerySet[RowT], keys: Sequence[str], place: Place) -> QuerySet[RowT]:
+    """The rows beyond the place, the nearest first: the other way round when it reads upwards."""
     ordered = [_reversed(key) for key in keys] if place.backwards else list(keys)
     rows = queryset.order_by(*ordered)
-    if place.values:
-        rows = rows.filter(_beyond(ordered, place.values))
-    found = list(rows[: size + 1])
-    more, items = len(found) > size, found[:size]
+    return rows.filter(_beyond(ordered, place.values)) if place.values else rows
+
+
+def page_from(found: Sequence[ItemT], *, keys: Sequence[str], place: Place, size: int) -> Page[ItemT]:
+    """The page of rows that were found beyond the place, nearest first: ``size`` of them, and one if there are more."""
+    more, items = len(found) > size, list(found[:size])
     if place.backwards:
         items.reverse()
     has_next = bool(items) and (place.backwards or more)
@@ -86,7 +94,7 @@ def _beyond(keys: Sequence[str], values: Sequence[Any]) -> Q:
     return Q(**{f"{first}__{verb}": values[0]}) & condition
 
 
-def cursor_at(row: models.Model, keys: Sequence[str]) -> str:
+def cursor_at(row: object, keys: Sequence[str]) -> str:
     """The cursor of the rows that come after (or before) this one."""
     values = [_plain(getattr(row, key.lstrip("-"))) for key in keys]
     return urlsafe_base64_encode(json.dumps([list(keys), values]).encode())

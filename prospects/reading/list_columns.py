@@ -11,29 +11,15 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from playbooks.models import Tier
-from prospects.models import Prospect, RouteOverride, Stage
+from prospects.models import Stage, Verdict
+from prospects.reading.list_rows import Row
 from salesops.templatetags.figures import NONE_YET, num, pct, when
 from salesops.templatetags.ui import route_chip
 
 EMPTY = SafeString(f'<span class="quiet">{NONE_YET}</span>')
 _STAGES = dict(Stage.choices)
 _TIERS = {"": "", **dict(Tier.choices)}
-#: What rows are made of: a company has three times as many columns.
-SHOWN = (
-    "company__name", "company__domain", "company__industry", "company__country", "company__city", "contact__name",
-    "contact__title", "contact__country", "client", "stage", "stage_since", "composite", "coverage", "provisional",
-    "route", "tier", "priority", "segment", "source", "owner", "next_action", "verdict", "verdict_reason", "created_at",
-)  # fmt: skip
-
-
-@dataclass(slots=True)
-class Row:
-    """One prospect as the list shows it, with what other tables say about it."""
-
-    prospect: Prospect
-    override: RouteOverride | None = None
-    owner: str = ""
-    is_paused: bool = False
+_VERDICTS = {**dict(Verdict.choices), "": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +46,35 @@ def _sub(first: object, second: object) -> SafeString:
 
 
 def _person(row: Row) -> SafeString:
-    contact = row.prospect.contact
-    return EMPTY if contact is None else _sub(contact.name, contact.title)
+    return _sub(row.person, row.title) if row.person or row.title else EMPTY
 
 
 def _route(row: Row) -> SafeString:
     """The score's route, and a person's beside it: neither hides the other."""
-    by_score = route_chip(row.prospect.route)
-    if row.override is None:
+    by_score = route_chip(row.route)
+    if row.by_hand is None:
         return by_score
-    reason, said = escape(row.override.reason), escape(row.prospect.route or "nothing")
-    below = f'<span class="sub" title="{reason}">by hand; the score says {said}</span>'
-    return SafeString(route_chip(row.override.route) + below)
+    route, reason = row.by_hand
+    said = escape(row.route or "nothing")
+    below = f'<span class="sub" title="{escape(reason)}">by hand; the score says {said}</span>'
+    return SafeString(route_chip(route) + below)
 
 
 def _composite(row: Row) -> SafeString:
-    p = row.prospect
-    return _sub(num(p.composite), "provisional" if p.composite is not None and p.provisional else "")
+    return _sub(num(row.composite), "provisional" if row.composite is not None and row.provisional else "")
 
 
 def _known(row: Row) -> SafeString:
-    return EMPTY if row.prospect.composite is None else _plain(pct(row.prospect.coverage))
-
-
-def _company(row: Row, name: str) -> Any:
-    return getattr(row.prospect.company, name) if row.prospect.company else ""
+    return EMPTY if row.composite is None else _plain(pct(row.coverage))
 
 
 def _text(read: Callable[[Row], Any]) -> Callable[[Row], SafeString]:
     return lambda row: _plain(read(row) or "")
+
+
+def _sentence(read: Callable[[Row], Any]) -> Callable[[Row], SafeString]:
+    """Words that may take both lines of their row: a span, since a cell cannot be cut after its second line."""
+    return lambda row: SafeString(f"<span>{words}</span>") if (words := _plain(read(row) or "")) else EMPTY
 
 
 def _both(key: str, label: str, read: Callable[[Row], Any], css: str = "") -> Column:
@@ -98,32 +84,24 @@ def _both(key: str, label: str, read: Callable[[Row], Any], css: str = "") -> Co
 COLUMNS: dict[str, Column] = {
     column.key: column
     for column in (
-        Column("person", "Person", _person, lambda r: r.prospect.contact.name if r.prospect.contact else ""),
-        Column(
-            "stage", "Stage", lambda r: _sub(_STAGES[r.prospect.stage], when(r.prospect.stage_since)),
-            lambda r: _STAGES[r.prospect.stage],
-        ),
-        Column("route", "Route", _route, lambda r: r.override.route if r.override else r.prospect.route),
-        Column("composite", "Composite", _composite, lambda r: r.prospect.composite, "num"),
-        Column("known", "Known", _known, lambda r: r.prospect.coverage, "num"),
-        Column("priority", "Priority", lambda r: _plain(num(r.prospect.priority)),
-               lambda r: r.prospect.priority, "num"),
-        Column("tier", "Tier", _text(lambda r: _TIERS[r.prospect.tier]), lambda r: r.prospect.tier),
-        _both("segment", "Segment", lambda r: r.prospect.segment),
-        Column("next", "Next", _text(lambda r: r.prospect.next_action or r.prospect.verdict_reason),
-               lambda r: r.prospect.next_action, "pl-next"),
+        Column("person", "Person", _person, lambda r: r.person),
+        Column("stage", "Stage", lambda r: _sub(_STAGES[r.stage], when(r.stage_since)), lambda r: _STAGES[r.stage]),
+        Column("route", "Route", _route, lambda r: r.by_hand[0] if r.by_hand else r.route),
+        Column("composite", "Composite", _composite, lambda r: r.composite, "num"),
+        Column("known", "Known", _known, lambda r: r.coverage, "num"),
+        Column("priority", "Priority", lambda r: _plain(num(r.priority)), lambda r: r.priority, "num"),
+        Column("tier", "Tier", _text(lambda r: _TIERS[r.tier]), lambda r: r.tier),
+        _both("segment", "Segment", lambda r: r.segment),
+        Column("next", "Next", _sentence(lambda r: r.next_action or r.verdict_reason), lambda r: r.next_action, "pl-next"),
         _both("owner", "Owner", lambda r: r.owner),
-        _both("verdict", "Verdict", lambda r: r.prospect.get_verdict_display() if r.prospect.verdict else ""),
-        _both("reason", "Reason of the verdict", lambda r: r.prospect.verdict_reason, "pl-next"),
-        _both("industry", "Industry", lambda r: _company(r, "industry")),
-        _both("country", "Country", lambda r: _company(r, "country")
-              or (r.prospect.contact.country if r.prospect.contact else "")),
-        _both("city", "City", lambda r: _company(r, "city")),
-        _both("source", "Source", lambda r: r.prospect.source),
-        Column("came_in", "Came in", lambda r: when(r.prospect.created_at),
-               lambda r: r.prospect.created_at.isoformat()),
-        Column("in_stage", "In this stage since", lambda r: when(r.prospect.stage_since),
-               lambda r: r.prospect.stage_since.isoformat()),
+        _both("verdict", "Verdict", lambda r: _VERDICTS[r.verdict]),
+        Column("reason", "Reason of the verdict", _sentence(lambda r: r.verdict_reason), lambda r: r.verdict_reason, "pl-next"),
+        _both("industry", "Industry", lambda r: r.industry),
+        _both("country", "Country", lambda r: r.country),
+        _both("city", "City", lambda r: r.city),
+        _both("source", "Source", lambda r: r.source),
+        Column("came_in", "Came in", lambda r: when(r.created_at), lambda r: r.created_at.isoformat()),
+        Column("in_stage", "In this stage since", lambda r: when(r.stage_since), lambda r: r.stage_since.isoformat()),
     )
 }  # fmt: skip
 #: Columns whose cells are understood without their head.
@@ -156,11 +134,10 @@ def drawn(rows: Sequence[Row], columns: Sequence[Column]) -> SafeString:
     before, after = reverse("prospects:detail", args=[0]).rsplit("0", 1)
     lines = []
     for row in rows:
-        prospect, company = row.prospect, row.prospect.company
         line = _ROW.format(
-            pk=prospect.pk, who=escape(str(prospect)), url=f"{before}{prospect.pk}{after}",
+            pk=row.id, who=escape(str(row)), url=f"{before}{row.id}{after}",
             paused=_PAUSED if row.is_paused else "",
-            domain=f'<span class="sub">{escape(company.domain)}</span>' if company and company.domain else "",
+            domain=f'<span class="sub">{escape(row.domain)}</span>' if row.domain else "",
             cells="".join([f"{begin}{_safe(show(row))}</td>" for begin, show in begins]),
         )  # fmt: skip
         lines.append(line)
@@ -186,13 +163,12 @@ def csv_header(columns: Sequence[Column]) -> tuple[str, ...]:
 
 def csv_row(row: Row, columns: Sequence[Column]) -> tuple[Any, ...]:
     """One line, in the order of the header."""
-    company = row.prospect.company
-    start = (row.prospect.pk, company.name if company else "", company.domain if company else "")
+    start = (row.id, row.company, row.domain)
     by_hand: tuple[Any, ...] = ()
     chosen = {column.key for column in columns}
     if "route" in chosen:
-        by_hand = ("yes" if row.override else "no", row.prospect.route)
+        by_hand = ("yes" if row.by_hand else "no", row.route)
     mark: tuple[Any, ...] = ()
     if "composite" in chosen:
-        mark = ("" if row.prospect.composite is None else "yes" if row.prospect.provisional else "no",)
+        mark = ("" if row.composite is None else "yes" if row.provisional else "no",)
     return (*start, *(column.tell(row) for column in columns), *by_hand, *mark)

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 
 from playbooks.models import Client, Playbook, Route, Tier
 from prospects.models import Stage
-from prospects.reading.list_search import Found, Params, among_the_best, first_by_name
+from prospects.reading.list_search import Found, Sql, page_found
 from prospects.reading.prospect_list import ProspectFilters, narrowed
 from salesops.paging import Place
 from salesops.sql import fetch
 
 _STATES = {"stage": Stage.values, "route": ["", *Route.values], "tier": ["", *Tier.values]}
 _BY_STATE = """
-    SELECT best.id FROM unnest(%s::text[]) AS a (stage), unnest(%s::text[]) AS b (route), unnest(%s::text[]) AS c (tier)
+    SELECT best.id, best.priority
+    FROM unnest(%s::text[]) AS a (stage), unnest(%s::text[]) AS b (route), unnest(%s::text[]) AS c (tier)
     CROSS JOIN LATERAL (
         SELECT p.id, p.priority FROM prospects_prospect p
         WHERE p.stage = a.stage AND p.route = b.route AND p.tier = c.tier AND {where} ORDER BY {order} LIMIT %s
@@ -38,37 +39,37 @@ def ids_of_page(
     columns = narrowed(filters)
     if not filters.q:
         return Found([row[0] for row in fetch(*_best(playbook.pk, columns, place, size))])
-    found = first_by_name(
-        filters.q, client_id=client.pk, playbook_id=playbook.pk, own=_own(playbook.pk, columns, place),
-        order=_order(place).format("p"), size=size, at_most=at_most,
+    return page_found(
+        filters.q, client_id=client.pk, playbook_id=playbook.pk, own=_own(playbook.pk, columns),
+        best=_best(playbook.pk, columns, _TOP, at_most + 1), beyond=_beyond(place), order=_order(place).format("p"),
+        size=size, at_most=at_most,
     )  # fmt: skip
-    if not found.is_cut:
-        return found
-    best = among_the_best(filters.q, best=_best(playbook.pk, columns, _TOP, at_most + 1), at_most=at_most)
-    return Found([*{*found.ids, *best.ids}], is_cut=best.is_cut)
 
 
-def _best(playbook_id: int, columns: Mapping[str, str | bool], place: Place, size: int) -> tuple[str, Params]:
-    """SQL for the first ids beyond the place."""
-    order = _order(place)
-    if not columns or not columns.keys() <= _STATES.keys():
-        where, params = _own(playbook_id, columns, place)
-        statement = f"SELECT p.id FROM prospects_prospect p WHERE {where} ORDER BY {order.format('p')} LIMIT %s"  # noqa: S608
-        return statement, [*params, size]
-    where, params = _own(playbook_id, {}, place)
+def _best(playbook_id: int, columns: Mapping[str, str | bool], place: Place, size: int) -> Sql:
+    """SQL for id and priority of the first beyond the place."""
+    by_state = bool(columns) and columns.keys() <= _STATES.keys()
+    own, beyond, order = _own(playbook_id, {} if by_state else columns), _beyond(place), _order(place)
+    where, params = f"{own[0]} AND {beyond[0]}", [*own[1], *beyond[1], size]
+    if not by_state:
+        rows = f"SELECT p.id, p.priority FROM prospects_prospect p WHERE {where}"  # noqa: S608 — names are ours
+        return f"{rows} ORDER BY {order.format('p')} LIMIT %s", params
     statement = _BY_STATE.format(where=where, order=order.format("p"), outer=order.format("best"))
     combined = ([columns[name]] if name in columns else values for name, values in _STATES.items())
-    return statement, [*combined, *params, size, size]
+    return statement, [*combined, *params, size]
 
 
-def _own(playbook_id: int, columns: Mapping[str, str | bool], place: Place) -> tuple[str, Params]:
+def _own(playbook_id: int, columns: Mapping[str, str | bool]) -> Sql:
     """What a prospect has to be itself."""
     where = ["p.playbook_id = %s", "p.merged_into_id IS NULL", *(f"p.{name} = %s" for name in columns)]
-    params: Params = [playbook_id, *columns.values()]
-    if place.values:
-        where.append(f"(p.priority, p.id) {'>' if place.backwards else '<'} (%s, %s)")
-        params += place.values
-    return " AND ".join(where), params
+    return " AND ".join(where), [playbook_id, *columns.values()]
+
+
+def _beyond(place: Place) -> Sql:
+    """Where the page begins."""
+    if not place.values:
+        return "true", []
+    return f"(p.priority, p.id) {'>' if place.backwards else '<'} (%s, %s)", [*place.values]
 
 
 def _order(place: Place) -> str:

@@ -11,43 +11,58 @@ from salesops.sql import fetch
 
 #: Four ways to be found, each a walk along a prefix index; an OR over joins would read every prospect.
 _NAMES = (
-    ("prospects_company", "company_id", "lower(name)", "name"),
-    ("prospects_company", "company_id", "domain", "host"),
-    ("prospects_contact", "contact_id", "lower(name)", "name"),
-    ("prospects_contact", "contact_id", "email_key", "name"),
+    ("prospects_company", "lower(name)", "name"),
+    ("prospects_company", "domain", "host"),
+    ("prospects_contact", "lower(name)", "name"),
+    ("prospects_contact", "email_key", "name"),
 )
 #: What a filter may ask of a prospect.
 _COLUMNS = """p.id, p.merged_into_id, p.playbook_id, p.priority,
             p.stage, p.route, p.tier, p.segment, p.source, p.owner_id, p.routed_by_hand"""
-#: The names first, by themselves and no more than asked for: their prospects are then looked up one by one.
-_KNOWN = f"""
-    names AS MATERIALIZED ({{names}}),
+_EVERYBODY = """
+    WITH names AS MATERIALIZED ({names})
+    SELECT coalesce(p.merged_into_id, p.id) FROM (SELECT DISTINCT id FROM names WHERE way < 2) AS who
+    JOIN prospects_prospect p ON p.company_id = who.id AND p.playbook_id = %s
+    UNION
+    SELECT coalesce(p.merged_into_id, p.id) FROM (SELECT DISTINCT id FROM names WHERE way >= 2) AS who
+    JOIN prospects_prospect p ON p.contact_id = who.id AND p.playbook_id = %s"""
+#: One statement for a page. Names and ids are few and gathered before they are looked up: all at once, in the order of
+#: the index, and without an estimate of how many they are that could lead elsewhere. Nobody reads the best ones unless
+#: there were too many names; whoever was merged is found by where the prospect stands that took it in.
+_PAGE = """
+    WITH names AS MATERIALIZED ({names}),
     known AS MATERIALIZED (
-        SELECT {_COLUMNS} FROM (SELECT DISTINCT id FROM names WHERE way < 2) AS who
-        JOIN prospects_prospect p ON p.company_id = who.id AND p.playbook_id = %s
-        UNION
-        SELECT {_COLUMNS} FROM (SELECT DISTINCT id FROM names WHERE way >= 2) AS who
-        JOIN prospects_prospect p ON p.contact_id = who.id AND p.playbook_id = %s
-    )"""  # noqa: S608 — names are ours
-_FIRST_BY_NAME = """
-    WITH {known} SELECT ARRAY(
-        SELECT id FROM (
+        SELECT {columns} FROM prospects_prospect p WHERE p.playbook_id = %s
+        AND (p.company_id = ANY (ARRAY(SELECT id FROM names WHERE way < 2))
+            OR p.contact_id = ANY (ARRAY(SELECT id FROM names WHERE way >= 2)))
+    ),
+    best AS MATERIALIZED (
+        SELECT id, priority FROM ({best}) AS best WHERE EXISTS (SELECT FROM names GROUP BY way HAVING count(*) > %s)
+    ),
+    records AS MATERIALIZED (
+        SELECT coalesce(p.merged_into_id, p.id) AS id, p.company_id, p.contact_id FROM prospects_prospect p
+        WHERE p.id = ANY (ARRAY(SELECT id FROM best)) OR p.merged_into_id = ANY (ARRAY(SELECT id FROM best))
+    )
+    SELECT ARRAY(
+        SELECT p.id FROM (
             SELECT p.id, p.priority FROM known p WHERE {own}
             UNION
-            SELECT p.id, p.priority FROM known JOIN prospects_prospect p ON p.id = known.merged_into_id WHERE {own}
-        ) AS p ORDER BY {order} LIMIT %s
-    ), EXISTS (SELECT FROM names GROUP BY way HAVING count(*) > %s)"""
-_AMONG_THE_BEST = """
-    WITH best AS MATERIALIZED ({best}), them AS (
-        SELECT id, id AS record FROM best
-        UNION ALL SELECT best.id, m.id FROM best JOIN prospects_prospect m ON m.merged_into_id = best.id
-    ) SELECT ARRAY(
-        SELECT them.id FROM them JOIN prospects_prospect p ON p.id = them.record
-        LEFT JOIN prospects_company c ON c.id = p.company_id LEFT JOIN prospects_contact k ON k.id = p.contact_id
-        WHERE lower(c.name) LIKE %s OR c.domain LIKE %s OR lower(k.name) LIKE %s OR k.email_key LIKE %s
+            SELECT p.id, p.priority FROM prospects_prospect p
+            WHERE p.id = ANY (ARRAY(SELECT merged_into_id FROM known WHERE merged_into_id IS NOT NULL)) AND {own}
+            UNION
+            SELECT best.id, best.priority FROM best JOIN records USING (id)
+            WHERE records.company_id = ANY (ARRAY(
+                SELECT c.id FROM prospects_company c WHERE c.id = ANY (ARRAY(SELECT company_id FROM records))
+                AND (lower(c.name) LIKE %s OR c.domain LIKE %s)
+            )) OR records.contact_id = ANY (ARRAY(
+                SELECT k.id FROM prospects_contact k WHERE k.id = ANY (ARRAY(SELECT contact_id FROM records))
+                AND (lower(k.name) LIKE %s OR k.email_key LIKE %s)
+            ))
+        ) AS p WHERE {beyond} ORDER BY {order} LIMIT %s
     ), (SELECT count(*) FROM best) > %s"""
 
 Params = list[Any]
+Sql = tuple[str, Params]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +73,46 @@ class Found:
     is_cut: bool = False
 
 
-def everybody_found(text: str, *, client_id: int, playbook_id: int) -> tuple[str, Params]:
+def everybody_found(text: str, *, client_id: int, playbook_id: int) -> Sql:
     """SQL for the ids of all whose name begins with the text, however many."""
-    known, params = _known(text, client_id, playbook_id, at_most=None)
-    return f"WITH {known} SELECT coalesce(merged_into_id, id) FROM known", params  # noqa: S608 — names are ours
+    names, params = _names(text, client_id, at_most=None)
+    return _EVERYBODY.format(names=names), [*params, playbook_id, playbook_id]
 
 
-def first_by_name(
-    text: str, *, client_id: int, playbook_id: int, own: tuple[str, Params], order: str, size: int, at_most: int
-) -> Found:
-    """The ``size`` best of those whose name begins with the text, among the first ``at_most`` names of each kind."""
-    known, params = _known(text, client_id, playbook_id, at_most=at_most + 1)
-    statement = _FIRST_BY_NAME.format(known=known, own=own[0], order=order)
-    return _asked(statement, [*params, *own[1], *own[1], size, at_most])
+def page_found(
+    text: str, *, client_id: int, playbook_id: int, own: Sql, best: Sql, beyond: Sql, order: str, size: int,
+    at_most: int,
+) -> Found:  # fmt: skip
+    """The first ``size`` in the order of those whose name begins with the text: of ``at_most`` names of each kind, and
+    where there are more of ``at_most`` of the best prospects, too.
 
-
-def among_the_best(text: str, *, best: tuple[str, Params], at_most: int) -> Found:
-    """Those of the best prospects (SQL for ``at_most`` ids and one) whose name begins with the text."""
+    ``own`` is what a prospect ``p`` has to be itself, ``best`` asks for id and priority of the best ``at_most`` and one
+    that are so, ``beyond`` is where the page begins.
+    """
+    names, params = _names(text, client_id, at_most=at_most + 1)
     begins = _begins(text)
-    patterns = [begins[what] for _, _, _, what in _NAMES]
-    return _asked(_AMONG_THE_BEST.format(best=best[0]), [*best[1], *patterns, at_most])
+    statement = _PAGE.format(
+        names=names, columns=_COLUMNS, best=best[0], own=own[0], beyond=beyond[0], order=order
+    )  # fmt: skip
+    params += [playbook_id, *best[1], at_most, *own[1], *own[1], *(begins[what] for _, _, what in _NAMES)]
+    ((ids, is_cut),) = fetch(statement, [*params, *beyond[1], size, at_most])
+    return Found(ids, is_cut)
 
 
-def _known(text: str, client_id: int, playbook_id: int, *, at_most: int | None) -> tuple[str, Params]:
-    """CTEs for the names that begin with the text, and for the prospects that go by them.
+def _names(text: str, client_id: int, *, at_most: int | None) -> Sql:
+    """SQL for the names that begin with the text: which kind, and whose.
 
     Records share their client with their prospects: asked twice, PostgreSQL takes it for chance, and expects too few.
     """
     begins = _begins(text)
     names, params = [], []
-    for way, (table, _, column, what) in enumerate(_NAMES):
+    for way, (table, column, what) in enumerate(_NAMES):
         names.append(
             f"(SELECT {way} AS way, id FROM {table}"  # noqa: S608 — names are ours
             f" WHERE client_id = %s AND {column} LIKE %s AND {column} <> '' ORDER BY {column} USING ~<~ LIMIT %s)"
         )
         params += [client_id, begins[what], at_most]
-    return _KNOWN.format(names=" UNION ALL ".join(names)), [*params, playbook_id, playbook_id]
+    return " UNION ALL ".join(names), params
 
 
 def _begins(text: str) -> dict[str, str]:
@@ -108,8 +127,3 @@ def _host(term: str) -> str:
     for prefix in ("https://", "http://", "www."):
         term = term.removeprefix(prefix)
     return term.split("/", 1)[0]
-
-
-def _asked(statement: str, params: Params) -> Found:
-    ((ids, is_cut),) = fetch(statement, params)
-    return Found(ids, is_cut)

@@ -9,25 +9,15 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from playbooks.models import Client, Route, Stop, User
-from prospects.models import BulkAction, ListPreference, Prospect, RouteOverride, SavedFilter
-from prospects.reading.list_columns import COLUMNS, Column, Row, columns_named
+from playbooks.models import Client, Route, User
+from prospects.models import BulkAction, ListPreference, SavedFilter
+from prospects.reading.list_columns import COLUMNS, Column, columns_named
 from prospects.reading.prospect_list import ProspectFilters
-from prospects.reading.trust import marked_today
 from prospects.services.bulk import MAY
 from salesops.access import ClientRequest
 
 REMEMBERED = timedelta(minutes=30)
 # Plain SQL: every page of the list asks these, and composing the queries would cost more than answering them.
-_OVERRIDES = """
-SELECT id, prospect_id, route, reason FROM prospects_routeoverride
- WHERE client_id = %s AND prospect_id = ANY(%s) AND lifted_at IS NULL
-"""
-_PAUSES = """
-SELECT id, target_id FROM playbooks_stop
- WHERE client_id = %s AND level = 'prospect' AND target_id = ANY(%s) AND lifted_at IS NULL
-   AND (until IS NULL OR until > %s)
-"""
 _PEOPLE = """
 SELECT id, name, email FROM playbooks_user
  WHERE is_active AND id IN (SELECT user_id FROM playbooks_membership WHERE client_id = %s) ORDER BY name, id
@@ -47,18 +37,6 @@ def default_query(preference: ListPreference, user: User) -> str:
     if chosen is None or not (chosen.shared or chosen.owner_id == user.pk):
         return ""
     return urlencode(chosen.query)
-
-
-def rows_of(prospects: Sequence[Prospect], client: Client, columns: Sequence[Column]) -> list[Row]:
-    """The prospects (annotated by ``trusted``) with what other tables say; at most three queries however many."""
-    marked_today(prospects)
-    ids = [prospect.pk for prospect in prospects]
-    by_hand = {row.prospect_id: row for row in RouteOverride.objects.raw(_OVERRIDES, [client.pk, ids])}
-    paused = {stop.target_id for stop in Stop.objects.raw(_PAUSES, [client.pk, ids, timezone.now()])}
-    wanted = {column.key for column in columns}
-    owners = {p.owner_id for p in prospects if p.owner_id is not None} if "owner" in wanted else set()
-    names = {user.pk: str(user) for user in User.objects.filter(pk__in=owners)} if owners else {}
-    return [Row(p, by_hand.get(p.pk), names.get(p.owner_id or 0, ""), p.pk in paused) for p in prospects]
 
 
 def beside(

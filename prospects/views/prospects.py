@@ -7,17 +7,18 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET
 
-from playbooks.models import Membership, Playbook, Role, Route, Tier
+from playbooks.models import Client, Membership, Playbook, Role, Route, Tier
 from prospects.duplicates.pages import count_open
 from prospects.models import Prospect, RouteOverride, Stage
-from prospects.reading.list_columns import SHOWN, Column, csv_header, csv_row, drawn
+from prospects.reading.list_columns import Column, csv_header, csv_row, drawn
 from prospects.reading.list_page import ids_of_page
+from prospects.reading.list_rows import rows_of
+from prospects.reading.list_search import Found
 from prospects.reading.next_evidence import next_evidence_of
 from prospects.reading.prospect_list import (
     RANKING,
@@ -31,9 +32,9 @@ from prospects.reading.trust import marked_today, trusted
 from prospects.reading.why import why_of
 from prospects.services.merging.merges import DECIDERS
 from prospects.views.choosing import Chosen, chosen_playbook
-from prospects.views.list_state import beside, default_query, named_columns, preference_of, rows_of
+from prospects.views.list_state import beside, default_query, named_columns, preference_of
 from salesops.access import ClientRequest, require_role
-from salesops.paging import keyset_page, place_of
+from salesops.paging import Place, page_from, place_of, rows_beyond
 from salesops.partials import render_page
 from salesops.spreadsheets import csv_response
 
@@ -57,35 +58,34 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
     context: dict[str, Any] = {"chosen": chosen, "filters": filters, "duplicates": _duplicates(request)}
     if chosen.playbook is not None:
         columns = named_columns(preference)
-        prospects, is_cut = _candidates(request, chosen.playbook, filters)
-        shown = prospects.annotate(**trusted(request.client.pk))
-        page = keyset_page(shown, keys=RANKING, request=request, size=PAGE_SIZE)
-        rows = rows_of(page.items, request.client, columns)
+        place = place_of(Prospect, RANKING, request)
+        found = _found(request.client, chosen.playbook, filters, place)
+        rows = rows_of(found.ids, request.client, [column.key for column in columns])
+        page = page_from(rows, keys=RANKING, place=place, size=PAGE_SIZE)
         if request.headers.get("HX-Target") != "rows":
             context |= beside(request, preference, filters, columns)
         context |= {
-            "is_cut": is_cut,
+            "is_cut": found.is_cut,
             "page": page,
             "columns": columns,
-            "rows": rows,
-            "body": drawn(rows, columns),
-            "count": prospects.count() if filters.piece else None,
+            "body": drawn(page.items, columns),
+            "count": _count(request.client, chosen.playbook, filters),
             **_choices(filters, chosen),
         }
     return render_page(request, "prospects/list.html", context, partial="rows")
 
 
-def _candidates(
-    request: ClientRequest, playbook: Playbook, filters: ProspectFilters
-) -> tuple[QuerySet[Prospect], bool]:
-    """The prospects that may stand on the page, and whether a search has not looked at all it could find."""
-    if filters.piece:
-        return ranked_prospects(request.client, playbook, filters), False
-    place = place_of(Prospect, RANKING, request)
-    found = ids_of_page(request.client, playbook, filters, place, size=PAGE_SIZE + 1, at_most=SEARCHED)
-    ids = RawSQL("SELECT unnest(%s::bigint[])", [found.ids])  # one parameter: Django would make one of each
-    prospects = Prospect.objects.for_client(request.client).filter(pk__in=ids)
-    return prospects.select_related("company", "contact").only(*SHOWN), found.is_cut
+def _found(client: Client, playbook: Playbook, filters: ProspectFilters, place: Place) -> Found:
+    """The ids of a page and one more, and whether a search has not looked at all it could find."""
+    if not filters.piece:
+        return ids_of_page(client, playbook, filters, place, size=PAGE_SIZE + 1, at_most=SEARCHED)
+    everybody = rows_beyond(ranked_prospects(client, playbook, filters), RANKING, place)
+    return Found(list(everybody.values_list("pk", flat=True)[: PAGE_SIZE + 1]))
+
+
+def _count(client: Client, playbook: Playbook, filters: ProspectFilters) -> int | None:
+    """How many stand behind a number of the funnel; None for any other list."""
+    return ranked_prospects(client, playbook, filters).count() if filters.piece else None
 
 
 def _duplicates(request: ClientRequest) -> int | None:
@@ -146,10 +146,10 @@ def _lines(
 ) -> Iterator[tuple[Any, ...]]:
     assert chosen.playbook is not None  # noqa: S101 — the caller has checked; this is for the type checker
     prospects = ranked_prospects(request.client, chosen.playbook, filters).order_by(*RANKING)
-    prospects = prospects.annotate(**trusted(request.client.pk))
-    everybody = prospects.iterator(chunk_size=CSV_PART)
+    everybody = prospects.values_list("pk", flat=True).iterator(chunk_size=CSV_PART)
+    keys = [column.key for column in columns]
     while part := list(islice(everybody, CSV_PART)):
-        for row in rows_of(part, request.client, columns):
+        for row in rows_of(part, request.client, keys):
             yield csv_row(row, columns)
 
 

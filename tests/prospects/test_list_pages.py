@@ -57,14 +57,14 @@ def test_pages_go_down_and_up_again(member, leader, version, monkeypatch, query)
     pages = [member.get(url).context["page"]]
     while pages[-1].next:
         pages.append(member.get(f"{url}&after={pages[-1].next}").context["page"])
-    down = [row.pk for page in pages for row in page.items]
+    down = [row.id for page in pages for row in page.items]
     everybody = ranked_prospects(client, version.playbook, read_prospect_filters(dict(parse_qsl(query))))
     assert down == [row.pk for row in everybody.order_by(*RANKING)]
     assert len(pages) > 1
     up = pages[-1]
     for page in reversed(pages[:-1]):
         up = member.get(f"{url}&before={up.previous}").context["page"]
-        assert [row.pk for row in up.items] == [row.pk for row in page.items]
+        assert [row.id for row in up.items] == [row.id for row in page.items]
     assert up.previous is None
 
 
@@ -76,7 +76,7 @@ def test_a_search_finds_who_was_merged_by_where_the_prospect_stands_that_took_it
     merges.merge(question.pk, keep=kept.company_id, actor=admin, client=version.playbook.client)
     assert Prospect.objects.get(pk=gone.pk).merged_into_id == kept.pk
     page = member.get(f"{reverse('prospects:list')}?q=gone&route=hot").context["page"]
-    assert [row.pk for row in page.items] == [kept.pk]
+    assert [row.id for row in page.items] == [kept.pk]
 
 
 @pytest.mark.parametrize(

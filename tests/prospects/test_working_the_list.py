@@ -67,7 +67,7 @@ def begin(version, leader, kind, prospects=(), **wish):
 
 
 def names(response):
-    return [row.prospect.company.name for row in response.context["rows"]]
+    return [row.company for row in response.context["page"].items]
 
 
 # --- kept filters and columns ---
