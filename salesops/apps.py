@@ -1,6 +1,8 @@
 from functools import cache
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
+
+from salesops.all_agents import registry
 
 
 class SalesOpsConfig(AppConfig):
@@ -18,7 +20,4 @@ class SalesOpsConfig(AppConfig):
 @cache
 def ways_of_agents() -> dict[str, frozenset[str]]:
     """By whom each agent's work can be done: agent → implementations."""
-    from salesops.runtime.registry import discover  # agents are found once all apps are loaded
-
-    names = [config.name for config in apps.get_app_configs() if not config.name.startswith("django")]
-    return {agent.name: frozenset(agent.implementations) for agent in discover(names)}
+    return {agent.name: frozenset(agent.implementations) for agent in registry()}

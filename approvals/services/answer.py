@@ -21,7 +21,7 @@ from playbooks.services import stops
 from prospects.agents.by_hand import SOURCE, observation_key
 from prospects.host.store import open_scope
 from prospects.models import Convergence, Diagnostic, Prospect, Signal
-from salesops.agent_numbers import registry
+from salesops.all_agents import registry
 from salesops.errors import Refusal
 from salesops.runtime.contract import Agent
 from salesops.runtime.engine import Engine

@@ -8,17 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import structlog
-from django.apps import apps
 from django.conf import settings
 from django.db.models import QuerySet
 
 from playbooks.models import AgentAssignment, PlaybookVersion
 from prospects.host.loading import configs_of
 from prospects.services.model_answers import AnswerStore, PlaybookPurse
+from salesops.all_agents import registry
 from salesops.llm import config as llm
 from salesops.llm import wire
 from salesops.llm.asker import Asker
-from salesops.runtime import registry
 from salesops.runtime.toolbox import LanguageModel, Sources
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def import_early() -> None:
     """
     from prospects.sources import tool  # noqa: F401 — see the class above
 
-    registry.discover(config.name for config in apps.get_app_configs())
+    registry()
     config = llm.from_settings(settings)
     for choice in {choice for role in llm.ROLES if (choice := config.choose(role)) is not None}:
         wire.import_client(choice)

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.apps import apps
-
 from playbooks.models import PlaybookVersion
 from playbooks.rules.criteria import Criterion
 from prospects.host.fact_ledger import says_more
@@ -28,7 +26,7 @@ from prospects.rules.rescoring import ICP, Rescored
 from prospects.rules.scoring import EvidenceItem
 from prospects.services.moving import stages
 from prospects.services.scores import PRIORITIZER, items_of
-from salesops.runtime import registry
+from salesops.all_agents import registry
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Agent, Tools
 from salesops.runtime.eligibility import implementation_of, may_run, stages_for, unreadable
@@ -90,7 +88,7 @@ class Foresight:
         self.model = rescoring.model_of(self.scope.playbook)
         self.rules = stages.rules_of(self.scope)
         self.unasked: list[Criterion] = []
-        agents = registry.discover(config.name for config in apps.get_app_configs())
+        agents = registry()
         self.judges = [judge for agent in agents if (judge := self._judge(agent)) is not None]
         self.ranks = may_run(agents.by_name[PRIORITIZER], self.scope)
 

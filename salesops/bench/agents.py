@@ -8,8 +8,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from prospects.models import Convergence
-from salesops.agent_numbers import DAYS, agent_names
+from salesops.all_agents import agent_names
 from salesops.bench.population import Population
+from salesops.reading.agent_numbers import DAYS
 
 #: Of each prospect a run of each of these is written: what a list of one agent's runs has to find its way through.
 SEEN = ("fit_evidence", "timing_evidence", "need_evidence")

@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from prospects.models import AgentRun
-from salesops.agent_health import Health
-from salesops.agent_numbers import Row
+from salesops.reading.agent_health import Health
+from salesops.reading.agent_numbers import Row
 from salesops.templatetags.figures import NONE_YET, num, pct, when
 from salesops.templatetags.ui import chip, icon
 

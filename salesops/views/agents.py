@@ -20,11 +20,12 @@ from prospects.services import market_scan
 from prospects.services.converging import convergences
 from prospects.services.converging.retries import try_again
 from salesops.access import ClientRequest, require_role
-from salesops.agent_health import health_of
-from salesops.agent_numbers import DAYS, agent_names, agent_rows, due_work, newest_convergences
+from salesops.all_agents import agent_names
 from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
+from salesops.reading.agent_health import health_of
+from salesops.reading.agent_numbers import DAYS, agent_rows, due_work, newest_convergences
 from salesops.templatetags.brakes import stops_in_force
 
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)

@@ -9,9 +9,9 @@ from django.views.decorators.http import require_GET
 from prospects.models import Convergence, MarketScan
 from prospects.reading.progress import progress
 from salesops.access import ClientRequest, require_role
-from salesops.agent_numbers import listed_convergences
 from salesops.paging import keyset_page
 from salesops.partials import render_page
+from salesops.reading.agent_numbers import listed_convergences
 from salesops.views.agents import OPEN, may_start
 
 

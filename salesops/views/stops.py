@@ -18,12 +18,12 @@ from playbooks.models import Client, Playbook, Stop
 from playbooks.services import stops
 from prospects.models import Prospect
 from salesops.access import ClientRequest, require_role
-from salesops.agent_numbers import agent_names
+from salesops.all_agents import agent_names
 from salesops.errors import Refusal
 from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
-from salesops.stop_rows import NOW, OVER, STATES, stop_rows
+from salesops.reading.stop_rows import NOW, OVER, STATES, stop_rows
 
 HOURS = (("", "Until somebody lifts it"), ("1", "For an hour"), ("24", "For a day"), ("168", "For a week"))
 

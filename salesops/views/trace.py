@@ -10,7 +10,7 @@ from prospects.models import Prospect
 from salesops.access import ClientRequest, require_role
 from salesops.ids import id_in
 from salesops.partials import render_page
-from salesops.trace import neighbours, trace_of
+from salesops.reading.trace import neighbours, trace_of
 
 
 @require_GET

@@ -10,10 +10,10 @@ from playbooks.models import PlaybookVersion
 from playbooks.services import stops
 from prospects.host.store import open_scope
 from salesops.access import ClientRequest, require_role
-from salesops.agent_numbers import registry
+from salesops.all_agents import registry
 from salesops.partials import render_page
+from salesops.reading.work_chart import chart
 from salesops.runtime.eligibility import implementation_of
-from salesops.work_chart import chart
 
 
 @require_GET

@@ -16,12 +16,13 @@ from playbooks.services import permissions
 from prospects.host import loading
 from prospects.models import AgentRun, Diagnostic, Evidence, Prospect
 from prospects.services.converging import converge as service
+from salesops.all_agents import registry
 from salesops.runtime import proposals
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.eligibility import unreadable
 from salesops.runtime.permissions import OPEN, hidden_fields, hide
 from salesops.runtime.proposals import Proposal
-from salesops.runtime.registry import Registry, discover
+from salesops.runtime.registry import Registry
 from salesops.runtime.validation import Objection, check, parse
 from salesops.runtime.views import ProspectView
 from salesops.runtime.words import READ_RESOURCES, ImplementationKind, Key, Phase, Refused, Resource, Team
@@ -160,7 +161,7 @@ def attacker(team: Team, answer: Any, seen: list[ProspectView], reads: Key = Key
 
 
 def let_loose(monkeypatch: pytest.MonkeyPatch, *agents: Agent) -> None:
-    monkeypatch.setattr(service.registry, "discover", lambda names: Registry([*discover(names), *agents]))
+    monkeypatch.setattr(service, "registry", lambda: Registry([*registry(), *agents]))
 
 
 def judgement(view: ProspectView) -> list[dict[str, Any]]:
@@ -215,7 +216,7 @@ def test_none_means_not_even_read(monkeypatch: pytest.MonkeyPatch, team: Team, r
     if resource is Resource.ICP_EVIDENCE:
         assert {view.evidence for view in seen} == {()}
     if resource is Resource.ACTIVITY:
-        readers = {a.name for a in discover(["prospects", "approvals"]) if a.team is team and Key.SIGNALS in a.reads}
+        readers = {a.name for a in registry() if a.team is team and Key.SIGNALS in a.reads}
         barred = set(Diagnostic.objects.filter(kind="permission_denied").values_list("agent", flat=True))
         assert barred <= readers
         assert barred

@@ -5,8 +5,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 
+from salesops.all_agents import registry
 from salesops.runtime.contract import Agent
 from salesops.runtime.registry import DuplicateAgent, Registry, discover
 from salesops.runtime.words import Depth, Phase, Team
@@ -60,7 +60,7 @@ def test_agents_run_by_phase_then_stronger_team_then_order() -> None:
     def of(name: str, team: Team, phase: Phase, order: int = 0) -> Agent:
         return agent(name, lambda batch, tools: {}, team=team, phase=phase, order=order)
 
-    registry = Registry(
+    ordered = Registry(
         [
             of("d", Team.LEAD_GEN, Phase.STRATEGY),
             of("c", Team.LEAD_GEN, Phase.QUALIFICATION),
@@ -68,11 +68,11 @@ def test_agents_run_by_phase_then_stronger_team_then_order() -> None:
             of("a", Team.QUALIFICATION, Phase.QUALIFICATION, order=1),
         ]
     )
-    assert [a.name for a in registry] == ["a", "b", "c", "d"]
+    assert [a.name for a in ordered] == ["a", "b", "c", "d"]
 
 
 def test_the_installed_agents_are_those_of_the_specification() -> None:
-    found = discover(config.name for config in apps.get_app_configs())
+    found = registry()
     assert {
         "signal_extraction", "deduplication", "fit_evidence", "timing_evidence", "need_evidence", "risk_evidence",
         "commitment_evidence", "framework_qualification", "prioritization", "historical_outcome", "message_hypothesis",

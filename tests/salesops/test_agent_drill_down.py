@@ -16,8 +16,8 @@ from playbooks.services import stops
 from prospects.agents import fit_evidence
 from prospects.models import AgentDay, AgentRun, Convergence, Diagnostic, Handoff, ImportBatch, Prospect
 from prospects.reading.timeline import timeline_of
-from salesops.agent_health import MIN_FIT, health_of
-from salesops.agent_numbers import agent_rows
+from salesops.reading.agent_health import MIN_FIT, health_of
+from salesops.reading.agent_numbers import agent_rows
 from tests import factories
 from tests.runtime import scene
 

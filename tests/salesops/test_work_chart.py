@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from playbooks.models import AgentAssignment
 from playbooks.services import stops
-from salesops.agent_numbers import registry
+from salesops.all_agents import registry
+from salesops.reading.work_chart import JOBS, Who, chart
 from salesops.runtime.words import ImplementationKind, Phase
-from salesops.work_chart import JOBS, Who, chart
 from tests import factories
 
 RULES, OFF, HUMAN = ImplementationKind.RULES, ImplementationKind.OFF, ImplementationKind.HUMAN

@@ -17,8 +17,9 @@ from prospects.models import AgentRun, Convergence, Prospect
 from prospects.services.converging import converge as service
 from prospects.services.converging import convergences, halting
 from prospects.services.converging.convergences import Stopped
+from salesops.all_agents import registry
 from salesops.runtime.contract import Agent, Implementation
-from salesops.runtime.registry import Registry, discover
+from salesops.runtime.registry import Registry
 from salesops.runtime.words import ImplementationKind, Key, Phase, Team
 from tests import factories
 from tests.runtime import scene
@@ -119,7 +120,7 @@ def in_mid_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]]
             name="probe", team=Team.QUALIFICATION, phase=Phase.QUALIFICATION, order=999, reads=frozenset({Key.SIGNALS}),
             writes=frozenset({Key.HYPOTHESES}), implementations={ImplementationKind.RULES: Implementation(run)},
         )  # fmt: skip
-        monkeypatch.setattr(service.registry, "discover", lambda names: Registry([*discover(names), probe]))
+        monkeypatch.setattr(service, "registry", lambda: Registry([*registry(), probe]))
 
     return arrange
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
-from django.apps import apps
 from django.db import InterfaceError, OperationalError
 from django.db.models import Case, F, Value, When
 from django.db.models.expressions import RawSQL
@@ -27,7 +26,7 @@ from prospects.services.converging import claims
 from prospects.services.converging.convergences import BATCH, OPEN, close, open_convergence
 from prospects.services.converging.reports import Report
 from prospects.services.merging import merges
-from salesops.runtime import registry
+from salesops.all_agents import registry
 from salesops.runtime.engine import Engine, Outcome
 from salesops.runtime.ports import Scope, registered
 from salesops.runtime.words import Depth, ImplementationKind
@@ -113,7 +112,7 @@ def _scope(convergence: Convergence, version: PlaybookVersion) -> Scope:
 def _under_their_versions(convergence: Convergence, scope: Scope, ids: Sequence[int]) -> Outcome:
     """Converge a batch. Whoever was in work when a version came that is for newcomers stays under the one before."""
     host, ports = registered()
-    agents = registry.discover(config.name for config in apps.get_app_configs())
+    agents = registry()
     batch = Outcome()
     for version_id, mine in claims.by_ruling(convergence, ids).items():
         if version_id != convergence.version_id:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.db import connection
 
 from playbooks.models import AgentAssignment, Client
-from salesops.agent_numbers import DAYS, Row
 from salesops.percent import percent
+from salesops.reading.agent_numbers import DAYS, Row
 from salesops.sql import fetch
 
 MIN_SUCCESS = 0.95

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
-from django.apps import apps
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -17,9 +16,9 @@ from playbooks.services.budgets import zone_of
 from prospects.host.toolbox import models_missing
 from prospects.models import Convergence
 from prospects.rules.durations import BUCKETS, percentile
+from salesops.all_agents import registry
 from salesops.charts import Sparkline, sparkline
 from salesops.runtime.contract import Agent
-from salesops.runtime.registry import Registry, discover
 from salesops.sql import fetch
 
 DAYS = 14
@@ -161,17 +160,6 @@ class Row:
         """Runs per day."""
         words = f"{self.total.runs:,} runs in {DAYS} days, {self.today.runs:,} today"
         return sparkline(words, [day.tally.runs for day in self.days], width=84, height=20) if self.total.runs else None
-
-
-@cache
-def registry() -> Registry:
-    """The agents of this installation."""
-    return discover([config.name for config in apps.get_app_configs() if not config.name.startswith("django")])
-
-
-def agent_names() -> list[str]:
-    """Every agent that can be stopped, in alphabetical order."""
-    return sorted(registry().by_name)
 
 
 def newest_convergences(client: Client, limit: int = 8) -> list[Convergence]:

@@ -1,0 +1,1 @@
+"""What pages ask across the apps. Nothing here writes."""
