@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -36,10 +37,10 @@ from salesops.ids import id_in
 from salesops.partials import render_page
 
 SAID = {
-    Decision.Kind.REJECT: "Rejected",
-    Decision.Kind.DEFER: "Deferred",
-    Decision.Kind.REDRAFT: "Handed back for another draft",
-    Decision.Kind.FIRST_APPROVE: "Your approval is kept; a second person has to approve too",
+    Decision.Kind.REJECT: "rejected",
+    Decision.Kind.DEFER: "deferred",
+    Decision.Kind.REDRAFT: "handed back for another draft",
+    Decision.Kind.FIRST_APPROVE: "your approval is kept; a second person has to approve too",
 }
 
 
@@ -53,7 +54,7 @@ class _Invalid(Exception):  # noqa: N818 — control flow inside this module: th
 @require_role(*DECIDERS)
 def decide(request: ClientRequest, pk: int) -> HttpResponse:
     """Carry out one decision and go on to the next request; a refusal shows what changed and keeps what was typed."""
-    row = get_object_or_404(ApprovalRequest.objects.for_client(request.client), pk=pk)
+    row = get_object_or_404(_named(request), pk=pk)
     verb = VERBS.get(request.POST.get("action", ""))
     if verb is None:
         return HttpResponseBadRequest("No such decision.")
@@ -65,8 +66,13 @@ def decide(request: ClientRequest, pk: int) -> HttpResponse:
         return _again(request, pk, refusal.status, refusal=refusal, **_typed(request, row))
     kind = decided.decision.kind
     if kind in SAID:
-        messages.success(request, f"{SAID[Decision.Kind(kind)]}.")
+        messages.success(request, f"{row.prospect}: {SAID[Decision.Kind(kind)]}.")
     return _move_on(request, after=row)
+
+
+def _named(request: ClientRequest) -> QuerySet[ApprovalRequest]:
+    """The client's requests, each able to say whom it is about."""
+    return ApprovalRequest.objects.for_client(request.client).select_related("prospect__company", "prospect__contact")
 
 
 def _approve(request: ClientRequest, row: ApprovalRequest, seen: services.Seen) -> services.Decided:
@@ -150,6 +156,7 @@ def _move_on(request: ClientRequest, *, after: ApprovalRequest | None = None, to
         "selected": following,
         **dossier_context(request, following, rules),
         "reading": following is not None,
+        "is_partial": True,
     }
     response = render_page(request, f"{TEMPLATE}#decided", context, toasts=True)
     response.headers["HX-Replace-Url"] = url
@@ -193,8 +200,11 @@ def bulk(request: ClientRequest) -> HttpResponse:
     result = bulk_services.approve_many(items, actor=request.user, client=request.client)
     if result.approved:
         messages.success(request, f"Approved {len(result.approved)}. Each can be undone until its window ends.")
-    for refused, reason in result.refused[:5]:
-        messages.error(request, f"#{refused} was not approved: {reason}")
+    told = dict(result.refused[:5])
+    for row in _named(request).filter(pk__in=told):
+        messages.error(request, f"{row.prospect} was not approved: {told[row.pk]}")
+    if len(result.refused) > len(told):
+        messages.error(request, f"{len(result.refused) - len(told)} more were not approved: open them one by one.")
     return redirect(reverse("approvals:queue") + filters_of(request).query)
 
 

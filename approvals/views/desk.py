@@ -106,7 +106,7 @@ def render_desk(
 ) -> HttpResponse:
     """The desk with request ``pk`` open, or only the part of it that htmx asks for (or ``part``)."""
     wanted = part or wanted_partial(request, ("dossier", "queue"))
-    context: dict[str, Any] = {**common_context(request), "reading": pk is not None}
+    context: dict[str, Any] = {**common_context(request), "reading": pk is not None, "is_partial": wanted is not None}
     rules = rules_now(request.client)
     selected = pk
     if wanted != "dossier":
@@ -119,11 +119,16 @@ def render_desk(
     return render_page(request, TEMPLATE, context, partial=("dossier", "queue"), status=status)
 
 
+def may_decide(request: ClientRequest) -> bool:
+    """Whether this person's roles let them decide at this client, and take decisions back."""
+    return bool({role.value for role in DECIDERS} & request.roles)
+
+
 def common_context(request: ClientRequest) -> dict[str, Any]:
     """What every part of the desk needs."""
     return {
         "filters": filters_of(request),
-        "may_decide": bool({role.value for role in DECIDERS} & request.roles),
+        "may_decide": may_decide(request),
         # Called by the templates that draw it: moving through the queue asks for dossiers alone.
         "undoable": lambda: undoable(request.client, request.user, timezone.now()),
     }

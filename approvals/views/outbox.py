@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from approvals.models import CapturedMail, Dispatch
 from approvals.reading.outbox import dispatch_page, dispatches_of
+from approvals.views.desk import may_decide
 from salesops.access import ClientRequest, require_role
 from salesops.paging import keyset_page
 from salesops.partials import render_page
@@ -23,7 +24,7 @@ def outbox(request: ClientRequest) -> HttpResponse:
     status = request.GET.get("status", "")
     status = status if status in Dispatch.Status.values else ""
     page = keyset_page(dispatches_of(request.client, status), keys=("-id",), request=request)
-    context = {"page": page, "status": status, "statuses": STATUSES}
+    context = {"page": page, "status": status, "statuses": STATUSES, "may_decide": may_decide(request)}
     return render_page(request, "approvals/outbox.html", context, partial="rows")
 
 
@@ -33,7 +34,7 @@ def outbox_detail(request: ClientRequest, pk: int) -> HttpResponse:
     """One dispatch: whose authority, which words, what came back, and the captured message byte for byte."""
     found = dispatch_page(request.client, pk)
     mails = [_readable(mail) for mail in found.captured]
-    context = {"dispatch": found.dispatch, "events": found.events, "mails": mails}
+    context = {"dispatch": found.dispatch, "events": found.events, "mails": mails, "may_decide": may_decide(request)}
     return render_page(request, "approvals/outbox_detail.html", context)
 
 

@@ -76,9 +76,11 @@ function note(id) {
 
 // --- panels ---
 function panel(name) {
+  const left = name ? "" : document.activeElement.closest(".panel-form")?.id.replace("panel-", "");
   for (const form of $$(".panel-form")) form.hidden = form.id !== `panel-${name}`;
   const form = name && $(`#panel-${name}`);
   if (form) (form.querySelector("textarea, input:not([type=hidden]):checked, input:not([type=hidden])") ?? form).focus();
+  else if (left) $(`[data-panel="${left}"]`)?.focus(); // back to what opened it
 }
 
 document.addEventListener("click", (event) => {
@@ -139,22 +141,42 @@ document.addEventListener("htmx:confirm", (event) => {
   if (deciding()) event.preventDefault();
 });
 
+let offered; // the undo that stood there before, which is no news
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt.matches("[data-decide], [data-undo]")) {
     giveUp("#queue .queue-rows");
     giveUp("#poll"); // what it would bring was true before this
   }
   if (event.detail.elt.matches("[data-decide]")) {
+    offered = $("#undo form")?.action;
     ahead.clear();
     $(`#row-${current()}`)?.classList.add("leaving");
   }
 });
-// A refusal comes back as a page like any other: whatever the new queue did not take away, stays.
+
+// The queue is drawn anew whenever somebody decides: what was ticked stays ticked, and how far it was scrolled.
+let kept = null;
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  if (event.detail.target.id !== "queue") return;
+  kept = { top: $("#queue .queue-rows")?.scrollTop ?? 0, ticked: $$("[data-pick]:checked").map((pick) => pick.value) };
+});
+document.addEventListener("htmx:oobAfterSwap", () => {
+  if (!kept || !$("#queue .queue-rows")) return;
+  for (const pick of $$("[data-pick]")) pick.checked = kept.ticked.includes(pick.value);
+  $("#queue .queue-rows").scrollTop = kept.top;
+  kept = null;
+});
+// A refusal comes back as a page like any other: whatever the new queue did not take away, stays. By now the form itself
+// is gone from the page, and the event names what is left around it.
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.matches("[data-decide]")) $(".leaving")?.classList.remove("leaving");
+  if (!event.detail.requestConfig?.elt.matches("[data-decide]")) return;
+  $(".leaving")?.classList.remove("leaving");
+  const offer = $("#undo form");
+  if (offer && offer.action !== offered) $("#said").textContent = `${$(".what", offer).textContent.trim()}. U takes it back.`;
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target.id === "dossier" || event.detail.elt.id === "dossier") arrived();
+  if (event.detail.target?.id === "dossier") arrived(); // without a target it came from open(), which says so itself
   for (const hidden of $$("[data-hide]")) hidden.hidden = true;
   mark(current());
   bulk();

@@ -23,6 +23,11 @@ document.addEventListener("click", (event) => {
     remember("rail", next);
     return;
   }
+  const switched = event.target.closest("[data-keys-switch]");
+  if (switched) {
+    root.dataset.singleKeys = switched.checked ? "on" : "off";
+    remember("keys", root.dataset.singleKeys);
+  }
   if (event.target.closest("[data-keys]")) document.getElementById("keys")?.showModal();
   if (event.target.closest("[data-close]")) event.target.closest(".toast, dialog")?.remove?.();
   if (event.target.closest("[data-dialog-close]")) event.target.closest("dialog")?.close();
@@ -42,6 +47,14 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
 });
+
+// Who speaks to the machine, or hits keys by chance, can turn keys without Ctrl off: then no page hears them.
+root.dataset.singleKeys = /(^|; )keys=off/.test(document.cookie) ? "off" : "on";
+for (const box of document.querySelectorAll("[data-keys-switch]")) box.checked = root.dataset.singleKeys === "on";
+window.addEventListener("keydown", (event) => {
+  const single = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (single && root.dataset.singleKeys === "off") event.stopImmediatePropagation();
+}, true);
 
 const typing = (node) => node.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 
@@ -69,10 +82,47 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = event.detail.target;
-  if (dialog.id === "dialog" && dialog.children.length && !dialog.open) dialog.showModal();
+  if (dialog?.id === "dialog" && dialog.children.length && !dialog.open) dialog.showModal();
 });
 document.addEventListener("htmx:responseError", () => say("That did not work: the server could not answer. Try again, or reload the page."));
 document.addEventListener("htmx:sendError", () => say("No connection to the server. Your last action was not saved; try again."));
+
+// A swap takes the focus from what it replaces. The same link or button in the new content gets it back, else the new
+// content itself does. Turning a page leads to the top of the next one.
+let held = null;
+const alike = (one, other) => one.tagName === other.tagName && one.name === other.name && one.textContent.trim() === other.textContent.trim();
+
+function landing(place) {
+  if (place.hasAttribute("tabindex")) return place;
+  if (held.closest(".pager")) return place.querySelector("[role=region][tabindex]");
+  return [...place.querySelectorAll("a[href], button, input, summary")].find((each) => alike(each, held));
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const at = document.activeElement;
+  held = event.detail.target.contains(at) ? at : null;
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  const place = document.getElementById(event.detail.target?.id);
+  if (!place) return;
+  if (held && document.activeElement === document.body) {
+    const spot = landing(place) ?? place;
+    if (spot === place) place.tabIndex = -1;
+    spot.focus({ preventScroll: true });
+    if (held.closest(".pager")) place.scrollIntoView({ block: "start" });
+  }
+  held = null;
+  announce(place, Boolean(event.detail.requestConfig?.triggeringEvent));
+});
+
+// What a swap changed is said to screen readers, from an element that was there before: once, unless a person asked.
+function announce(place, asked) {
+  const news = place.matches("[data-say]") ? place : place.querySelector("[data-say], .empty h2");
+  const words = (news?.dataset.say || news?.textContent || "").replace(/\s+/g, " ").trim();
+  const said = document.getElementById("said");
+  if (!words || (said.textContent.trim() === words && !asked)) return;
+  said.textContent = said.textContent === words ? `${words}\u00a0` : words;
+}
 
 // Only a script can show the keys: without one their buttons stay away.
 function unhide() {

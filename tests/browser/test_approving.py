@@ -96,10 +96,16 @@ def test_a_whole_morning_by_keyboard_alone(founder: Page, desk: Desk) -> None:
     page = founder
     page.keyboard.press("j")
     expect(page.get_by_role("heading", name="Cobalt Data")).to_be_visible()
+    expect(page).to_have_title(re.compile("^Cobalt Data · Approvals"))
     page.keyboard.press("k")
     expect(page.get_by_role("heading", name="Birch Robotics")).to_be_visible()
+    page.keyboard.press("e")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Edit")).to_be_focused()
     page.keyboard.press("a")
     expect(page.get_by_role("heading", name="Cobalt Data")).to_be_visible()
+    expect(page.locator("#said")).to_have_text("Approved Birch Robotics. U takes it back.")
+    expect(page.get_by_role("region", name="Dossier: Cobalt Data")).to_be_focused()
 
     page.keyboard.press("r")
     page.keyboard.press("Space")
@@ -118,6 +124,13 @@ def test_a_whole_morning_by_keyboard_alone(founder: Page, desk: Desk) -> None:
 
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    single = page.get_by_label("Single keys work on this device")
+    single.uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(single).to_be_hidden()
+    page.get_by_role("button", name="Keys").click()
+    single.check()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox", name="Search prospects")).to_be_focused()
@@ -162,6 +175,8 @@ def test_somebody_elses_decision_appears_without_a_reload(founder: Page, desk: D
     page = founder
     page.clock.install()
     page.reload()
+    ticked = page.locator(f"#row-{desk.requests[2].pk} [data-pick]")
+    ticked.check()
     with chromium.new_context(viewport=WIDE, base_url=desk.url) as window:
         other = window.new_page()
         desk.sign_in(other)
@@ -170,6 +185,7 @@ def test_somebody_elses_decision_appears_without_a_reload(founder: Page, desk: D
     page.clock.fast_forward(10_000)  # the desk looks every ten seconds
     expect(page.locator(f"#row-{desk.requests[0].pk}")).to_have_count(0)
     expect(page.locator("#moved")).to_contain_text("has decided this one")
+    expect(ticked).to_be_checked()
 
     page.locator("#decide [data-key=a]").click()
     expect(page.locator("#refusal").get_by_role("link", name="Take the next one")).to_be_visible()
