@@ -37,9 +37,19 @@ def converge_batch(convergence_id: int, after: int) -> None:
 
 @shared_task(name="prospects.tasks.sweep_convergences")
 def sweep_convergences() -> None:
-    """Find convergences and what-ifs nobody is working on, and prospects that wait for a stop which is over."""
+    """Find convergences that nobody is working on."""
     convergences.sweep(at=timezone.now())
+
+
+@shared_task(name="prospects.tasks.sweep_what_ifs")
+def sweep_what_ifs() -> None:
+    """Find what-ifs that nobody is working on."""
     what_if.sweep(at=timezone.now())
+
+
+@shared_task(name="prospects.tasks.wake_prospects")
+def wake_prospects() -> None:
+    """Find prospects that wait for a stop which is over."""
     halting.wake(at=timezone.now())
 
 

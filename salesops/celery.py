@@ -61,8 +61,16 @@ def _mark_sweep(sender: Any, **_: Any) -> None:
         health.note_task(sender.name)
 
 
+def _mark_failed_sweep(sender: Any, exception: BaseException, **_: Any) -> None:
+    from salesops import health
+
+    with contextlib.suppress(Exception):  # as above
+        health.note_failure(sender.name, exception)
+
+
 signals.beat_init.connect(_sweep_at_once)
 signals.setup_logging.connect(_keep_our_logs)
 signals.worker_ready.connect(_learn_queues)
 signals.heartbeat_sent.connect(_mark_worker)
 signals.task_success.connect(_mark_sweep)
+signals.task_failure.connect(_mark_failed_sweep)

@@ -16,6 +16,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from salesops.sweeps import Unfinished
+
 log = structlog.get_logger(__name__)
 
 QUEUES = ("outreach", "default", "research", "learning")
@@ -23,6 +25,8 @@ WORKER_SECONDS = 45.0
 """A worker leaves its mark every ten seconds; older than this, nobody serves the queue."""
 _SWEEP_GRACE_SECONDS = 30.0
 _SLOW_SWEEP_SECONDS = 60.0
+_FAILING_SECONDS = 3600.0
+_DAY_SECONDS = 24 * 3600.0
 _KEEP_SECONDS = 7 * 24 * 3600
 
 
@@ -35,6 +39,15 @@ def note_task(task: str) -> None:
     """Record that ``task`` finished now, if it is a scheduled one."""
     if task in _scheduled_seconds():
         cache.set(f"health:task:{task}", time.time(), _KEEP_SECONDS)
+        cache.delete(f"health:failing:{task}")
+
+
+def note_failure(task: str, error: BaseException) -> None:
+    """Record that ``task`` broke, if it is a scheduled one, and since when it has. Anyone may read what of it broke."""
+    if task in _scheduled_seconds():
+        what = str(error) if isinstance(error, Unfinished) else type(error).__name__
+        known = cache.get(f"health:failing:{task}") or {"since": time.time()}
+        cache.set(f"health:failing:{task}", known | {"error": what}, _KEEP_SECONDS)
 
 
 def seconds_since_workers() -> dict[str, float | None]:
@@ -48,11 +61,10 @@ def _age(at: float | None) -> float | None:
 
 
 def _scheduled_seconds() -> dict[str, float]:
-    """Return the interval of every scheduled task that has one (those by clock time have none)."""
+    """Return the interval of every scheduled task; those by the clock come once a day."""
     return {
-        str(entry["task"]): schedule
+        str(entry["task"]): schedule if isinstance(schedule := entry["schedule"], float) else _DAY_SECONDS
         for entry in settings.CELERY_BEAT_SCHEDULE.values()
-        if isinstance(schedule := entry["schedule"], float)
     }
 
 
@@ -73,17 +85,28 @@ def _workers() -> dict[str, Any]:
 
 
 def _sweeps() -> dict[str, Any]:
-    """Judge frequent sweeps by their interval; a slow one unknown to Redis (flushed, say) is not held against us."""
+    """Judge sweeps by their interval. ``failing`` says what broke at the last try of each that did not finish.
+
+    A slow one unknown to Redis (flushed, say) is not held against us, unless it is known to have failed for a while.
+    """
     intervals = _scheduled_seconds()
-    found = cache.get_many([f"health:task:{task}" for task in intervals])
+    found = cache.get_many([f"health:{what}:{task}" for task in intervals for what in ("task", "failing")])
     ages = {task: _age(found.get(f"health:task:{task}")) for task in intervals}
-    late = [
-        task
-        for task, seconds in intervals.items()
-        if ((age := ages[task]) is None and seconds < _SLOW_SWEEP_SECONDS)
-        or (age is not None and age > 3 * seconds + _SWEEP_GRACE_SECONDS)
-    ]
-    return {"ok": not late, "late": late, "seconds_since": ages}
+    failing = {task: broken for task in intervals if (broken := found.get(f"health:failing:{task}"))}
+    late = [task for task, seconds in intervals.items() if _is_late(seconds, ages[task], failing.get(task))]
+    return {
+        "ok": not late,
+        "late": late,
+        "failing": {task: {"error": broken["error"], "for": _age(broken["since"])} for task, broken in failing.items()},
+        "seconds_since": ages,
+    }
+
+
+def _is_late(seconds: float, age: float | None, failing: dict[str, Any] | None) -> bool:
+    patience = 3 * seconds + _SWEEP_GRACE_SECONDS
+    if failing is not None and time.time() - failing["since"] > min(patience, _FAILING_SECONDS):
+        return True
+    return seconds < _SLOW_SWEEP_SECONDS if age is None else age > patience
 
 
 _CHECKS: dict[str, Callable[[], dict[str, Any]]] = {

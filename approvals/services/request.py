@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 from django.db import transaction
 
 from approvals.models import ApprovalRequest, RequestView, Task
+from approvals.models.requests import ApprovalRequestQuerySet
 from approvals.services import next_steps
 from approvals.services.refusals import RequestNotFound
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Role, User
 from playbooks.services.authority import require
+from salesops.sweeps import each, whole_or_each
 
 Status = ApprovalRequest.Status
 OPEN = (Status.WAITING, Status.DEFERRED)
@@ -79,16 +81,26 @@ def mark_opened(request_id: int, *, actor: User, client: Client) -> None:
 
 def sweep(*, at: datetime, limit: int = 500) -> int:
     """Bring back what was deferred, expire what nobody decided, escalate what is about to. Returns how many moved."""
-    return return_deferred(at=at, limit=limit) + expire_due(at=at, limit=limit) + escalate(at=at, limit=limit)
+    parts = {"deferred": return_deferred, "expired": expire_due, "about to expire": escalate}
+    return sum(each(parts, lambda part: parts[part](at=at, limit=limit), sweep="requests"))
+
+
+def _all(due: ApprovalRequestQuerySet, first: str, work: Callable[[ApprovalRequestQuerySet], int], limit: int) -> int:
+    """Do ``work`` with up to ``limit`` of those due, as they are once they are held; what is at fault is left over."""
+    found = list(due.order_by(first).values_list("pk", flat=True)[:limit])
+
+    def held(ids: Sequence[int]) -> int:
+        with transaction.atomic():
+            return work(due.filter(pk__in=ids).order_by(first).select_for_update(skip_locked=True, of=("self",)))
+
+    return whole_or_each(found, held, sweep="requests")
 
 
 def return_deferred(*, at: datetime, limit: int = 500) -> int:
     """Deferred requests whose time has come wait again, as a new version with a full window before them."""
-    with transaction.atomic():
-        due = ApprovalRequest.objects.filter(status=Status.DEFERRED, defer_until__lte=at).select_related(
-            "playbook_version"
-        )
-        requests = list(due.order_by("defer_until").select_for_update(skip_locked=True, of=("self",))[:limit])
+
+    def bring_back(due: ApprovalRequestQuerySet) -> int:
+        requests = list(due.select_related("playbook_version"))
         for request in requests:
             request.wait_again()
             request.version += 1
@@ -98,13 +110,15 @@ def return_deferred(*, at: datetime, limit: int = 500) -> int:
         next_steps.tell(request.prospect_id for request in requests)
         return len(requests)
 
+    over = ApprovalRequest.objects.filter(status=Status.DEFERRED, defer_until__lte=at)
+    return _all(over, "defer_until", bring_back, limit)
+
 
 def expire_due(*, at: datetime, limit: int = 500) -> int:
     """Requests past their window expire, with an audit entry each."""
-    with transaction.atomic():
-        # A deferral beyond the window is a person's own choice: it gets a new window when it comes back.
-        due = ApprovalRequest.objects.filter(status=Status.WAITING, expires_at__lte=at).select_related("client")
-        requests = list(due.order_by("expires_at").select_for_update(skip_locked=True, of=("self",))[:limit])
+
+    def expire(due: ApprovalRequestQuerySet) -> int:
+        requests = list(due.select_related("client"))
         for request in requests:
             request.expire()
         ApprovalRequest.objects.bulk_update(requests, ["status"])
@@ -118,14 +132,16 @@ def expire_due(*, at: datetime, limit: int = 500) -> int:
             audit.record_many(client=client, entries=entries, actor=None)
         return len(requests)
 
+    # A deferral beyond the window is a person's own choice: it gets a new window when it comes back.
+    over = ApprovalRequest.objects.filter(status=Status.WAITING, expires_at__lte=at)
+    return _all(over, "expires_at", expire, limit)
+
 
 def escalate(*, at: datetime, limit: int = 500) -> int:
     """Requests that expire soon become a task, once."""
-    with transaction.atomic():
-        due = ApprovalRequest.objects.filter(
-            status=Status.WAITING, escalated_at__isnull=True, expires_at__lte=at + ESCALATE_BEFORE, expires_at__gt=at
-        ).select_related("prospect__company", "prospect__contact")
-        requests = list(due.order_by("expires_at").select_for_update(skip_locked=True, of=("self",))[:limit])
+
+    def ask_again(due: ApprovalRequestQuerySet) -> int:
+        requests = list(due.select_related("prospect__company", "prospect__contact"))
         for request in requests:
             request.escalated_at = at
         ApprovalRequest.objects.bulk_update(requests, ["escalated_at"])
@@ -138,3 +154,8 @@ def escalate(*, at: datetime, limit: int = 500) -> int:
             ]
         )  # fmt: skip
         return len(requests)
+
+    soon = ApprovalRequest.objects.filter(
+        status=Status.WAITING, escalated_at__isnull=True, expires_at__lte=at + ESCALATE_BEFORE, expires_at__gt=at
+    )
+    return _all(soon, "expires_at", ask_again, limit)

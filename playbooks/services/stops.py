@@ -19,10 +19,11 @@ from django.utils import timezone
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Client, Role, Stop, User
-from playbooks.rules.halts import StopSet
+from playbooks.rules.halts import LOCK, StopSet
 from playbooks.services.authority import holds, require
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed, Refusal
+from salesops.sweeps import each
 
 
 class ReasonMissing(Refusal):
@@ -38,7 +39,6 @@ class AlreadyLifted(Refusal):
 
 
 TARGETED = frozenset({Stop.Level.PLAYBOOK, Stop.Level.PROSPECT, Stop.Level.REQUEST})
-_LOCK = (0x5A12, 0)  # shared by whoever is about to act, held alone by whoever sets a stop
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def hold_steady() -> None:
     Taken before any row lock. Workers do not wait for each other here, only for somebody who is setting a stop.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", _LOCK)
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", LOCK)
 
 
 def wait_for_claims() -> None:
     """Let whatever is being claimed or approved finish, and nothing more begin until this transaction ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _LOCK)
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", LOCK)
 
 
 @transaction.atomic
@@ -274,16 +274,18 @@ def _record(entries: Sequence[tuple[int, audit.Entry]], actor: User) -> None:
 
 def sweep(*, at: datetime) -> int:
     """Call off what slipped in under a cancel while it was being set or since; how many things."""
-    ended = 0
-    for stop_id in Stop.objects.in_force(at).filter(kind=Stop.Kind.CANCEL).values_list("pk", flat=True):
+
+    def again(stop_id: int) -> int:
         with transaction.atomic():
             rows = Stop.objects.select_for_update(skip_locked=True, of=("self",)).select_related("created_by")
             row = rows.in_force(at).filter(pk=stop_id).first()
+            entries = _call_off(row) if row is not None else []
             if row is not None:
-                entries = _call_off(row)
                 _record(entries, row.created_by)
-                ended += len(entries)
-    return ended
+            return len(entries)
+
+    cancels = Stop.objects.in_force(at).filter(kind=Stop.Kind.CANCEL).values_list("pk", flat=True)
+    return sum(each(cancels, again, sweep="stops", name=lambda pk: f"stop {pk}"))
 
 
 def _check_target(level: str, target_id: int | None, agent: str, until: datetime | None) -> None:

@@ -20,6 +20,7 @@ from psycopg import sql
 from playbooks.models import Playbook
 from prospects.funnel.sql import FILED, filed_arguments
 from prospects.models import FunnelMark, Span
+from salesops.sweeps import each
 
 _LOCK_CLASS = 7_010
 _NUDGE_SECONDS = 5
@@ -42,7 +43,9 @@ def sweep_funnel() -> list[Swept]:
     A playbook that another process is sweeping right now is left to it.
     """
     playbooks = Playbook.objects.select_related("client").order_by("pk")
-    results = [_sweep(playbook, everything=False) for playbook in playbooks]
+    results = each(
+        playbooks, lambda one: _sweep(one, everything=False), sweep="funnel", name=lambda one: f"playbook {one.pk}"
+    )
     return [swept for swept in results if swept is not None]
 
 

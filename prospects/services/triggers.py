@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
 from playbooks import audit
@@ -27,6 +27,7 @@ from prospects.models import Convergence, TriggerFiring, TriggerWatch
 from prospects.services import metrics
 from prospects.services.converging import convergences
 from salesops.dbtypes import new_trace_id
+from salesops.sweeps import each
 
 log = structlog.get_logger(__name__)
 NEVER = timedelta(days=36_500)
@@ -61,12 +62,11 @@ def sweep(*, at: datetime) -> int:
     ruling = {(t.version.playbook_id, t.key): t for t in _ruling()}
     _follow(ruling.values(), at)
     due = TriggerWatch.objects.filter(next_at__lte=at).order_by("next_at", "pk")
-    fired = 0
-    for watch_id, playbook_id, key in due.values_list("pk", "playbook_id", "key"):
-        trigger = ruling.get((playbook_id, key))
-        if trigger is not None:
-            fired += _isolated(watch_id, trigger, at)
-    return fired
+    found = [(pk, ruling.get((playbook, key))) for pk, playbook, key in due.values_list("pk", "playbook_id", "key")]
+    watched = [(pk, trigger) for pk, trigger in found if trigger is not None]
+    return sum(
+        each(watched, lambda one: _fired(*one, at), sweep="triggers", name=lambda one: f"{one[1].key} ({one[0]})")
+    )
 
 
 def _ruling() -> Sequence[Trigger]:
@@ -127,19 +127,11 @@ def _next_look(trigger: Trigger, at: datetime) -> datetime:
         return at + NEVER
 
 
-def _isolated(watch_id: int, trigger: Trigger, at: datetime) -> bool:
-    """Look at one trigger in a transaction of its own; one that breaks leaves the others alone."""
-    try:
-        with transaction.atomic():
-            watch = (
-                TriggerWatch.objects.select_for_update(skip_locked=True).filter(pk=watch_id, next_at__lte=at).first()
-            )
-            return watch is not None and watch.spec == _spec(trigger) and _look(watch, trigger, at)
-    except OperationalError:
-        raise
-    except Exception:
-        log.exception("trigger_broke", watch=watch_id, trigger=trigger.key)
-        return False
+@transaction.atomic
+def _fired(watch_id: int, trigger: Trigger, at: datetime) -> bool:
+    """Look at one trigger in a transaction of its own."""
+    watch = TriggerWatch.objects.select_for_update(skip_locked=True).filter(pk=watch_id, next_at__lte=at).first()
+    return watch is not None and watch.spec == _spec(trigger) and _look(watch, trigger, at)
 
 
 def _look(watch: TriggerWatch, trigger: Trigger, at: datetime) -> bool:

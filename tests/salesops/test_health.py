@@ -1,13 +1,16 @@
 """/healthz says the process is up; /readyz says whether the whole works, and what does not."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
+from celery.signals import task_failure, task_success
 from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
 from salesops import health
+from salesops.sweeps import Unfinished
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +86,46 @@ def test_a_slow_sweep_is_not_held_against_a_flushed_redis(client: Client) -> Non
 
 def test_only_scheduled_tasks_leave_a_mark() -> None:
     health.note_task("prospects.tasks.one_of_thousands")
-    assert cache.get("health:task:prospects.tasks.one_of_thousands") is None
+    health.note_failure("prospects.tasks.one_of_thousands", ValueError("Dana"))
+    for what in ("task", "failing"):
+        assert cache.get(f"health:{what}:prospects.tasks.one_of_thousands") is None
+
+
+def test_a_sweep_that_breaks_is_named_at_once_and_held_against_us_when_it_goes_on(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything_seen()
+    health.note_failure(SWEEP, ValueError("dana@acme.example"))
+    health.note_failure(DAILY, Unfinished("forgetting: what models said (DataError)"))
+    response = client.get("/readyz")
+    failing = response.json()["checks"]["sweeps"]["failing"]
+    assert response.status_code == 200, "the next try may do what this one could not"
+    assert {task: broken["error"] for task, broken in failing.items()} == {
+        SWEEP: "ValueError",
+        DAILY: "forgetting: what models said (DataError)",
+    }
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3700)
+    health.note_failure(DAILY, ValueError("again"))
+    everything_seen()
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["checks"]["sweeps"]["late"]) == (503, [DAILY])
+    assert SWEEP not in response.json()["checks"]["sweeps"]["failing"]
+    health.note_task(DAILY)
+    assert client.get("/readyz").status_code == 200
+
+
+class Sender:
+    """A task, as Celery's signals hand it on."""
+
+    name = SWEEP
+
+
+def test_a_task_of_the_schedule_reports_how_it_ended() -> None:
+    task_failure.send(sender=Sender(), exception=ValueError("x"))
+    assert cache.get(f"health:failing:{SWEEP}")["error"] == "ValueError"
+    task_success.send(sender=Sender())
+    assert cache.get(f"health:failing:{SWEEP}") is None
 
 
 def test_a_failing_check_says_no_more_than_its_kind(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

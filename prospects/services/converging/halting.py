@@ -15,6 +15,7 @@ from playbooks.services.stops import Ended
 from prospects.models import Convergence, Prospect
 from prospects.services import funnel_cells
 from prospects.services.converging import convergences
+from salesops.sweeps import each
 
 FOR_EVER = datetime(9000, 1, 1, tzinfo=UTC)  # whoever waits beyond it waits for a person
 AT_ONCE = 20_000  # prospects made due in one go; the sweep takes the next
@@ -55,12 +56,14 @@ def wake(*, at: datetime) -> int:
     A batch that was at work while the stop was lifted may have put them there. Returns how many.
     """
     stopped = Stop.objects.in_force(at).filter(level=Stop.Level.AGENT, until__isnull=True)
-    woken = 0
-    for client_id in Client.objects.exclude(pk__in=stopped.values("client")).values_list("pk", flat=True):
-        with transaction.atomic():
-            held = Prospect.objects.for_client(client_id).filter(due_again_at__gt=FOR_EVER).order_by("pk")
-            woken += _due_now(held.select_for_update(no_key=True, skip_locked=True)[:AT_ONCE])
-    return woken
+    free = Client.objects.exclude(pk__in=stopped.values("client")).values_list("pk", flat=True)
+    return sum(each(free, _wake, sweep="prospects that wait", name=lambda pk: f"client {pk}"))
+
+
+@transaction.atomic
+def _wake(client_id: int) -> int:
+    held = Prospect.objects.for_client(client_id).filter(due_again_at__gt=FOR_EVER).order_by("pk")
+    return _due_now(held.select_for_update(no_key=True, skip_locked=True)[:AT_ONCE])
 
 
 def _due_now(locked: QuerySet[Prospect]) -> int:

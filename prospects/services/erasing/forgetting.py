@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from prospects.models.retention import LEAST_DAYS
+from salesops.sweeps import each
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +26,7 @@ _SOURCES = _FORGET.format(
     table="prospects_sourceanswer", emptied="documents = '[]', subject = '', next_page = ''", came="fetched_at"
 )
 _MODELS = _FORGET.format(table="prospects_modelanswer", emptied="text = ''", came="at")
+_WHOSE = {"sources": _SOURCES, "models": _MODELS}
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Forgotten:
 
 def forget(*, at: datetime, batches: int = 100) -> Forgotten:
     """Empty the bodies of answers older than the settings say; at most so many batches of each. Safe to repeat."""
+    kept = {"sources": settings.SOURCE_ANSWERS_KEPT_DAYS, "models": settings.MODEL_ANSWERS_KEPT_DAYS}
     found = Forgotten(
-        _all(_SOURCES, at - _kept(settings.SOURCE_ANSWERS_KEPT_DAYS), batches),
-        _all(_MODELS, at - _kept(settings.MODEL_ANSWERS_KEPT_DAYS), batches),
+        *each(kept, lambda whose: _all(_WHOSE[whose], at - _kept(kept[whose]), batches), sweep="forgetting")
     )
     if found.sources or found.models:
         log.info("answers_forgotten", sources=found.sources, models=found.models)

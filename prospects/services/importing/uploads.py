@@ -38,6 +38,7 @@ from prospects.services.importing.prospects import (
 from prospects.services.importing.runs import BATCH_LOCK, AlreadyRunning, Run, run_batch
 from prospects.services.importing.signals import SignalImporter, signal_proposal
 from salesops.errors import Refusal
+from salesops.sweeps import each
 
 log = structlog.get_logger(__name__)
 
@@ -246,17 +247,19 @@ def sweep(*, at: datetime) -> int:
     Those with a stored file are taken up again; those of the command line are marked, for the next run of the same file
     to finish. Returns how many were found.
     """
-    found = 0
-    waiting = ImportBatch.objects.filter(status__in=_WAITING, created_at__lte=at - STUCK)
-    for batch in waiting.order_by("id")[:50]:
-        if not _is_idle(batch):
-            continue
-        found += 1
-        if batch.file:
-            nudge(batch.pk)
-        else:
-            _fail(batch, "The import was cut off. Import the same file again and it goes on where it stopped.")
-    return found
+    waiting = ImportBatch.objects.filter(status__in=_WAITING, created_at__lte=at - STUCK).order_by("id")[:50]
+    return sum(each(waiting, _take_up, sweep="imports", name=lambda batch: f"import {batch.pk}"))
+
+
+def _take_up(batch: ImportBatch) -> bool:
+    """Whether nobody was at work on it."""
+    if not _is_idle(batch):
+        return False
+    if batch.file:
+        nudge(batch.pk)
+    else:
+        _fail(batch, "The import was cut off. Import the same file again and it goes on where it stopped.")
+    return True
 
 
 def _is_idle(batch: ImportBatch) -> bool:

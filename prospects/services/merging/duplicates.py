@@ -18,6 +18,7 @@ from prospects.rules.blocking import KEYS_VERSION
 from prospects.services.merging import merges
 from prospects.services.merging.write import TABLES
 from salesops.sql import fetch
+from salesops.sweeps import each
 
 BATCH = 2000
 _OPEN = [str(Convergence.Status.QUEUED), str(Convergence.Status.RUNNING)]
@@ -28,7 +29,9 @@ def sweep(*, at: datetime, seconds: float = 45.0) -> tuple[int, int]:
 
     Returns how many records got keys and how many pairs were merged.
     """
-    return sweep_keys(seconds=seconds), merge_left_over(at=at)
+    parts = {"keys": lambda: sweep_keys(seconds=seconds), "sure pairs": lambda: merge_left_over(at=at)}
+    keys, merged = each(parts, lambda part: parts[part](), sweep="duplicates")
+    return keys, merged
 
 
 def sweep_keys(*, seconds: float = 45.0) -> int:
@@ -70,4 +73,11 @@ def merge_left_over(*, at: datetime) -> int:
         " AND c.status = ANY(%(open)s))",
         {"open": _OPEN},
     )
-    return sum(merges.merge_sure(client=Client.objects.get(pk=client_id), at=at) for (client_id,) in waiting)
+    return sum(
+        each(
+            [client_id for (client_id,) in waiting],
+            lambda pk: merges.merge_sure(client=Client.objects.get(pk=pk), at=at),
+            sweep="sure pairs",
+            name=lambda pk: f"client {pk}",
+        )
+    )
