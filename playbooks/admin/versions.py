@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.forms import Script
@@ -30,6 +30,7 @@ from playbooks.rules.validation import Problem, problems
 from playbooks.services import drafts, lifecycle
 from salesops.admin_site import FactAdmin, TenantAdmin, admin_user
 from salesops.errors import Refusal
+from salesops.generics import AnyModelForm
 
 Status = PlaybookVersion.Status
 
@@ -227,7 +228,15 @@ class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
             ],
         }
 
+    def response_change(self, request: HttpRequest, obj: PlaybookVersion) -> HttpResponse:
+        """Back to the draft, with what comes next one click away."""
+        words = 'Saved. Now see <a href="{}">who would change</a>, or <a href="{}">publish</a>.'
+        links = [reverse(name, args=[obj.pk]) for name in ("prospects:what_if", "prospects:publish")]
+        messages.success(request, format_html(words, *links))
+        return HttpResponseRedirect(reverse("admin:playbooks_playbookversion_change", args=[obj.pk]))
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context["show_save_and_continue"] = False  # there is one way to save, and it stays on the page
         if context.get("errors"):
             context["refused"] = mending.refused(context)
             if context["adminform"].form.is_behind:
@@ -303,8 +312,27 @@ class PlaybookVersionAdmin(StockScorecards, TenantAdmin):
         return HttpResponseRedirect(reverse("admin:playbooks_playbookversion_change", args=[moved.pk]))
 
 
+class PlaybookForm(AnyModelForm):
+    class Meta:
+        model = Playbook
+        fields = ("client", "name", "slug", "kind")
+        labels = {"slug": "Short name"}
+        help_texts = {
+            "name": "What people call it.",
+            "slug": "What files and addresses call it: letters, figures, - and _. It stays for good.",
+            "kind": "Whether it looks for companies or for households. It stays for good.",
+        }
+        error_messages = {
+            "client": {"required": "Choose the client it is for."},
+            "name": {"required": "Give it a name."},
+            "slug": {"required": "Give it a short name, such as founders."},
+            NON_FIELD_ERRORS: {"unique_together": "That client has a playbook of this short name already."},
+        }
+
+
 @admin.register(Playbook)
 class PlaybookAdmin(TenantAdmin):
+    form = PlaybookForm
     list_display = ("name", "client", "kind", "slug", "ruling", "versions")
     list_select_related = ("client",)
     ordering = ("client", "name")  # type: ignore[assignment]

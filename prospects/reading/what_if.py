@@ -46,12 +46,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Today down the side, under the version across."""
+    """Today down the side, each row with how many that are; under the version across, ``then`` how many that makes."""
 
     kind: str
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    rows: tuple[tuple[str, tuple[Cell, ...], int], ...]
+    then: tuple[int, ...]
 
 
 def read_moves(query: Mapping[str, str]) -> Moves:
@@ -97,11 +98,12 @@ def _table(kind: str, counts: Mapping[str, int]) -> Table:
     used = {value for pair in pairs for value in pair}
     values = [(value, label) for value, label in known if value in used]
     values += [(value, value or "None") for value in sorted(used - {value for value, _ in known})]
-    rows = tuple(
-        (label, tuple(_cell(kind, before, after, label, name, pairs.get((before, after), 0)) for after, name in values))
-        for before, label in values
-    )
-    return Table(kind, title, tuple(label for _, label in values), rows)
+    rows = []
+    for before, label in values:
+        cells = [_cell(kind, before, after, label, name, pairs.get((before, after), 0)) for after, name in values]
+        rows.append((label, tuple(cells), sum(cell.count for cell in cells)))
+    then = tuple(sum(n for (_, after), n in pairs.items() if after == value) for value, _ in values)
+    return Table(kind, title, tuple(label for _, label in values), tuple(rows), then)
 
 
 def _cell(kind: str, before: str, after: str, label: str, name: str, count: int) -> Cell:

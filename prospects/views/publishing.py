@@ -48,6 +48,7 @@ def what_if_page(request: ClientRequest, version_id: int) -> HttpResponse:
         rows = filtered(found, moves).select_related("prospect__company", "prospect__contact")
         context |= {
             "is_open": found.status in what_if.OPEN,
+            "is_partial": _is_partial(found),
             "stale": _is_stale(found, version),
             "tables": counted(found.counts),
             "totals": totals(found.counts),
@@ -116,6 +117,8 @@ def _ask(request: ClientRequest, version: PlaybookVersion, refused: Refusal | No
         "problems": problems(document) if version.status in (Status.DRAFT, Status.IN_REVIEW) else [],
         "changes": summary(changed, most=12),
         "what_if": found,
+        "is_open": found is not None and found.status in what_if.OPEN,
+        "is_partial": found is not None and _is_partial(found),
         "stale": found is not None and _is_stale(found, version),
         "totals": totals(found.counts) if found is not None else {},
         "moved": moved(found.counts, "route") if found is not None else [],
@@ -206,6 +209,11 @@ def _is_stale(found: WhatIf, version: PlaybookVersion) -> bool:
     if not version.editable or found.status in what_if.OPEN:
         return False
     return found.fingerprint != what_if.fingerprint(version)
+
+
+def _is_partial(found: WhatIf) -> bool:
+    """Whether it ended before everybody was looked at: called off, or broken."""
+    return found.status in (WhatIf.Status.CANCELLED, WhatIf.Status.FAILED)
 
 
 def _latest(request: ClientRequest, version: PlaybookVersion) -> WhatIf | None:

@@ -85,7 +85,7 @@ def test_a_row_follows_what_is_typed_before_anything_is_saved(boss: Page, draft:
     down = first.get_by_role("button", name="Move down")
     down.focus()
     down.press("Enter")
-    boss.get_by_role("button", name="Save and continue editing").click()
+    boss.get_by_role("button", name="Save", exact=True).click()
     expect(boss.locator(".messagelist .success")).to_be_visible()
     saved = draft.criteria.get(key="industry")
     assert saved.params == {"attribute": "employees", "breakpoints": [[3, 100], [40, 20], [90, 0]]}

@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 from django.test import Client as Browser
+from django.urls import reverse
 
 from playbooks.admin import forms, rows
 from playbooks.models import PlaybookVersion, Role, SequenceStep, StageRule
@@ -57,6 +58,32 @@ def test_what_is_refused_is_listed_at_the_top_with_a_link_to_where_it_stands(
     assert '<a href="#id_hot_threshold">Hot threshold</a> Expected hot above warm' in page
     assert f'<a href="#criteria-1">Criterion “{draft.criteria.all()[1]}”: What it asks</a>' in page
     assert 'value="20"' in page
+
+
+@pytest.mark.django_db
+def test_saving_stays_on_the_draft_and_says_what_comes_next(browser: Browser, draft: PlaybookVersion) -> None:
+    answer = browser.post(change_url(draft), posted(browser, change_url(draft)) | {"hot_threshold": "65"}, follow=True)
+    page = words(answer)
+    assert answer.redirect_chain == [(change_url(draft), 302)]
+    assert f'Saved. Now see <a href="{reverse("prospects:what_if", args=[draft.pk])}">who would change</a>' in page
+    assert page.index('name="_save"') < page.index('name="try:criteria-0"')  # what the enter key presses
+
+
+@pytest.mark.django_db
+def test_whoever_adds_a_playbook_is_told_what_is_missing_and_that_a_name_is_taken(
+    browser: Browser, draft: PlaybookVersion
+) -> None:
+    url = reverse("admin:playbooks_playbook_add")
+    assert "Give it a short name, such as founders." in words(browser.post(url, {"kind": "b2b"}))
+    taken = {"client": draft.playbook.client_id, "name": "Again", "slug": draft.playbook.slug, "kind": "b2b"}
+    assert "That client has a playbook of this short name already." in words(browser.post(url, taken))
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_draft_leads_to_the_stock_scorecards(browser: Browser, draft: PlaybookVersion) -> None:
+    cards = reverse("admin:playbooks_playbookversion_scorecards", args=[draft.pk])
+    assert cards in words(browser.get(change_url(draft)))
+    assert change_url(draft) in words(browser.get(cards))
 
 
 @pytest.mark.django_db
