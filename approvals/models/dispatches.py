@@ -57,7 +57,7 @@ class Dispatch(StateModel):
         models.CharField(max_length=64), default=list, db_default=[], blank=True, editable=False,
         help_text="What a suppression of this person would be kept as: it is looked for again before anything leaves.",
     )  # fmt: skip
-    idempotency_key = models.CharField(max_length=200, unique=True, help_text="For e-mail: the Message-ID.")
+    idempotency_key = models.CharField(max_length=200, help_text="For e-mail: the Message-ID.")
     status = FSMField(max_length=12, choices=Status.choices, default=Status.UNDO_HOLD, protected=True, editable=False)
     not_before = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -84,6 +84,7 @@ class Dispatch(StateModel):
             models.UniqueConstraint(
                 fields=["request"], condition=~Q(status="cancelled"), name="dispatch_one_live_per_request"
             ),
+            models.UniqueConstraint(fields=["idempotency_key"], name="dispatch_key_once"),
             models.CheckConstraint(
                 condition=Q(status__in=["undo_hold", "queued", "postponed", "cancelled"]) | Q(token__isnull=False),
                 name="dispatch_sends_only_when_claimed",
@@ -175,7 +176,7 @@ class CapturedMail(models.Model):
     """One message as the sandbox's SMTP server received it. Receipts are never merged: a duplicate must show."""
 
     dispatch = models.ForeignKey(Dispatch, on_delete=models.PROTECT, null=True, blank=True, related_name="captured")
-    message_id = models.CharField(max_length=255, db_index=True)
+    message_id = models.CharField(max_length=255)
     mail_from = models.CharField(max_length=320, blank=True)
     rcpt_to = models.CharField(max_length=320)
     subject = models.CharField(max_length=500, blank=True)
@@ -185,6 +186,7 @@ class CapturedMail(models.Model):
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "captured mail"
+        indexes = [models.Index(fields=["message_id"], name="captured_by_message_id")]
         triggers = facts_but_erasable("rcpt_to", "subject", "raw", of=OF_ITS_MAIL)
 
     def __str__(self) -> str:

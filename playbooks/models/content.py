@@ -56,10 +56,10 @@ class Criterion(VersionRow):
         VALUE = "value", "Counts as the value given"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="criteria")
-    scorecard = models.SlugField(max_length=40, default="icp")
+    scorecard = models.SlugField(max_length=40, default="icp", db_index=False)
     layer = models.CharField(max_length=16, choices=Layer.choices)
     category = models.CharField(max_length=16, choices=Category.choices)
-    key = models.SlugField(max_length=60)
+    key = models.SlugField(max_length=60, db_index=False)
     label = models.CharField(max_length=160)
     kind = models.CharField(max_length=16, choices=Kind.choices)
     weight = models.FloatField(default=10)
@@ -135,8 +135,9 @@ class StageRule(VersionRow):
     required_categories = models.JSONField(default=list, blank=True)
     required_layers = models.JSONField(default=list, blank=True)
     scorecard = models.SlugField(
-        max_length=40, default="icp", help_text="Whose score and coverage are asked for: icp, bant, meddic …"
-    )
+        max_length=40, default="icp", db_index=False,
+        help_text="Whose score and coverage are asked for: icp, bant, meddic …",
+    )  # fmt: skip
     min_score = models.FloatField(null=True, blank=True)
     min_coverage = models.FloatField(null=True, blank=True)
     route = models.CharField(
@@ -194,7 +195,7 @@ class MessageTemplate(VersionRow):
         HABIT = "habit", "What they are used to"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="templates")
-    key = models.SlugField(max_length=60)
+    key = models.SlugField(max_length=60, db_index=False)
     channel = models.CharField(max_length=16, choices=Channel.choices, default=Channel.EMAIL)
     angle = models.CharField(max_length=40)
     segment = models.CharField(max_length=80, blank=True)
@@ -254,7 +255,7 @@ class AgentAssignment(VersionRow):
         OFF = "off", "Off"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="agent_assignments")
-    agent = models.SlugField(max_length=40)
+    agent = models.SlugField(max_length=40, db_index=False)
     implementation = models.CharField(max_length=8, choices=Implementation.choices, default=Implementation.RULES)
     model = models.CharField(max_length=80, blank=True)
 
@@ -287,7 +288,7 @@ class Trigger(VersionRow):
         EXTENDED = "extended", "Extended"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="triggers")
-    key = models.SlugField(max_length=60)
+    key = models.SlugField(max_length=60, db_index=False)
     label = models.CharField(max_length=160)
     kind = models.CharField(max_length=12, choices=Kind.choices)
     signal_kind = models.CharField(max_length=60, blank=True)

@@ -138,7 +138,7 @@ class Stop(models.Model):
     level = models.CharField(max_length=16, choices=Level.choices)
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.PAUSE)
     target_id = models.BigIntegerField(null=True, blank=True)
-    agent = models.SlugField(max_length=40, blank=True)
+    agent = models.SlugField(max_length=40, blank=True, db_index=False)
     reason = models.CharField(max_length=300)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

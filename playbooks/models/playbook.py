@@ -39,7 +39,7 @@ class Playbook(models.Model):
         HOUSEHOLD = "household", "Households"
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="playbooks")
-    slug = models.SlugField(max_length=60)
+    slug = models.SlugField(max_length=60, db_index=False)
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.B2B)
     two_person_publish = models.BooleanField(

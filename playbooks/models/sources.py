@@ -27,7 +27,7 @@ class Source(VersionRow):
         MODEL = "model", "A language model that knows companies"
 
     version = models.ForeignKey(PlaybookVersion, on_delete=models.CASCADE, related_name="sources")
-    key = models.SlugField(max_length=40)
+    key = models.SlugField(max_length=40, db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     url = models.CharField("address", max_length=500, blank=True)
     params = models.JSONField(default=dict, blank=True)

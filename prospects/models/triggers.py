@@ -16,7 +16,7 @@ class TriggerWatch(models.Model):
     """Where one trigger of a playbook stands. It outlives versions, for as long as they say the same (``spec``)."""
 
     playbook = models.ForeignKey(Playbook, on_delete=models.CASCADE, related_name="+", db_index=False)
-    key = models.SlugField(max_length=60)
+    key = models.SlugField(max_length=60, db_index=False)
     spec = models.CharField(max_length=255, help_text="What it watches. When that changes, it starts afresh.")
     since = models.DateTimeField(help_text="What happened before does not count.")
     next_at = models.DateTimeField(help_text="When to look again; of a schedule, when it is due.")
@@ -41,7 +41,7 @@ class TriggerFiring(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     playbook = models.ForeignKey(Playbook, on_delete=models.PROTECT, related_name="+", db_index=False)
     version = models.ForeignKey(PlaybookVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
-    key = models.SlugField(max_length=60)
+    key = models.SlugField(max_length=60, db_index=False)
     kind = models.CharField(max_length=12, choices=Trigger.Kind.choices)
     occurrence = models.CharField(max_length=80, help_text="What happened, the same however many sweeps see it.")
     saw = models.JSONField(help_text="The time it was due, the signals counted, or the number and its threshold.")
