@@ -86,7 +86,7 @@ def _limits_left(version: PlaybookVersion) -> list[budgets.Limit]:
     """What the present periods have used of each limit, while the version rules."""
     if version.status != PlaybookVersion.Status.ACTIVE:
         return []
-    found = budgets.left(version, client=version.playbook.client, at=timezone.now())
+    found = budgets.usage(version, client=version.playbook.client, at=timezone.now())
     return [limit for limit in found if limit.limit or limit.used]
 
 

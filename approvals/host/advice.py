@@ -208,6 +208,6 @@ def _touches(scope: Scope, records: Collection[int]) -> dict[int, list[datetime]
 def _left_today(scope: Scope) -> dict[str, int]:
     """Acts left today, by the name of the limit; limits of 0 are left out."""
     version = PlaybookVersion.objects.select_related("playbook__client").get(pk=scope.playbook.id)
-    rows = budgets.left(version, client=version.playbook.client, at=scope.now)
+    rows = budgets.usage(version, client=version.playbook.client, at=scope.now)
     daily = {budgets.Bucket.CALLS, budgets.Bucket.EMAILS, budgets.Bucket.LINKEDIN, budgets.Bucket.SMS}
     return {row.label: int(row.left) for row in rows if row.name in daily and row.limit}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -14,7 +13,7 @@ from approvals.rules.content import split_footer
 from approvals.services import seen as seen_state
 from approvals.services.call_off import called_off_by
 from approvals.services.seen import Rules, Seen
-from playbooks.models import Channel, Client, PlaybookVersion, Stop
+from playbooks.models import Channel, Client, Stop
 from playbooks.rules.halts import Brake
 from playbooks.services import budgets
 from prospects.models import Contact, Prospect, RouteOverride
@@ -32,19 +31,6 @@ DOSSIER_COLUMNS = (
 )  # fmt: skip
 DECISION_COLUMNS = ("request", "kind", "words", "at", "user__name", "user__email")
 SAID_BEFORE = 20
-
-
-@dataclass(frozen=True)
-class Limit:
-    """One limit today: how much is used of how much."""
-
-    name: str
-    used: Decimal
-    limit: Decimal
-
-    @property
-    def left(self) -> Decimal:
-        return max(self.limit - self.used, Decimal(0))
 
 
 @dataclass(frozen=True)
@@ -69,7 +55,7 @@ class Dossier:
     footer: str
     decisions: list[Decision]
     said_before: list[Touch]
-    limits: list[Limit]
+    limits: list[budgets.Limit]
     changed_since: list[str]
     stops: tuple[Brake, ...]
     called_off: Stop | None  # what ended the request, when that stop holds no more
@@ -89,6 +75,7 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
     words, footer = split_footer(message.body)
     ended = called_off_by(request)
     marked_today([request.prospect], request)
+    limits = budgets.usage(now.version or request.playbook_version, client=client, at=timezone.now())
     return Dossier(
         request=request,
         message=message,
@@ -98,7 +85,7 @@ def dossier(client: Client, request_id: int, *, rules: Rules | None = None) -> D
         footer=footer,
         decisions=list(request.decisions.select_related("user").only(*DECISION_COLUMNS).order_by("-id")),
         said_before=said_before(client, request.prospect_id),
-        limits=limits_left(client, now.version or request.playbook_version, timezone.now()),
+        limits=[limit for limit in limits if limit.limit],
         changed_since=_changed_since(request),
         stops=now.stops,
         route_by_hand=request.prospect.route_overrides.in_force().first(),
@@ -117,12 +104,6 @@ def _changed_since(request: ApprovalRequest) -> list[str]:
     if request.prospect.facts_no > request.facts_no:
         found += seen_state.new_facts(request.prospect_id, request.facts_no)
     return found
-
-
-def limits_left(client: Client, version: PlaybookVersion, at: datetime) -> list[Limit]:
-    """Every limit of the version that is not zero, with what is used of it."""
-    rows = budgets.left(version, client=client, at=at)
-    return [Limit(row.label, row.used, row.limit) for row in rows if row.limit]
 
 
 def said_before(client: Client, prospect_id: int) -> list[Touch]:

@@ -215,7 +215,7 @@ def release(version: PlaybookVersion, bucket: str, amount: Decimal, *, client: C
         )
 
 
-def left(version: PlaybookVersion, *, client: Client, at: datetime) -> list[Limit]:
+def usage(version: PlaybookVersion, *, client: Client, at: datetime) -> list[Limit]:
     """Every limit of the version with what the present periods have used. One query."""
     starts = {bucket: period_start(bucket, at, client) for bucket in limits_of(version)}
     rows = BudgetPeriod.objects.filter(playbook=version.playbook_id, period_start__in=set(starts.values()))

@@ -128,7 +128,7 @@ def test_the_dossier_shows_words_footer_limits_and_what_changed(at_work):
     assert found.words.strip() == WORDS.strip()
     assert at_work.client.postal_address in found.footer
     assert found.changed_since == []
-    assert {limit.name: limit.limit for limit in found.limits}["E-mails a day"] == 200
+    assert {limit.label: limit.limit for limit in found.limits}["E-mails a day"] == 200
     signal = make.signal(request.prospect, kind="funding_round")
     signal.refresh_from_db()
     type(request.prospect).objects.filter(pk=request.prospect_id).update(facts_no=signal.fact_no)

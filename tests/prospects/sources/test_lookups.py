@@ -322,7 +322,7 @@ def test_money_is_reserved_before_and_released_where_nothing_was_answered(
         server.routes[f"/companies/c{n}.example"] = known() if n < 8 else Reply(400)
     sources = tool(version, [source(**crunch(server, cost="1.5"))], office(server))
     sources.look_up(companies, PROFILE)
-    spent = {limit.name: limit.used for limit in budgets.left(version, client=client, at=timezone.now())}
+    spent = {limit.name: limit.used for limit in budgets.usage(version, client=client, at=timezone.now())}
     assert spent["money"] == Decimal("12")
     assert sum(used.cost for used in sources.usage().values()) == Decimal("12")
     tool(version, [source(**crunch(server, cost="1.5"))], office(server)).look_up(companies[:8], PROFILE)
