@@ -70,7 +70,8 @@ def _requests(stop: Stop) -> list[ApprovalRequest]:
 
 def _dispatches(stop: Stop) -> list[Dispatch]:
     rows = Dispatch.objects.filter(_sends(stop), status__in=HELD).order_by("pk")
-    found = list(rows.select_for_update(of=("self",)).only("client_id", "trace_id"))
+    found = list(rows.select_for_update(of=("self",)).only("client_id", "prospect_id", "trace_id"))
+    next_steps.tell(row.prospect_id for row in found)
     Dispatch.objects.filter(pk__in=[row.pk for row in found]).update(
         status=Dispatch.Status.CANCELLED, reason=f"{STOPPED}{stop.reason}"[:500], finished_at=timezone.now()
     )

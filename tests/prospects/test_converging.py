@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals.models import ApprovalRequest, Evaluation, Message
 from playbooks.models import AgentPermission, AuditEntry, Stop
 from playbooks.services import stops
-from prospects.host.store import NoActiveVersion
+from prospects.host.store import HOST, NoActiveVersion
 from prospects.models import (
     AgentRun,
     Contact,
@@ -94,6 +94,26 @@ def test_a_qualified_prospect_becomes_a_request_with_a_whole_dossier() -> None:
     assert words["recipient"] == good.contact.email
     assert "{{" not in words["subject"] + words["body"]
     assert good.next_action == "Decide the waiting request."
+
+
+def test_a_decision_while_agents_are_at_work_is_what_the_list_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agents read the request as waiting; before they write, somebody has decided."""
+    under = scene.demo()
+    good = scene.company(under, scene.GOOD)
+    scene.run(under)
+    factories.signal(good, kind="news")
+    scene.seen(good)
+    guard = HOST.guard
+
+    def decided_meanwhile(contexts: Any) -> set[int]:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE approvals_approvalrequest SET status = 'cancelled' WHERE status = 'waiting'")
+        return guard(contexts)
+
+    monkeypatch.setattr(HOST, "guard", decided_meanwhile)
+    scene.run(under)
+    good.refresh_from_db()
+    assert good.next_action == "Draft a message."
 
 
 def test_running_again_writes_nothing() -> None:

@@ -10,12 +10,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from playbooks.management.naming import add_playbook, find_playbook
 from prospects.management.progress_bar import Bar
-from prospects.services import rescoring
+from prospects.services import next_steps, rescoring
 from salesops.errors import Refusal
 
 
 class Command(BaseCommand):
-    help = "Recompute every prospect's scores from its evidence. What has not changed is not written again."
+    help = "Recompute every prospect's scores and next action. What has not changed is not written again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_playbook(parser)
@@ -31,10 +31,12 @@ class Command(BaseCommand):
             )
         except Refusal as refusal:
             raise CommandError(refusal.message) from refusal
+        said = next_steps.rebuild(found)
         bar.end()
         if as_json:
-            self.stdout.write(json.dumps(dataclasses.asdict(report), indent=2))
+            self.stdout.write(json.dumps({**dataclasses.asdict(report), "next_actions": said}, indent=2))
         else:
             self.stdout.write(
-                f"{report.prospects} prospects: {report.written} scores written, {report.changed_route} changed route."
+                f"{report.prospects} prospects: {report.written} scores written, {report.changed_route} changed route,"
+                f" {said} next actions put right."
             )
