@@ -68,8 +68,9 @@ WHERE e.prospect_id = ANY(%s) ORDER BY e.prospect_id, e.channel, e.fact_no DESC
 _TOUCHES = """
 SELECT d.prospect_id, d.claimed_at, d.channel, m.subject, coalesce(
     (SELECT v.kind FROM approvals_deliveryevent v WHERE v.dispatch_id = d.id ORDER BY v.id DESC LIMIT 1), d.status)
-FROM approvals_dispatch d JOIN approvals_message m ON m.id = d.message_id
+FROM approvals_dispatch d JOIN approvals_message m ON m.id = d.message_id JOIN playbooks_client c ON c.id = d.client_id
 WHERE d.prospect_id = ANY(%s) AND d.status IN ('accepted', 'unknown') AND d.claimed_at IS NOT NULL
+  AND (d.mode = 'live' OR c.sandbox)
 ORDER BY d.prospect_id, d.claimed_at
 """
 

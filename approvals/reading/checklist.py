@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from approvals.models import ApprovalRequest, Dispatch, Suppression
 from approvals.rules import compliance
@@ -74,6 +74,7 @@ def checklist(client: Client) -> Checklist:
         _suppression(client),
         _brake(client),
         _practice(client),
+        _moved_in_practice(client),
         _old_links(client),
     ]
     return Checklist(tuple(line for line in lines if line is not None))
@@ -218,6 +219,24 @@ def _practice(client: Client) -> Line:
         f"An e-mail was captured in the Outbox; a new mailbox then sends {ramp_cap(0)} on its first day" if seen
         else "No e-mail has gone through the sandbox yet",
         "Approve a message and read it in the Outbox as it would arrive.", required=False,
+    )  # fmt: skip
+
+
+def _moved_in_practice(client: Client) -> Line | None:
+    """A stage once reached stays reached: whoever reads the funnel should know how many have heard nothing yet."""
+    told = Dispatch.objects.for_client(client).filter(status=Dispatch.Status.ACCEPTED)
+    reached = told.filter(mode=Dispatch.Mode.LIVE, prospect=OuterRef("prospect"))
+    in_practice = told.filter(~Exists(reached), mode=Dispatch.Mode.SANDBOX, channel=Channel.EMAIL)
+    moved = in_practice.aggregate(n=Count("prospect", distinct=True))["n"]
+    if not moved:
+        return None
+    are, them = ("prospects were", "them") if moved != 1 else ("prospect was", "it")
+    return Line(
+        "moved_in_practice", "Contacted in practice", False,
+        f"{moved} {are} written to in the sandbox alone; the funnel goes on counting {them} as contacted",
+        "Nobody there has heard from you, so a first message is a first message. For real numbers, read the funnel from"
+        " the day you go live.",
+        required=False,
     )  # fmt: skip
 
 

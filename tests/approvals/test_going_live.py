@@ -9,6 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from approvals.host.store import PORT
 from approvals.models import ApprovalRequest, Dispatch, Task
 from approvals.reading.checklist import NO_LIST, checklist
 from approvals.services import decide, dispatch, gate, going_live, suppress
@@ -16,6 +17,9 @@ from approvals.services.refusals import CannotSend, ContentRefused, StaleDecisio
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import AuditEntry, Client, ModeSwitch, Role, User
+from prospects.host import loading
+from prospects.host.store import open_scope
+from salesops.runtime.views import TouchView
 from tests import factories as make
 from tests.approvals.scene import Scene, reload, scene, soon
 from tests.refusals import refuses
@@ -75,8 +79,7 @@ def _sandbox_server(_: Scene, settings: Any) -> None:
 
 
 def _retired(at_work: Scene, _: Any) -> None:
-    at_work.version.retire()
-    at_work.version.save()
+    make.on_record(at_work.version, "retire")
 
 
 def _nobody_approves(at_work: Scene, _: Any) -> None:
@@ -212,6 +215,15 @@ def test_what_slips_through_a_switch_is_cancelled_at_the_last_look(at_work: Scen
     assert (reload(sent).status, in_public.received) == ("cancelled", [])
 
 
+def touches_of(request: ApprovalRequest) -> list[TouchView]:
+    """What agents are told that its prospect heard."""
+    version = request.playbook_version
+    scope = open_scope(version.playbook.client, version.playbook, now=timezone.now(), version=version)
+    contexts = loading.new_contexts([request.prospect_id], version.pk)
+    PORT.load(scope, contexts)
+    return contexts[request.prospect_id].touches
+
+
 def test_practice_counts_as_a_touch_in_the_sandbox_alone(at_work: Scene, settings: Any, in_public: Any) -> None:
     settings.SANDBOX_SMTP_PORT = in_public.port
     request = at_work.real()
@@ -226,12 +238,19 @@ def test_practice_counts_as_a_touch_in_the_sandbox_alone(at_work: Scene, setting
         dispatch.sweep(at=soon())
         return reload(sent)
 
+    def moved() -> list[str]:
+        return [line.saw for line in checklist(at_work.client).lines if line.key == "moved_in_practice"]
+
     assert gate.person_of(request.contact, client=at_work.client).touches == 1
+    assert moved() == ["1 prospect was written to in the sandbox alone; the funnel goes on counting it as contacted"]
     assert again().status == "postponed", "one a day"
     make.go_live(at_work.client)
     Dispatch.objects.filter(status="postponed").update(status="cancelled")
     assert gate.person_of(request.contact, client=at_work.client).touches == 0
+    assert touches_of(request) == []
     assert (again().status, len(in_public.received)) == ("accepted", 2)
+    assert len(touches_of(request)) == 1
+    assert moved() == [], "somebody heard from us after all"
 
 
 # --- Live mail -------------------------------------------------------------------------------------------------------
