@@ -23,9 +23,17 @@ _KNOWN_WARNINGS = ("ignore:You're running the worker with superuser", "ignore:No
 _MEMORY_DISK = Path("/dev/shm")  # noqa: S108 — Linux's memory file system
 
 
-def programs(port: int) -> tuple[Program, list[Program]]:
-    """Return the sandbox mail server, and everything that may start together once it listens."""
-    mail_port = _mail_port()
+def hold(port: int) -> socket.socket:
+    """Take the port for the web server; 0 is any free one. Whoever serves there may come and go. Raises OSError."""
+    return socket.create_server((HOST, port), backlog=1024)
+
+
+def programs(web_at: socket.socket, mail_at: socket.socket) -> tuple[Program, list[Program]]:
+    """Return the sandbox mail server, and everything that may start together once it answers.
+
+    They serve on sockets that the caller holds: no port is lost to somebody else while one of them starts again.
+    """
+    port, mail_port = web_at.getsockname()[1], mail_at.getsockname()[1]
     environment = os.environ | {
         "PORT": str(port),
         "SANDBOX_SMTP_PORT": str(mail_port),
@@ -35,13 +43,15 @@ def programs(port: int) -> tuple[Program, list[Program]]:
     if sys.stdout.isatty():
         environment.setdefault("LOG_FORMAT", "console")
     # Shared leases: should serve be killed, the engines outlive it until the last worker has finished.
-    program = functools.partial(Program, pass_fds=engines.lease_fds())
+    leases = tuple(engines.lease_fds())
+    program = functools.partial(Program, pass_fds=leases)
     mail = program(
         "mail",
         [sys.executable, str(settings.BASE_DIR / "manage.py"), "sandbox_smtp"],
-        environment,
-        ready=functools.partial(_listens, settings.SANDBOX_SMTP_HOST, mail_port),
+        environment | {"SANDBOX_SMTP_FD": str(mail_at.fileno())},
+        ready=functools.partial(_greets, settings.SANDBOX_SMTP_HOST, mail_port),
         stop_rank=2,
+        pass_fds=(*leases, mail_at.fileno()),
     )
     started = time.time()
     workers = [
@@ -55,7 +65,14 @@ def programs(port: int) -> tuple[Program, list[Program]]:
         for name, queues in _WORKERS.items()
     ]
     web_environment = environment | {"SALESOPS_WEB": "1"}
-    web = program("web", _gunicorn(port), web_environment, ready=functools.partial(_responds, port), stop_rank=1)
+    web = program(
+        "web",
+        _gunicorn(web_at.fileno()),
+        web_environment,
+        ready=functools.partial(_responds, port),
+        stop_rank=1,
+        pass_fds=(*leases, web_at.fileno()),
+    )
     return mail, [*workers, program("beat", _beat(), environment), web]
 
 
@@ -72,33 +89,31 @@ def _beat() -> list[str]:
     return _celery("beat", "--schedule", str(engines.data_dir() / "beat-schedule"), "--pidfile=")
 
 
-def _gunicorn(port: int) -> list[str]:
+def _gunicorn(held: int) -> list[str]:
     command = [sys.executable, "-m", "gunicorn", "salesops.wsgi", "--worker-class", "gthread"]
     command += ["--workers", os.environ.get("WEB_CONCURRENCY", "2"), "--threads", str(_WEB_THREADS)]
-    command += ["--bind", f"{HOST}:{port}", "--timeout", "60", "--graceful-timeout", "20"]
+    command += ["--bind", f"fd://{held}", "--timeout", "60", "--graceful-timeout", "20"]
     command += ["--log-level", "warning", "--no-control-socket"]
     if _MEMORY_DISK.is_dir():
         command += ["--worker-tmp-dir", str(_MEMORY_DISK)]  # heartbeat files must not wait for a busy disk
     return command
 
 
-def _mail_port() -> int:
-    """Return the sandbox mail server's port: the wanted one, or any free one when it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT))
-        except OSError:
-            probe.bind((settings.SANDBOX_SMTP_HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(host: str, port: int) -> bool:
+def hold_for_mail() -> socket.socket:
+    """Take the sandbox mail server's port: the wanted one, or any free one when it is taken."""
     try:
-        socket.create_connection((host, port), timeout=1).close()
+        return socket.create_server((settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT))
+    except OSError:
+        return socket.create_server((settings.SANDBOX_SMTP_HOST, 0))
+
+
+def _greets(host: str, port: int) -> bool:
+    """Say whether the mail server itself answers: its socket listens before it does."""
+    try:
+        with socket.create_connection((host, port), timeout=1) as line:
+            return line.recv(3) == b"220"
     except OSError:
         return False
-    return True
 
 
 def _responds(port: int) -> bool:

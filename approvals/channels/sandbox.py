@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Callable
+import socket
+from asyncio import AbstractServer
+from collections.abc import Awaitable, Callable
 
 import structlog
 from aiosmtpd.controller import Controller
@@ -46,6 +48,23 @@ def _headers(raw: bytes) -> tuple[str, str]:
     return str(message["Message-ID"] or "").strip()[:255], str(message["Subject"] or "")[:500]
 
 
-def controller(store: Store, *, host: str, port: int) -> Controller:
-    """A server in its own thread, not yet started."""
-    return Controller(Capture(store), hostname=host, port=port, data_size_limit=MAX_BYTES, ident="SalesOps sandbox")
+class Listening(Controller):
+    """A server in its own thread on a socket that it holds already, so nobody else can have its port meanwhile."""
+
+    def __init__(self, handler: object, bound: socket.socket) -> None:
+        self._bound = bound
+        host, port = bound.getsockname()[:2]
+        super().__init__(handler, hostname=host, port=port, data_size_limit=MAX_BYTES, ident="SalesOps sandbox")
+
+    def _create_server(self) -> Awaitable[AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self._bound)
+
+
+def controller(store: Store, *, host: str, port: int, held: int | None = None) -> Listening:
+    """A server that is not started yet; its ``port`` is a free one where 0 was asked for.
+
+    ``held`` is a listening socket that whoever started this process holds (its number). Raises OSError when the port
+    is taken.
+    """
+    bound = socket.create_server((host, port)) if held is None else socket.socket(fileno=held)
+    return Listening(Capture(store), bound)

@@ -6,14 +6,15 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any, TypeVar
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from approvals.channels.sandbox import Listening, Store, controller
 
 HOST = "127.0.0.1"
 STAGES = {
@@ -25,10 +26,24 @@ STAGES = {
 OfficeT = TypeVar("OfficeT", bound="PostOffice")
 
 
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def nobody_home() -> Iterator[int]:
+    """A port at which nobody answers, and nobody else can: it is taken, and not listened at."""
+    with socket.socket() as held:
+        held.bind((HOST, 0))
+        yield int(held.getsockname()[1])
+
+
+@contextmanager
+def sandbox_server(store: Store) -> Iterator[int]:
+    """The sandbox's own server, at the port this yields."""
+    server = controller(store, host=HOST, port=0)
+    server.ready_timeout = 60
+    server.start()
+    try:
+        yield server.port
+    finally:
+        server.stop()
 
 
 @dataclass
@@ -52,27 +67,17 @@ class PostOffice:
         return answer
 
 
-class _OnItsOwnPort(Controller):
-    """Listens on a socket that is ours from the start: a port looked up first may be somebody else's by then."""
-
-    def __init__(self, office: PostOffice, bound: socket.socket) -> None:
-        super().__init__(office, hostname=HOST, port=office.port, ready_timeout=60)
-        self._bound = bound
-
-    def _create_server(self) -> Any:
-        return self.loop.create_server(self._factory_invoker, sock=self._bound)
-
-
 @contextmanager
 def post_office(kind: type[OfficeT] = PostOffice) -> Iterator[OfficeT]:  # type: ignore[assignment]
     bound = socket.create_server((HOST, 0))
     office = kind(int(bound.getsockname()[1]))
-    controller = _OnItsOwnPort(office, bound)
-    controller.start()
+    server = Listening(office, bound)
+    server.ready_timeout = 60
+    server.start()
     try:
         yield office
     finally:
-        controller.stop()
+        server.stop()
 
 
 @dataclass

@@ -20,7 +20,6 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.approvals.post_office import free_port
 from tests.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +42,7 @@ def surroundings(stack_data: Path) -> Iterator[dict[str, str]]:
     kept = {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PYTEST")}
     yield kept | {
         "SALESOPS_DATA": str(stack_data),
-        "SANDBOX_SMTP_PORT": str(free_port()),
+        "SANDBOX_SMTP_PORT": "0",
         "SMTP_TIMEOUT": "5",
         "SENDING_LEASE_SECONDS": "20",
         "PYTHONWARNINGS": "ignore",
@@ -70,9 +69,8 @@ def answer(process: subprocess.Popen[str], seconds: float = 300) -> dict[str, An
 @contextmanager
 def serving(surroundings: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """`manage.py serve` until the end of the block."""
-    port = free_port()
     with log.open("ab") as out:
-        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+        command = [sys.executable, "manage.py", "serve", "--port", "0"]
         process = subprocess.Popen(command, cwd=ROOT, env=surroundings, stdout=out, stderr=subprocess.STDOUT)
         try:
             wait_for(lambda: b"SalesOps is ready" in log.read_bytes(), 240, process, log)

@@ -16,7 +16,6 @@ from playbooks.models import AuditEntry, BudgetPeriod, ChannelPolicy, Stop
 from playbooks.services import drafts
 from prospects.models import Signal, StageTransition
 from tests import factories as make
-from tests.approvals.post_office import free_port
 from tests.approvals.scene import WORDS, reload, scene, soon
 
 pytestmark = pytest.mark.django_db
@@ -205,8 +204,7 @@ def test_a_channel_switched_off_since_sends_nothing(office):
     sent = at_work.approved()
     newer = drafts.new_version(at_work.version.playbook, actor=None)
     ChannelPolicy.objects.filter(version=newer).update(enabled=False)
-    at_work.version.retire()
-    at_work.version.save()
+    make.on_record(at_work.version, "retire")
     make.activate(newer)
     dispatch.sweep(at=soon())
     assert (reload(sent).status, office.received) == ("cancelled", [])
@@ -222,8 +220,8 @@ def test_a_daily_limit_is_never_overspent(office):
     assert used(at_work, "emails") == 2
 
 
-def test_nobody_at_home_is_tried_again_later_and_not_lost(at_work, office, settings):
-    port, settings.SANDBOX_SMTP_PORT = settings.SANDBOX_SMTP_PORT, free_port()
+def test_nobody_at_home_is_tried_again_later_and_not_lost(at_work, office, nowhere, settings):
+    port, settings.SANDBOX_SMTP_PORT = settings.SANDBOX_SMTP_PORT, nowhere
     sent = at_work.approved()
     dispatch.sweep(at=soon())
     waiting = reload(sent)
@@ -237,8 +235,8 @@ def test_nobody_at_home_is_tried_again_later_and_not_lost(at_work, office, setti
     assert (reload(sent).status, reload(sent).attempts, len(office.received)) == ("accepted", 2, 1)
 
 
-def test_trying_ends_and_a_person_hears_of_it(at_work, settings):
-    settings.SANDBOX_SMTP_PORT = free_port()
+def test_trying_ends_and_a_person_hears_of_it(at_work, nowhere, settings):
+    settings.SANDBOX_SMTP_PORT = nowhere
     sent = at_work.approved()
     for _ in range(7):
         Dispatch.objects.filter(pk=sent.pk).update(not_before=timezone.now())

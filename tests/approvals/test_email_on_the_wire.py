@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from approvals.channels.email import Outgoing, Server, build, hand_off, message_id
 from approvals.rules.content import UnsafeHeader, tidy_words
-from tests.approvals.post_office import HOST, bad_line, free_port, post_office
+from tests.approvals.post_office import HOST, bad_line, nobody_home, post_office
 
 MAIL = Outgoing(
     message_id="<d1.abc@us.example>",
@@ -95,7 +95,8 @@ def test_a_healthy_server_gets_it_once():
 
 
 def test_nobody_at_home_may_be_tried_again():
-    handed = send(free_port())
+    with nobody_home() as port:
+        handed = send(port)
     assert (handed.outcome, handed.stage) == ("retry", "connect")
 
 

@@ -17,7 +17,7 @@ from approvals.services.refusals import AlreadyDecided, AlreadyGoingOut, StaleDe
 from playbooks import audit
 from playbooks.models import AuditEntry, BudgetPeriod
 from tests import factories as make
-from tests.approvals.post_office import free_port
+from tests.approvals.post_office import sandbox_server
 from tests.approvals.scene import WORDS, reload, scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,19 +94,11 @@ def test_undo_against_the_worker_has_one_winner(attempt):
 
 
 def test_many_workers_share_the_outbox_and_send_each_message_once(settings):
-    from approvals.channels.sandbox import controller
-
-    settings.SANDBOX_SMTP_PORT = free_port()
-    server = controller(capture.store, host=settings.SANDBOX_SMTP_HOST, port=settings.SANDBOX_SMTP_PORT)
-    server.ready_timeout = 60
-    server.start()
-    try:
-        at_work = scene()
-        ids = [at_work.approved().pk for _ in range(12)]
-        at = timezone.now() + timedelta(seconds=1)
+    at_work = scene()
+    ids = [at_work.approved().pk for _ in range(12)]
+    at = timezone.now() + timedelta(seconds=1)
+    with sandbox_server(capture.store) as settings.SANDBOX_SMTP_PORT:
         results = together(*(lambda: dispatch.sweep(at=at) for _ in range(6)))
-    finally:
-        server.stop()
     assert not [result for result in results if isinstance(result, Exception)], results
     assert Dispatch.objects.filter(pk__in=ids, status="accepted").count() == 12
     receipts = Counter(CapturedMail.objects.values_list("dispatch_id", flat=True))
@@ -115,8 +107,7 @@ def test_many_workers_share_the_outbox_and_send_each_message_once(settings):
     assert audit.verify(at_work.client) is None
 
 
-def test_the_last_unit_of_a_limit_goes_to_one_worker(settings):
-    settings.SANDBOX_SMTP_PORT = free_port()
+def test_the_last_unit_of_a_limit_goes_to_one_worker():
     at_work = scene(emails_per_day=3)
     for _ in range(8):
         at_work.approved()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import threading
 import time
 import urllib.request
@@ -134,11 +133,8 @@ def founder(page: Page, desk: Desk) -> Page:
 @pytest.fixture
 def post_office(settings, live_server) -> Iterator[None]:
     """The sandbox's SMTP server on a port of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT = "127.0.0.1", port
-    server = controller(store, host="127.0.0.1", port=port)
+    server = controller(store, host="127.0.0.1", port=0)
+    settings.SANDBOX_SMTP_HOST, settings.SANDBOX_SMTP_PORT = "127.0.0.1", server.port
     server.ready_timeout = PATIENCE / 1000
     server.start()
     yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import Any
@@ -22,11 +23,12 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        server = controller(store, host=host, port=port)
+        held = os.environ.get("SANDBOX_SMTP_FD")
         try:
-            server.start()
+            server = controller(store, host=host, port=port, held=int(held) if held else None)
         except OSError as error:
             raise CommandError(f"Port {port} on {host} cannot be used: {error.strerror}.") from error
-        self.stderr.write(f"Sandbox SMTP server on {host}:{port}.")
+        server.start()
+        self.stderr.write(f"Sandbox SMTP server on {host}:{server.port}.")
         stop.wait()
         server.stop()

@@ -19,7 +19,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from salesops import engines
-from salesops.stack import HOST, programs
+from salesops.stack import HOST, hold, hold_for_mail, programs
 from salesops.supervisor import StartFailed, Supervisor
 
 
@@ -28,18 +28,17 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000), help="0: any free one")
         parser.add_argument("--demo", action="store_true", help="load the demo first, unless it is there")
 
     def handle(self, *_args: Any, port: int, demo: bool, **_options: Any) -> None:
-        with _only_one(), _terminate_as_interrupt():
-            _require_free(port)
-            _answer_at(port)
+        with _only_one(), _terminate_as_interrupt(), _held(port) as web:
+            _answer_at(web.getsockname()[1])
             self.stdout.write(f"Data is kept in {engines.data_dir()}{_elsewhere()}")
             engines.ensure()
             try:
                 welcome = self._prepare(demo=demo)
-                self._run(port, welcome)
+                self._run(web, welcome)
             except KeyboardInterrupt:
                 self.stdout.write("Stopping before everything was up …")
             finally:
@@ -62,22 +61,25 @@ class Command(BaseCommand):
             call_command("load_demo", stdout=words)
         return words.getvalue().strip()
 
-    def _run(self, port: int, welcome: str) -> None:
+    def _run(self, web: socket.socket, welcome: str) -> None:
         supervisor = Supervisor(tend=_every_second(engines.tend))
         supervisor.catch_signals()
-        mail, rest = programs(port)
+        mail_at = hold_for_mail()
+        mail, rest = programs(web, mail_at)
         try:
             # Mail first: a worker may find something to send in its first second.
             supervisor.start([mail])
             supervisor.start(rest)
             if not supervisor.asked_to_stop:
-                supervisor.say(f"\nSalesOps is ready: http://{HOST}:{port}/\n{welcome}\nCtrl-C stops everything.\n")
+                place = f"http://{HOST}:{web.getsockname()[1]}/"
+                supervisor.say(f"\nSalesOps is ready: {place}\n{welcome}\nCtrl-C stops everything.\n")
             supervisor.watch()
             supervisor.say("Stopping: workers finish what they are doing …")
         except StartFailed as error:
             raise CommandError(str(error)) from error
         finally:
             supervisor.stop()
+            mail_at.close()
 
 
 @contextlib.contextmanager
@@ -119,13 +121,11 @@ def _answer_at(port: int) -> None:
         settings.PUBLIC_URL = os.environ["PUBLIC_URL"] = f"http://{HOST}:{port}"
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise CommandError(f"Port {port} is in use. Choose another: PORT={port + 1} make demo") from error
+def _held(port: int) -> socket.socket:
+    try:
+        return hold(port)
+    except OSError as error:
+        raise CommandError(f"Port {port} is in use. Choose another: PORT={port + 1} make demo") from error
 
 
 def _every_second(act: Callable[[], None]) -> Callable[[], None]:

@@ -283,11 +283,11 @@ def test_broken_http_is_network_trouble(server: StandIn, said: bytes) -> None:
 
 
 def test_a_port_nobody_listens_on_is_network_trouble() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{free.getsockname()[1]}"
-    with pytest.raises(NetworkTrouble):
-        Fetcher(reach(allow_hosts=frozenset({place}))).fetch(f"http://{place}/")
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # taken, and not listened at
+        place = f"127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(NetworkTrouble):
+            Fetcher(reach(allow_hosts=frozenset({place}))).fetch(f"http://{place}/")
 
 
 def test_only_the_wanted_kinds_of_answer_are_read(server: StandIn) -> None:
