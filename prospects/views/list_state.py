@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.utils import timezone
 
 from playbooks.models import Client, Route, User
-from prospects.models import BulkAction, ListPreference, SavedFilter
+from prospects.models import BulkAction
 from prospects.reading.list_columns import COLUMNS, Column, columns_named
 from prospects.reading.prospect_list import ProspectFilters
 from prospects.services.bulk import MAY
 from salesops.access import ClientRequest
+from salesops.sql import fetch
 
 REMEMBERED = timedelta(minutes=30)
 # Plain SQL: every page of the list asks these, and composing the queries would cost more than answering them.
+_PREFERENCE = """
+SELECT mine.columns, mine.default_filter_id, kept.query
+  FROM prospects_listpreference mine LEFT JOIN prospects_savedfilter kept
+    ON kept.id = mine.default_filter_id AND (kept.shared OR kept.owner_id = mine.user_id)
+ WHERE mine.client_id = %s AND mine.user_id = %s
+"""
+_KEPT = """
+SELECT kept.id, kept.name, kept.query, kept.shared, kept.owner_id, coalesce(nullif(owner.name, ''), owner.email)
+  FROM prospects_savedfilter kept JOIN playbooks_user owner ON owner.id = kept.owner_id
+ WHERE kept.client_id = %s AND (kept.owner_id = %s OR kept.shared) ORDER BY kept.name, kept.id
+"""
 _PEOPLE = """
 SELECT id, name, email FROM playbooks_user
  WHERE is_active AND id IN (SELECT user_id FROM playbooks_membership WHERE client_id = %s) ORDER BY name, id
@@ -25,30 +38,51 @@ SELECT id, name, email FROM playbooks_user
 _LATEST_BULK = "SELECT * FROM prospects_bulkaction WHERE client_id = %s AND created_by_id = %s ORDER BY id DESC LIMIT 1"
 
 
-def preference_of(request: ClientRequest) -> ListPreference:
-    """What this person has chosen here; one query."""
-    mine = ListPreference.objects.for_client(request.client).filter(user=request.user)
-    return mine.select_related("default_filter").first() or ListPreference(client=request.client, user=request.user)
+class Preference(NamedTuple):
+    """What one person has chosen here: columns, and the filter that the list begins with, while they may see it."""
+
+    columns: list[str]
+    default_filter: int | None
+    begins: str
+    """The address's query of that filter; "" for everybody."""
 
 
-def default_query(preference: ListPreference, user: User) -> str:
-    """The address's query that the list begins with; "" for everybody. A filter no longer shared has no say."""
-    chosen = preference.default_filter
-    if chosen is None or not (chosen.shared or chosen.owner_id == user.pk):
-        return ""
-    return urlencode(chosen.query)
+class Kept(NamedTuple):
+    """A filter that somebody kept, and who."""
+
+    pk: int
+    name: str
+    query: dict[str, str]
+    shared: bool
+    owner_id: int
+    owner: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def preference_of(request: ClientRequest) -> Preference:
+    """What this person has chosen here; one query. A filter no longer shared has no say."""
+    for columns, chosen, query in fetch(_PREFERENCE, [request.client.pk, request.user.pk]):
+        return Preference(columns, chosen, urlencode(json.loads(query or "{}")))
+    return Preference([], None, "")
+
+
+def kept_filters(request: ClientRequest) -> list[Kept]:
+    """One's own filters and those that others share, by name; one query."""
+    rows = fetch(_KEPT, [request.client.pk, request.user.pk])
+    return [Kept(pk, name, json.loads(query), *rest) for pk, name, query, *rest in rows]
 
 
 def beside(
-    request: ClientRequest, preference: ListPreference, filters: ProspectFilters, columns: Sequence[Column]
+    request: ClientRequest, preference: Preference, filters: ProspectFilters, columns: Sequence[Column]
 ) -> dict[str, Any]:
     """The forms around the list, for the whole page only."""
-    kept = SavedFilter.objects.for_client(request.client).seen_by(request.user).select_related("owner")
     now = filters.as_query()
     chosen = [column.key for column in columns]
     return {
-        "kept": [(row, urlencode(row.query), _same(row, now)) for row in kept],
-        "default_filter": preference.default_filter_id,
+        "kept": [(row, urlencode(row.query), _same(row, now)) for row in kept_filters(request)],
+        "default_filter": preference.default_filter,
         "columns_now": columns,
         "columns_left": [column for key, column in COLUMNS.items() if key not in chosen],
         "people": people_of(request.client),
@@ -58,7 +92,7 @@ def beside(
     }
 
 
-def _same(row: SavedFilter, now: dict[str, str]) -> bool:
+def _same(row: Kept, now: dict[str, str]) -> bool:
     return {name: value for name, value in row.query.items() if name != "playbook"} == now
 
 
@@ -75,6 +109,6 @@ def latest_bulk(request: ClientRequest) -> BulkAction | None:
     return row
 
 
-def named_columns(preference: ListPreference) -> list[Column]:
+def named_columns(preference: Preference) -> list[Column]:
     """The columns this person sees."""
     return columns_named(preference.columns)

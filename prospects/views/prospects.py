@@ -32,7 +32,7 @@ from prospects.reading.trust import marked_today, trusted
 from prospects.reading.why import why_of
 from prospects.services.merging.merges import DECIDERS
 from prospects.views.choosing import Chosen, chosen_playbook
-from prospects.views.list_state import beside, default_query, named_columns, preference_of
+from prospects.views.list_state import beside, named_columns, preference_of
 from salesops.access import ClientRequest, require_role
 from salesops.paging import Place, page_from, place_of, rows_beyond
 from salesops.partials import render_page
@@ -50,9 +50,8 @@ SEARCHED = 150
 def prospect_list(request: ClientRequest) -> HttpResponse:
     """Everyone worked under one playbook, best first."""
     preference = preference_of(request)
-    begins = default_query(preference, request.user)
-    if begins and not request.GET:
-        return redirect(f"{request.path}?{begins}")
+    if preference.begins and not request.GET:
+        return redirect(f"{request.path}?{preference.begins}")
     chosen = chosen_playbook(request)
     filters = read_prospect_filters(request.GET)
     context: dict[str, Any] = {"chosen": chosen, "filters": filters, "duplicates": _duplicates(request)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 
@@ -92,12 +92,12 @@ def moment(value: object) -> datetime | None:
     return value if timezone.is_aware(value) else value.replace(tzinfo=UTC)
 
 
-def relative(at: datetime, now: datetime) -> str:
-    """ "3 h ago", "in 5 min", "12 Nov"; beyond four weeks the date itself."""
+def relative(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """ "3 h ago", "in 5 min", "12 Nov"; beyond four weeks the date itself, in ``zone`` or the page's."""
     seconds = (now - at).total_seconds()
     size = abs(seconds)
     if size >= 28 * DAY:
-        day = timezone.localtime(at)
+        day = timezone.localtime(at, zone)
         return f"{day.day} {day:%b}" if day.year == now.year else f"{day.day} {day:%b %Y}"
     if size < 45:
         return "just now" if seconds >= 0 else "in a moment"
@@ -112,8 +112,9 @@ def when(value: object, empty: str = NONE_YET) -> SafeString:
     at = moment(value)
     if at is None:
         return format_html('<span class="quiet">{}</span>', empty)
-    local = timezone.localtime(at)
-    exact = f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S %Z}"
-    # Made of digits and names of days alone, and pages draw it a hundred times: there is nothing to escape.
-    words = relative(at, timezone.now())
+    zone = timezone.get_current_timezone()  # asked once, and one format for it all: pages draw this a hundred times
+    local = at.astimezone(zone)
+    exact = local.strftime(f"%a {local.day} %b %Y, %H:%M:%S %Z")
+    words = relative(at, timezone.now(), zone)
+    # Made of digits and names of days alone: there is nothing to escape.
     return mark_safe(f'<time datetime="{at.isoformat()}" title="{exact}">{words}</time>')  # noqa: S308
