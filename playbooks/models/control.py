@@ -78,10 +78,13 @@ class StopQuerySet(models.QuerySet["Stop"]):
 
 
 #: A reason loses the person it names, in the transaction of that person's tombstone: see ``prospects.models.erasures``.
+#: A stop over everything is of no client; whoever works for the erasing one set it or lifted it.
 _ERASED = (
     "(to_jsonb(OLD) - 'reason' - 'lift_reason' = to_jsonb(NEW) - 'reason' - 'lift_reason' AND EXISTS (SELECT 1"
     " FROM prospects_erasure e WHERE e.transaction = pg_current_xact_id()::text::bigint"
-    " AND e.client_id = OLD.client_id) AND salesops_only_erased(to_jsonb(OLD), to_jsonb(NEW)))"
+    " AND (e.client_id = OLD.client_id OR OLD.client_id IS NULL AND EXISTS (SELECT 1 FROM playbooks_membership b"
+    " WHERE b.client_id = e.client_id AND b.user_id IN (OLD.created_by_id, OLD.lifted_by_id))))"
+    " AND salesops_only_erased(to_jsonb(OLD), to_jsonb(NEW)))"
 )
 _SAID_ONCE = (
     "id", "client_id", "level", "kind", "target_id", "agent", "reason", "created_by_id", "created_at", "until",

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from playbooks.models import Stop, User
+from playbooks.models import Membership, Stop, User
 from prospects.erasure.parts import Person, Sheet
 from prospects.host.contact_ledger import CONTACT
 from prospects.models import (
@@ -46,48 +46,48 @@ class ProspectsPart:
 
     def sheets(self, person: Person) -> Iterable[Sheet]:
         """Facts, judgements, moves, runs and notes; then what compared them with others, and what imports noted."""
-        judged = _signals_about(person)
-        mine = _by_prospect(person)
-        here = {"prospect__in": person.prospects}
-        yield Sheet(
-            Signal.objects.filter(**here).only("prospect_id", "text", "data", "source_ref"),
-            ("text", "data"),
-            lambda row: row.prospect_id in person.own or row.pk in judged,
-            named=("source_ref",),
-            emptied=("data",),
-        )
-        yield Sheet(
-            Evidence.objects.filter(**here).only("prospect_id", "rationale", "quote", "signal_ids"),
-            ("rationale", "quote"),
-            lambda row: row.prospect_id in person.own or not judged.isdisjoint(row.signal_ids),
-        )
-        yield Sheet(StageTransition.objects.filter(**here).only("prospect_id", "reason"), ("reason",), mine)
-        yield Sheet(AgentRun.objects.filter(**here).only("prospect_id", "proposals"), ("proposals",), mine)
-        yield Sheet(
-            Diagnostic.objects.filter(**here).only("prospect_id", "message", "detail"), ("message", "detail"), mine
-        )
-        yield Sheet(Handoff.objects.filter(**here).only("prospect_id", "summary"), ("summary",), mine)
-        yield Sheet(
-            Suggestion.objects.filter(**here).only("prospect_id", "rule", "truth", "answer"),
-            ("truth", "answer"),
-            mine,
-            named=("rule",),
-        )
-        yield Sheet(RouteOverride.objects.filter(**here).only("prospect_id", "reason"), ("reason",), mine)
-        yield Sheet(Deal.objects.filter(**here).only("prospect_id", "name"), ("name",), mine)
-        yield Sheet(
-            Prospect.objects.filter(pk__in=person.prospects).only("verdict_reason", "verdict_missing", "next_action"),
-            (),
-            _never,
-            named=("verdict_reason", "verdict_missing", "next_action"),
-        )
+        yield from _facts(person)
+        yield from _work(person)
         companies = Company.objects.filter(prospects__in=person.beside).only("attributes")
         yield Sheet(companies, (), _never, named=("attributes",))
         yield from _comparisons(person)
         yield from _said_of_many(person)
-        yield Sheet(
-            ImportBatch.objects.for_client(person.client).exclude(notes=[]).only("notes"), (), _never, named=("notes",)
-        )
+        imports = ImportBatch.objects.for_client(person.client).exclude(notes=[]).only("notes")
+        yield Sheet(imports, (), _never, named=("notes",))
+
+
+def _facts(person: Person) -> Iterable[Sheet]:
+    judged = _signals_about(person)
+    here = {"prospect__in": person.prospects}
+    yield Sheet(
+        Signal.objects.filter(**here).only("prospect_id", "text", "data", "source_ref"),
+        ("text", "data"),
+        lambda row: row.prospect_id in person.own or row.pk in judged,
+        named=("source_ref",),
+        emptied=("data",),
+    )
+    yield Sheet(
+        Evidence.objects.filter(**here).only("prospect_id", "rationale", "quote", "signal_ids"),
+        ("rationale", "quote"),
+        lambda row: row.prospect_id in person.own or not judged.isdisjoint(row.signal_ids),
+    )
+
+
+def _work(person: Person) -> Iterable[Sheet]:
+    """What was done on their prospects, by whomever, and where these stand."""
+    mine = _by_prospect(person)
+    here = {"prospect__in": person.prospects}
+    yield Sheet(StageTransition.objects.filter(**here).only("prospect_id", "reason"), ("reason",), mine)
+    yield Sheet(AgentRun.objects.filter(**here).only("prospect_id", "proposals"), ("proposals",), mine)
+    notes = Diagnostic.objects.filter(**here).only("prospect_id", "message", "detail")
+    yield Sheet(notes, ("message", "detail"), mine)
+    yield Sheet(Handoff.objects.filter(**here).only("prospect_id", "summary"), ("summary",), mine)
+    suggestions = Suggestion.objects.filter(**here).only("prospect_id", "rule", "truth", "answer")
+    yield Sheet(suggestions, ("truth", "answer"), mine, named=("rule",))
+    yield Sheet(RouteOverride.objects.filter(**here).only("prospect_id", "reason"), ("reason",), mine)
+    yield Sheet(Deal.objects.filter(**here).only("prospect_id", "name"), ("name",), mine)
+    words = ("verdict_reason", "verdict_missing", "next_action")
+    yield Sheet(Prospect.objects.filter(pk__in=person.prospects).only(*words), (), _never, named=words)
 
 
 def _comparisons(person: Person) -> Iterable[Sheet]:
@@ -99,8 +99,10 @@ def _comparisons(person: Person) -> Iterable[Sheet]:
 
 def _said_of_many(person: Person) -> Iterable[Sheet]:
     """Why people stopped something or did one thing to many, whatever it was about."""
+    ours = Membership.objects.filter(client=person.client).values("user")
+    of_everything = Q(client__isnull=True) & (Q(created_by__in=ours) | Q(lifted_by__in=ours))
     yield Sheet(
-        Stop.objects.filter(client=person.client).only("reason", "lift_reason"),
+        Stop.objects.filter(Q(client=person.client) | of_everything).only("reason", "lift_reason"),
         (),
         _never,
         named=("reason", "lift_reason"),

@@ -62,6 +62,19 @@ def test_reasons_that_name_them_lose_their_words_and_others_keep_them(here: Scen
     assert (reload(other).status, reload(other).reason) == ("cancelled", "erased")
 
 
+def test_so_do_reasons_over_every_client_that_our_own_people_gave(here: Scene) -> None:
+    request, elsewhere = here.request(contact=PERSON), make.client()
+    admin, stranger = make.user(here.client, Role.ADMIN), make.user(elsewhere, Role.ADMIN)
+    said = {"level": "everything", "reason": f"Angry: {NAME}"}
+    ours = stops.stop(client=here.client, actor=admin, **said)
+    theirs, lifted = (stops.stop(client=elsewhere, actor=stranger, **said) for _ in range(2))
+    stops.lift(lifted.pk, client=here.client, actor=admin, reason=f"Settled with {EMAIL}")
+    erase(here, request)
+    assert [reload(stop).reason for stop in (ours, lifted, theirs)] == ["erased", "erased", f"Angry: {NAME}"]
+    assert reload(lifted).lift_reason == "erased"
+    refuses(f"UPDATE playbooks_stop SET reason = 'erased' WHERE id = {theirs.pk}", because="keeps what it was made")
+
+
 def test_filters_that_look_for_them_are_forgotten(here: Scene) -> None:
     request = here.request(contact=PERSON)
     for name, query in ((NAME, {}), ("Mine", {"q": "zebulon quartermain"}), ("Hot", {"route": "hot"})):
