@@ -200,14 +200,6 @@ def latest(items: Iterable[EvidenceItem]) -> dict[str, EvidenceItem]:
     return newest
 
 
-def freshness(observed_at: datetime, now: datetime, half_life_days: float | None) -> float:
-    """0.5 ** (age / half-life); 1 without a half-life and for anything dated later than now."""
-    if not half_life_days:
-        return 1.0
-    age = (now - observed_at).total_seconds() / SECONDS_PER_DAY
-    return float(0.5 ** (max(0.0, age) / half_life_days))
-
-
 def score(card: Scorecard, by_key: Mapping[str, Dated], now: datetime) -> ScoreResult:
     """The score of one prospect on one scorecard, from the evidence in force (see :func:`latest`)."""
     points = counted = evidenced = 0.0

@@ -79,6 +79,43 @@ def test_united_states_email(changes, rule):
     assert rule in blocking(**changes)
 
 
+@pytest.mark.parametrize(
+    ("rule", "broken", "holds", "fails"),
+    [
+        ("us.email.sender", {"sender_name": "Eve"}, "the sender is named", "the words do not name the sender"),
+        ("us.email.sender", {"sender_name": " "}, "the sender is named", "the sender has no name"),
+        ("us.email.subject", {"subject": " Re: us"}, "subject starts no false thread",
+         "“Re:” with no earlier message"),
+        ("us.email.subject", {"subject": " "}, "subject starts no false thread", "no subject"),
+        ("us.email.address", {"postal_address": ""}, "postal address in the words", "no postal address in the words"),
+        ("us.email.opt-out", {"unsubscribe_url": ""}, "unsubscribe link in the words",
+         "no unsubscribe link in the words"),
+        ("any.suppressed", {"suppressed": True}, "not on the suppression list", "the recipient is suppressed"),
+        ("any.country", {"countries_allowed": ("CA",)}, "allowed", "the playbook does not sell into US"),
+        ("nz.email.no-guess", {"guessed_address": True}, "the address was not guessed", "the address was guessed"),
+        ("nz.data.source", {"details_source": ""}, "from the public list", "no source on file"),
+        ("gb.email.notice", {"privacy_url": ""}, "notice and source in the words",
+         "the privacy notice or the source is not in the words"),
+        ("gb.email.entity", {"entity_type": ""}, "a company", "entity type unknown"),
+        ("ca.email.consent", {"consent": None}, "express consent of 2026-11-08", "no consent on file"),
+        ("ca.email.consent", {"consent": basis("express", -1)}, "express consent of 2026-11-08",
+         "express consent of 2026-11-19 lies in the future"),
+        ("ca.email.consent", {"consent": basis("inquiry", 183)}, "express consent of 2026-11-08",
+         "inquiry consent of 2026-05-19 has run out"),
+    ],
+)  # fmt: skip
+def test_what_a_rule_saw_is_what_there_was(rule, broken, holds, fails):
+    country = {"us": "US", "any": "US"}.get(rule.split(".")[0], rule[:2].upper())
+    case = replace(CASE, country=country, consent=None if country == "GB" else basis("express"))
+    for saw, kind, seen in ((holds, "PASS", case), (fails, "BLOCK", replace(case, **broken))):
+        finding = next(item for item in evaluate(seen).findings if item.rule == rule)
+        assert (finding.saw, finding.verdict) == (saw, kind)
+
+
+def test_an_address_is_the_same_however_it_is_spaced():
+    assert verdict(postal_address=" 1  Main St, \n\n Springfield ") == "PASS"
+
+
 def test_re_is_honest_when_there_is_a_thread():
     assert verdict(subject="Re: our talk", has_prior_thread=True) == "PASS"
 
@@ -95,7 +132,9 @@ def test_re_is_honest_when_there_is_a_thread():
         ({"privacy_url": ""}, "BLOCK"),
         ({"body": BODY.replace(NOTICE, "")}, "BLOCK"),
         ({"body": BODY.replace(NOTICE, ""), "first_touch": False}, "PASS"),
-        ({"details_collected_on": date(2026, 9, 1)}, "REVIEW"),
+        ({"details_collected_on": date(2026, 10, 19)}, "PASS"),  # thirty days ago
+        ({"details_collected_on": date(2026, 10, 18)}, "REVIEW"),
+        ({"details_collected_on": date(2026, 10, 18), "first_touch": False}, "PASS"),
     ],
 )
 def test_united_kingdom_email(changes, expected):
@@ -120,13 +159,15 @@ def test_opt_in_countries_block_without_consent(country):
     [
         ("CA", None, "BLOCK"),
         ("CA", basis("express", 5000), "PASS"),
-        ("CA", basis("purchase", 729), "PASS"),
+        ("CA", basis("purchase", 730), "PASS"),
         ("CA", basis("purchase", 731), "BLOCK"),
-        ("CA", basis("inquiry", 180), "PASS"),
-        ("CA", basis("inquiry", 190), "BLOCK"),
+        ("CA", basis("inquiry", 182), "PASS"),
+        ("CA", basis("inquiry", 183), "BLOCK"),
         ("CA", basis("published"), "PASS"),
         ("CA", basis("published", relevant=False), "BLOCK"),
         ("CA", basis("published", proof=False), "BLOCK"),
+        ("CA", replace(basis("published"), url=""), "BLOCK"),  # half a proof is none
+        ("CA", replace(basis("published"), snapshot_hash=""), "BLOCK"),
         ("CA", basis("inferred"), "BLOCK"),
         ("CA", basis("express", -1), "BLOCK"),
         ("NZ", None, "BLOCK"),
@@ -137,6 +178,8 @@ def test_opt_in_countries_block_without_consent(country):
         ("AU", None, "BLOCK"),
         ("AU", basis("inferred"), "PASS"),
         ("AU", basis("published", proof=False), "BLOCK"),
+        ("AU", basis("published", relevant=False), "BLOCK"),
+        ("AU", basis("express", proof=False, relevant=False), "PASS"),
     ],
 )
 def test_consent_by_country(country, consent, expected):
@@ -195,13 +238,26 @@ def zoned(country, zones, *when):
         ("US", "America/New_York", (2026, 11, 19, 1, 59), True),  # 20:59
         ("US", "America/New_York", (2026, 11, 19, 2, 0), False),  # 21:00
         ("US", "America/New_York", (2026, 11, 22, 17, 0), True),  # Sunday noon
+        ("US", "America/New_York", (2026, 11, 26, 17, 0), True),  # Thanksgiving: the law knows no holidays
+        ("AU", "Australia/Sydney", (2026, 11, 17, 21, 59), False),
         ("AU", "Australia/Sydney", (2026, 11, 17, 22, 0), True),  # Wednesday 9:00
+        ("AU", "Australia/Sydney", (2026, 11, 18, 8, 59), True),  # Wednesday 19:59
+        ("AU", "Australia/Sydney", (2026, 11, 18, 9, 0), False),
+        ("AU", "Australia/Sydney", (2026, 11, 20, 21, 59), False),  # Saturday 8:59
+        ("AU", "Australia/Sydney", (2026, 11, 20, 22, 0), True),
         ("AU", "Australia/Sydney", (2026, 11, 21, 5, 59), True),  # Saturday 16:59
         ("AU", "Australia/Sydney", (2026, 11, 21, 6, 0), False),  # Saturday 17:00
         ("AU", "Australia/Sydney", (2026, 11, 22, 1, 0), False),  # Sunday noon
         ("AU", "Australia/Sydney", (2026, 12, 25, 1, 0), False),  # Christmas Day
-        ("NZ", "Pacific/Auckland", (2026, 11, 20, 20, 0), True),  # Saturday 9:00
+        ("NZ", "Pacific/Auckland", (2026, 11, 20, 18, 59), False),
+        ("NZ", "Pacific/Auckland", (2026, 11, 20, 19, 0), True),  # Saturday 8:00
+        ("NZ", "Pacific/Auckland", (2026, 11, 21, 7, 59), True),  # Saturday 20:59
+        ("NZ", "Pacific/Auckland", (2026, 11, 21, 8, 0), False),
+        ("NZ", "Pacific/Auckland", (2026, 11, 19, 7, 59), True),  # Thursday 20:59
+        ("NZ", "Pacific/Auckland", (2026, 11, 19, 8, 0), False),
         ("NZ", "Pacific/Auckland", (2026, 11, 21, 20, 0), False),  # Sunday 9:00
+        ("GB", "Europe/London", (2026, 11, 18, 8, 59), False),
+        ("GB", "Europe/London", (2026, 11, 18, 9, 0), True),
         ("GB", "Europe/London", (2026, 11, 18, 17, 29), True),
         ("GB", "Europe/London", (2026, 11, 18, 17, 30), False),
         ("GB", "Europe/London", (2026, 11, 21, 12, 0), False),  # Saturday
@@ -248,6 +304,7 @@ def test_linkedin_is_by_hand_short_and_rare():
     assert verdict(**note) == "PASS"
     assert "any.linkedin.by-hand" in blocking(**{**note, "attested": False})
     assert verdict(**{**note, "attested": False, "moment": "draft"}) == "PASS"
+    assert verdict(**{**note, "body": "x" * 200}, linkedin_today=14, linkedin_week=79) == "PASS"
     assert "any.linkedin.note" in blocking(**{**note, "body": "x" * 201})
     assert "any.linkedin.limits" in blocking(**note, linkedin_today=15)
     assert "any.linkedin.limits" in blocking(**note, linkedin_week=80)

@@ -83,13 +83,21 @@ def test_scorecards_of_their_own_go_before_the_layers() -> None:
     assert [part.source for part in found.parts] == ["priority", "intent"]
 
 
+def test_a_layer_is_what_the_icp_card_asks_and_no_other_card() -> None:
+    rows = [Row("icp", "size", 100), Row("icp", "title", 0, 2)]
+    found = prioritize(model(*LAYERS, criterion("title", scorecard="contact")), evidence_by_card(rows), NOW)
+    assert found is not None
+    assert (found.value, found.evidence_ids) == (40, (1,))
+
+
 def test_the_breakdown_adds_up() -> None:
-    rows = [Row("icp", "size", 80), Row("icp", "news", 30, 2)]
+    rows = [Row("icp", "size", 80, 8), Row("icp", "news", 30, 1)]
     found = prioritize(model(*LAYERS), evidence_by_card(rows), NOW)
     assert found is not None
     said = found.breakdown()
+    assert [(part["weight"], part["contribution"]) for part in said["parts"]] == [(40, 32), (60, 18)]
     assert sum(part["contribution"] for part in said["parts"]) == pytest.approx(found.value)
-    assert (said["tier"], said["evidence_ids"]) == (found.tier, (1, 2))
+    assert (said["tier"], said["evidence_ids"]) == (found.tier, (1, 8))
 
 
 @given(some.floats(0, 100), some.floats(0, 100), some.floats(0, 100))

@@ -11,7 +11,6 @@ from prospects.rules.scoring import (
     IcpModel,
     Scorecard,
     composite,
-    freshness,
     latest,
     priority,
     route,
@@ -42,9 +41,35 @@ def test_a_missing_value_counted_as_zero_stays_in_the_sum_but_not_in_the_coverag
 
 @pytest.mark.parametrize(("days", "fresh"), [(0, 1), (30, 0.5), (60, 0.25), (-5, 1)])
 def test_evidence_fades_by_its_half_life(days: float, fresh: float) -> None:
-    assert freshness(ago(days), NOW, 30) == pytest.approx(fresh)
     card = Scorecard("icp", [asked("a", 10, half_life_days=30)])
     assert score(card, {"a": item("a", 80, observed_at=ago(days))}, NOW).value == pytest.approx(80 * fresh)
+
+
+@pytest.mark.parametrize(
+    ("card", "days", "value"),
+    [("bant", 89.99, 80), ("bant", 90, 0), ("meddpicc", 91, 0), ("icp", 91, 80), ("health", 400, 80)],
+)
+def test_what_is_said_of_a_letter_holds_for_ninety_days(card: str, days: float, value: float) -> None:
+    asked_of = Scorecard(card, [asked("a", 10, missing="zero")])
+    result = score(asked_of, {"a": item("a", 80, observed_at=ago(days))}, NOW)
+    assert (result.value, result.has_evidence, result.coverage) == (value, value > 0, value / 80)
+
+
+def test_the_smallest_weights_count_as_any_other() -> None:
+    result = score(Scorecard("icp", [asked("a", 0.5)]), {"a": item("a", 60)}, NOW)
+    assert (result.value, result.coverage, result.has_evidence) == (60, 1, True)
+    assert list(result.columns()["contribution"]) == [60]
+    model = IcpModel([asked("a", 0.5)], {"firmographic": 1, "investment": 99})
+    whole = composite(model, {"a": item("a", 60)}, NOW)
+    assert (whole.value, whole.coverage, list(whole.layers)) == (60, 0.01, ["firmographic"])
+
+
+def test_where_nothing_weighs_nothing_is_known() -> None:
+    for card in (Scorecard("icp", []), Scorecard("icp", [asked("a", 0)])):
+        result = score(card, {"a": item("a", 60)}, NOW)
+        assert (result.value, result.coverage, result.has_evidence) == (None, 0, False)
+    whole = composite(IcpModel([asked("a", 10)], {}), {"a": item("a", 60)}, NOW)
+    assert (whole.value, whole.coverage, whole.route) == (None, 0, "")
 
 
 def test_the_breakdown_adds_up_to_the_score_and_names_the_evidence() -> None:
@@ -89,6 +114,12 @@ def test_a_strong_negative_is_cold_whatever_the_sum() -> None:
     whole = composite(MODEL, {"f": item("f", 100), "p": item("p", 0, strong_negative=True)}, NOW)
     assert whole.route == "cold"
     assert whole.strong_negative is not None
+    assert whole.strong_negative.criterion == "p"
+
+
+@pytest.mark.parametrize(("value", "where"), [(70, "hot"), (69.9, "warm"), (40, "warm"), (39.9, "cold")])
+def test_hot_begins_at_70_and_warm_at_40_where_a_playbook_says_nothing_else(value: float, where: str) -> None:
+    assert composite(MODEL, {"f": item("f", value)}, NOW).route == where
 
 
 def test_a_flag_never_adds_to_a_score() -> None:
@@ -112,6 +143,7 @@ def test_the_route_follows_the_thresholds(value: float | None, where: str) -> No
 def test_the_tier_follows_the_priority(fit: float, intent: float, wanted: str) -> None:
     assert tier(priority(fit, intent)) == wanted
     assert tier(priority(None, None)) == "TIER_4"
+    assert (priority(None, 50), priority(50, None), priority(None, None)) == (30, 20, 0)
 
 
 values = st.floats(0, 100)
