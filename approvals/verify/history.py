@@ -15,6 +15,7 @@ from django.db import connection
 from approvals.models import Message
 from approvals.rules import seals
 from approvals.services.gate import is_intact
+from approvals.verify import ground
 from approvals.verify import scores as past_scores
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -122,7 +123,8 @@ _SENT = """
 SELECT s.id, 'it ended without an audit entry that says so' FROM approvals_dispatch s
 WHERE s.status IN ('accepted', 'refused', 'unknown') AND NOT EXISTS (SELECT 1 FROM playbooks_auditentry a
   WHERE a.client_id = s.client_id AND a.subject_type = 'approvals.dispatch' AND a.subject_id = s.id
-  AND a.event = 'dispatch.' || s.status AND a.detail->>'content_hash' = s.content_hash)
+  AND a.event = 'dispatch.' || s.status AND a.detail->>'content_hash' = s.content_hash
+  AND a.detail->>'mode' = s.mode AND (a.detail->>'decision')::bigint = s.decision_id)
 ORDER BY s.id
 """
 _REQUESTS = """
@@ -180,6 +182,12 @@ def scores() -> Iterator[Fault]:
         yield Fault(table, row, reason)
 
 
+def facts() -> Iterator[Fault]:
+    """Rows that are gone or elsewhere, and those that decisions rest on that are not what somebody saw who decided."""
+    for table, row, reason in ground.wrong():
+        yield Fault(table, row, reason)
+
+
 Check = Callable[[], Iterator[Fault]]
 HISTORY: tuple[tuple[str, Check], ...] = (
     ("audit chains", audit_chains),
@@ -189,7 +197,7 @@ HISTORY: tuple[tuple[str, Check], ...] = (
     ("dispatches", dispatches),
     ("erasures", erasures),
 )
-DECISIONS: tuple[tuple[str, Check], ...] = (*HISTORY[1:], ("scores", scores))
+DECISIONS: tuple[tuple[str, Check], ...] = (*HISTORY[1:], ("facts", facts), ("scores", scores))
 
 
 def first_fault(checks: tuple[tuple[str, Check], ...]) -> Fault | None:

@@ -26,7 +26,7 @@ SELECT id, prospect_id, playbook_version_id, scorecard, value, coverage, breakdo
 FROM prospects_score WHERE prospect_id = ANY(%s) ORDER BY id
 """
 _EVIDENCE = """
-SELECT id, prospect_id, scorecard, criterion, value, observed_at, strong_negative FROM prospects_evidence
+SELECT id, prospect_id, scorecard, criterion, value, observed_at, strong_negative, fact_no FROM prospects_evidence
 WHERE id = ANY(%s)
 """
 # Evidence that had come before each score, counted under its version, and was the newest of its criterion.
@@ -96,9 +96,11 @@ def _wrong(row: ScoreRow, evidence: Mapping[int, tuple[Any, ...]], model: Versio
         return f"it rests on evidence {gone[0]}, which is not there"
     cards: dict[str, dict[str, Judged]] = {}
     for i in named:
-        _, prospect_id, scorecard, criterion, value, observed_at, negative = evidence[i]
+        _, prospect_id, scorecard, criterion, value, observed_at, negative, fact_no = evidence[i]
         if prospect_id != row.prospect_id:
             return f"it rests on evidence {i}, which is another prospect's"
+        if fact_no >= row.fact_no:
+            return f"it rests on evidence {i}, which came after it"
         cards.setdefault(scorecard, {})[criterion] = Judged(i, value, observed_at, negative)
     said = _again(row.scorecard, cards, model, row.computed_at)
     if said is None:

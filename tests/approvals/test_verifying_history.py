@@ -62,6 +62,7 @@ def test_honest_history_is_intact(history, capsys):
         ("approvals_approvalrequest", "dossier = jsonb_set(dossier, '{risk}', '\"none\"')"),
         ("approvals_dispatch", "recipient = 'eve@x.example'"),
         ("approvals_dispatch", "status = 'refused'"),
+        ("approvals_dispatch", "mode = 'live'"),
         ("approvals_approvalrequest", "content_hash = repeat('0', 64)"),
     ],
 )
@@ -75,6 +76,15 @@ def test_one_changed_byte_is_found_and_its_row_named(history, table, change):
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT 1 FROM {table} WHERE id = %s", [fault.row])
         assert cursor.fetchone()
+
+
+@pytest.mark.parametrize(
+    "table", ["approvals_decision", "approvals_dispatch", "approvals_approvalrequest", "approvals_message"]
+)
+def test_a_row_that_is_gone_is_missed(history, table):
+    behind_the_guards(f"DELETE FROM {table}")
+    with pytest.raises(CommandError, match=f"{table} row .* is not there"):
+        call_command("verify_decisions")
 
 
 @pytest.mark.parametrize("event", ["decision.made", "dispatch.accepted"])

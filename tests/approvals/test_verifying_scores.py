@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from approvals.models import ApprovalRequest
 from approvals.services import decide
@@ -133,6 +133,62 @@ def test_one_changed_byte_is_found_and_its_row_named(
         (row,) = cursor.fetchone()
     document = verified(capsys)
     assert (document["intact"], document["fault"]["table"], document["fault"]["row"]) == (False, table, row)
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("prospects_signal", "text = 'They grow.'"),
+        ("prospects_signal", "source_ref = 'elsewhere'"),
+        ("prospects_signal", "observed_at = observed_at + interval '1 second'"),
+        ("prospects_evidence", "signal_ids = '{}'"),
+        ("prospects_evidence", "signal_ids = ARRAY[999999]"),
+        ("prospects_evidence", "client_id = 999999"),
+        ("prospects_evidence", "playbook_version_id = 999999"),
+        ("prospects_evidence", "fact_no = 999999"),
+        ("prospects_score", "client_id = 999999"),
+        ("prospects_score", "playbook_version_id = 999999"),
+        ("prospects_score", "fact_no = 1"),
+        ("prospects_stagetransition", "from_stage = 'engaged'"),
+        ("prospects_stagetransition", "evidence_ids = ARRAY[999999]"),
+        ("approvals_approvalrequest", "grade = 'Z'"),
+        ("approvals_approvalrequest", "facts_no = facts_no - 1"),
+        ("approvals_approvalrequest", "playbook_version_id = 999999"),
+        ("approvals_message", "rationale = 'Because.'"),
+        ("approvals_message", "compliance = 'REVIEW'"),
+        ("approvals_message", "claims = '[]'"),
+    ],
+)
+def test_what_a_decision_rests_on_changed_is_found(
+    decided: ApprovalRequest, capsys: Any, table: str, change: str
+) -> None:
+    rests = {"prospects_signal": "signal_ids[1]", "prospects_evidence": "id"}.get(table)
+    row = f"SELECT min(id) FROM {table} WHERE prospect_id = {decided.prospect_id}"
+    if rests:
+        row = (
+            f"SELECT min({rests}) FROM prospects_evidence WHERE prospect_id = {decided.prospect_id}"
+            " AND scorecard = 'icp'"
+        )
+    elif table == "approvals_message":
+        row = f"SELECT {decided.message_id}"
+    behind_the_guards(f"UPDATE {table} SET {change} WHERE id = ({row})")
+    document = verified(capsys)
+    assert not document["intact"]
+    assert document["fault"]["table"] in {table, "prospects_score"}
+
+
+def test_a_score_or_a_stage_that_is_gone_or_other_than_its_log_is_found(decided: ApprovalRequest, capsys: Any) -> None:
+    of = f"prospect_id = {decided.prospect_id}"
+    for sql, table in (
+        (f"DELETE FROM prospects_stagetransition WHERE {of} AND seq = 1", "prospects_stagetransition"),
+        (f"DELETE FROM prospects_score WHERE {of} AND scorecard = 'icp'", "approvals_approvalrequest"),
+        (f"UPDATE prospects_prospect SET stage = 'engaged' WHERE id = {decided.prospect_id}", "prospects_prospect"),
+    ):
+        with transaction.atomic():
+            behind_the_guards(sql)
+            assert verified(capsys)["fault"]["table"] == table
+            transaction.set_rollback(True)
+    assert verified(capsys)["intact"]
 
 
 def test_a_changed_score_is_found_also_where_nobody_has_decided(decided: ApprovalRequest, capsys: Any) -> None:
