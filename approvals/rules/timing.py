@@ -198,5 +198,10 @@ def _words(begins: datetime, ends: datetime, why: Hours, zone: ZoneInfo, *, know
 def _none_words(channel: str, country: str, zone: ZoneInfo, now: datetime, within: timedelta) -> str:
     if channel == "call":
         seen = compliance.call_window(country, (zone.key,), now).saw
-        return f"No good hour to call in the next {within.days} days: {seen}."
-    return f"No workday in the next {within.days} days."
+        return f"No good hour to call in the next {_span(within)}: {seen}."
+    return f"No good hour in the next {_span(within)}."
+
+
+def _span(within: timedelta) -> str:
+    hours = within // timedelta(hours=1)
+    return f"{hours} hours" if hours < 48 else f"{hours // 24} days"

@@ -8,6 +8,7 @@ from approvals.rules.sending import (
     Outcome,
     SmtpStage,
     classify,
+    no_way_out,
     ramp_cap,
     retry_after,
 )
@@ -44,6 +45,17 @@ def test_only_a_claimed_dispatch_can_end_sent_and_one_in_doubt_never_goes_back()
         ("done", 451, "retry"),
         ("done", 552, "refused"),
         ("done", 354, "unknown"),
+        # where each hundred begins and ends
+        ("done", 199, "unknown"),
+        ("done", 200, "accepted"),
+        ("done", 299, "accepted"),
+        ("done", 300, "unknown"),
+        ("done", 399, "unknown"),
+        ("done", 400, "retry"),
+        ("done", 499, "retry"),
+        ("done", 500, "refused"),
+        ("done", 599, "refused"),
+        ("done", 600, "unknown"),
     ],
 )
 def test_what_a_conversation_came_to(stage, code, outcome):
@@ -56,6 +68,12 @@ def test_only_a_positive_answer_to_the_text_counts_as_accepted(stage, code):
     assert (outcome is Outcome.ACCEPTED) == (stage is SmtpStage.DONE and code is not None and code < 300)
     if stage in (SmtpStage.BODY, SmtpStage.DONE) and (code is None or 300 <= code < 400):
         assert outcome is Outcome.UNKNOWN
+
+
+def test_only_email_calls_and_linkedin_have_a_way_out():
+    assert [no_way_out(channel) for channel in ("email", "call", "linkedin")] == ["", "", ""]
+    assert no_way_out("sms").startswith("nothing here sends text messages")
+    assert no_way_out("fax").startswith("nothing here sends fax")
 
 
 def test_retries_end():

@@ -30,6 +30,8 @@ def window(channel: str, country: str, zone: str, now: datetime, within: timedel
         ("email", "US", "America/New_York", datetime(2026, 6, 9, 14, tzinfo=UTC), "Tue 10:00–11:30"),
         # too little is left of this morning
         ("email", "US", "America/New_York", datetime(2026, 6, 9, 15, 15, tzinfo=UTC), "Wed 09:00–11:30"),
+        # half an hour is enough
+        ("email", "US", "America/New_York", datetime(2026, 6, 9, 15, tzinfo=UTC), "Tue 11:00–11:30"),
         # over the weekend
         ("email", "US", "America/New_York", FRIDAY, "Mon 09:30–11:30"),
         # a public holiday on Monday (4 May 2026 in Great Britain)
@@ -49,6 +51,38 @@ def test_the_best_hours_of_the_coming_days_are_advised(
     assert f"{begins:%H:%M}–{ends:%H:%M}" in found.words
 
 
+@pytest.mark.parametrize(
+    ("channel", "day", "hour", "hours", "local"),
+    [
+        ("email", 8, 9, 2, "Mon 09:30–11:30"),
+        ("email", 9, 13, 2, "Tue 13:30–16:00"),
+        ("call", 8, 9, 2, "Mon 10:00–11:30"),
+        ("call", 8, 13, 2, "Mon 14:00–16:00"),
+        ("call", 9, 15, 2, "Tue 16:00–17:30"),
+        ("linkedin", 8, 8, 2, "Mon 09:00–17:00"),
+        ("linkedin", 9, 8, 2, "Tue 09:00–12:00"),
+        ("sms", 8, 8, 2, "Mon 10:00–17:00"),
+    ],
+)
+def test_whoever_cannot_wait_takes_the_best_hours_of_this_day(
+    channel: str, day: int, hour: int, hours: int, local: str
+) -> None:
+    zone = ZoneInfo("America/New_York")
+    found = window(channel, "US", zone.key, datetime(2026, 6, day, hour, tzinfo=zone), timedelta(hours=hours))
+    assert found.not_before is not None
+    assert found.until is not None
+    assert f"{found.not_before.astimezone(zone):%a %H:%M}–{found.until.astimezone(zone):%H:%M}" == local
+
+
+def test_no_window_begins_later_than_the_time_there_is() -> None:
+    evening = datetime(2026, 6, 8, 20, tzinfo=ZoneInfo("America/New_York"))  # the best hours begin 13 hours later
+    short = window("email", "US", "America/New_York", evening, timedelta(hours=12, minutes=59))
+    assert (short.not_before, short.words) == (None, "No good hour in the next 12 hours.")
+    assert window("email", "US", "America/New_York", evening, timedelta(hours=13)).not_before is not None
+    call = window("call", "XX", "America/New_York", evening)
+    assert call.words.startswith("No good hour to call in the next 3 days: ")
+
+
 def test_whoever_has_answered_before_is_written_to_at_their_own_hours() -> None:
     answered = [datetime(2026, 6, day, 19, 30, tzinfo=UTC) for day in (2, 3, 4)]  # 15:30 in New York
     now = datetime(2026, 6, 8, 21, tzinfo=UTC)
@@ -57,6 +91,19 @@ def test_whoever_has_answered_before_is_written_to_at_their_own_hours() -> None:
     assert "answered" in found.words
     twice = best_window("email", "US", "America/New_York", now, within=THREE_DAYS, answered=answered[:2])
     assert twice.not_before == datetime(2026, 6, 9, 13, tzinfo=UTC), "two times are no habit"
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "local"), [(8, 10, "08:00–09:10"), (17, 50, "16:50–18:00"), (7, 50, "09:00–11:30")]
+)
+def test_their_own_hours_stay_within_the_day(hour: int, minute: int, local: str) -> None:
+    zone = ZoneInfo("America/New_York")
+    answered = [datetime(2026, 6, day, hour, minute, tzinfo=zone) for day in (2, 3, 4)]
+    now = datetime(2026, 6, 8, 21, tzinfo=zone)
+    found = best_window("email", "US", zone.key, now, within=THREE_DAYS, answered=answered)
+    assert found.not_before is not None
+    assert found.until is not None
+    assert f"{found.not_before.astimezone(zone):%H:%M}–{found.until.astimezone(zone):%H:%M}" == local
 
 
 def test_nobody_is_called_where_nobody_knows_what_time_it_is() -> None:
@@ -121,3 +168,22 @@ def test_quiet_hours_are_nights_sundays_and_holidays_and_unknown_zones_have_none
     )
     assert quiet_until("email", "US", "America/New_York", datetime(2026, 12, 25, 15, tzinfo=UTC)) is not None
     assert quiet_until("email", "US", "", datetime(2026, 6, 9, 3, tzinfo=UTC)) is None
+
+
+@pytest.mark.parametrize(
+    ("channel", "at", "until"),
+    [
+        ("email", "19:59", None),
+        ("email", "20:00", "Wed 07:00"),
+        ("email", "06:59", "Tue 07:00"),
+        ("email", "07:00", None),
+        ("sms", "08:59", "Tue 09:00"),
+        ("sms", "09:00", None),
+        ("sms", "20:00", "Wed 09:00"),
+        ("linkedin", "03:00", None),
+    ],
+)
+def test_where_quiet_hours_begin_and_end(channel: str, at: str, until: str | None) -> None:
+    zone = ZoneInfo("America/New_York")
+    found = quiet_until(channel, "US", zone.key, datetime.fromisoformat(f"2026-06-09T{at}").replace(tzinfo=zone))
+    assert (f"{found.astimezone(zone):%a %H:%M}" if found else None) == until
