@@ -52,8 +52,8 @@ class WordsField(forms.CharField):
     widget = WordsInput
 
     def __init__(self, *, base_field: Any = None, **kwargs: Any) -> None:
-        del base_field  # of array columns, whose items are words
         super().__init__(**kwargs)
+        self.longest: int | None = getattr(base_field, "max_length", None)  # of array columns, whose items are words
 
     def prepare_value(self, value: Any) -> Any:
         return join_words(value) if isinstance(value, (list, tuple)) else value
@@ -67,6 +67,10 @@ class WordsField(forms.CharField):
     def validate(self, value: Any) -> None:
         if self.required and not value:
             raise forms.ValidationError(self.error_messages["required"])
+        for word in value:
+            if self.longest and len(word) > self.longest:
+                found = f"“{word[:20]}…” has {len(word):,}. Put commas or lines between several."
+                raise forms.ValidationError(f"Expected at most {self.longest} characters each; {found}")
 
     def run_validators(self, value: Any) -> None:
         """The playbook's rules judge the list; those of text do not apply."""

@@ -7,7 +7,7 @@ its words here at once.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.db import models
@@ -44,6 +44,15 @@ def posted_rows(form: forms.BaseForm) -> Seen | None:
     return Seen(**{name: frozenset(found) for name, found in known.items() if name in Seen.__dataclass_fields__})
 
 
+def _spelled(label: str) -> str:
+    return _ACRONYM.sub(lambda found: _ACRONYMS[found[0].lower()], label)
+
+
+def _head_label(slot: Slot) -> str:
+    """What a field of the version is called, also where it is only read; under a heading, without its words."""
+    return _spelled((slot.name if slot.at.startswith("icp_") else slot.at).replace("_", " ").capitalize())
+
+
 def _plainly(value: Any) -> Any:
     """A number as a person writes it: 70 and 0.6, not 70.0."""
     return f"{value:.15g}" if isinstance(value, float) else value
@@ -68,12 +77,10 @@ class SlotForm(AnyModelForm):
         elif slot.choices and not hasattr(field, "choices"):
             words = [(choice, choice.replace("_", " ").capitalize()) for choice in slot.choices]
             field = forms.ChoiceField(choices=words, label=field.label, help_text=field.help_text)
-        if slot.at.startswith("icp_"):  # under a heading that says so
-            field.label = slot.name.replace("_", " ").capitalize()
         if isinstance(field, forms.FloatField):
             field.prepare_value = _plainly  # type: ignore[method-assign]
         if field.label:
-            field.label = _ACRONYM.sub(lambda found: _ACRONYMS[found[0].lower()], str(field.label))
+            field.label = _spelled(str(field.label))
         self.fields[slot.at] = field
         say_what_is_expected(field, slot)
 
@@ -86,6 +93,13 @@ class SlotForm(AnyModelForm):
 
 class VersionForm(SlotForm):
     """The version's own row. The page says which edit of the draft it showed; see ``clean``."""
+
+    class Meta:
+        labels: ClassVar[dict[str, str]] = {
+            slot.at: _head_label(slot)
+            for _, slot in head_slots().values()
+            if slot.at.startswith("icp_") or _ACRONYM.search(slot.at.replace("_", " "))
+        }
 
     @property
     def seen_edit(self) -> int | None:

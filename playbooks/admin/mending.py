@@ -9,10 +9,16 @@ from typing import Any
 def refused(context: Mapping[str, Any]) -> list[dict[str, str]]:
     """Every field that was refused and where on the page it stands, for whoever looks at the top of a long page."""
     head = context["adminform"].form
-    found = [_at(f"id_{name}", head, name, words[0]) for name, words in head.errors.items() if name in head.fields]
+    found = [_at(f"id_{name}", head, name, words[0]) for name, words in _in_order(head) if name in head.fields]
     for anchor, row, form in _rows_of(context):
-        found += [_at(anchor, form, name, words[0], row) for name, words in form.errors.items()]
+        found += [_at(anchor, form, name, words[0], row) for name, words in _in_order(form)]
     return found
+
+
+def _in_order(form: Any) -> list[tuple[str, Any]]:
+    """What was refused, as it stands on the page from top to bottom."""
+    places = {name: place for place, name in enumerate(form.fields)}
+    return sorted(form.errors.items(), key=lambda found: places.get(found[0], -1))
 
 
 def differing(context: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -76,7 +76,8 @@ class CriterionForm(ParamsForm):
             "key": "Its short name, for templates and files.",
             "weight": "0 for a flag, which only rules out.",
         }
-        labels = {"half_life_days": "Half-life in days", "missing": "When nothing is known", "key": "Key"}
+        labels = {"half_life_days": "Half-life in days", "missing": "When nothing is known", "key": "Key",
+                  "missing_value": "Points meanwhile"}  # fmt: skip
 
     def said(self) -> str:
         row = self.instance
@@ -150,7 +151,10 @@ class AgentForm(RowForm):
     class Meta:
         model = AgentAssignment
         exclude = ("version",)
-        help_texts = {"model": "Of a language model: its name. Empty: the installation's own."}
+        help_texts = {
+            "implementation": "Who does the work. An agent without a row here works by its rules.",
+            "model": "Of a language model: its name. Empty: the installation's own.",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

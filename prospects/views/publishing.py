@@ -199,7 +199,7 @@ def require_looker(request: ClientRequest) -> None:
 def version_of(request: ClientRequest, version_id: int) -> PlaybookVersion:
     """The client's version with that id, or 404."""
     rows = PlaybookVersion.objects.for_client(request.client).select_related(
-        "playbook__client", "created_by", "submitted_by", "approved_by"
+        "playbook__client", "created_by", "submitted_by", "approved_by", "activated_by"
     )
     return get_object_or_404(rows, pk=version_id)
 

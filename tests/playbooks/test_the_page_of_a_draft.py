@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from playbooks.admin import forms, rows
 from playbooks.models import PlaybookVersion, Role, SequenceStep, StageRule
-from playbooks.services import drafts
+from playbooks.services import drafts, lifecycle
 from tests import factories
 from tests.playbooks.admin_page import change_url, posted, signed_in
 from tests.playbooks.test_broken_playbooks import RIGHT
@@ -84,6 +84,28 @@ def test_the_page_of_a_draft_leads_to_the_stock_scorecards(browser: Browser, dra
     cards = reverse("admin:playbooks_playbookversion_scorecards", args=[draft.pk])
     assert cards in words(browser.get(change_url(draft)))
     assert change_url(draft) in words(browser.get(cards))
+
+
+@pytest.mark.django_db
+def test_fields_are_called_the_same_where_they_are_only_read(browser: Browser, draft: PlaybookVersion) -> None:
+    writing = words(browser.get(change_url(draft)))
+    lifecycle.submit(draft, actor=None)
+    reading = words(browser.get(change_url(draft)))
+    for label in ("Firmographic weight", "Related industries", "E-mails per day", "CRM threshold"):
+        assert f"{label}:</label>" in writing
+        assert f"{label}:</label>" in reading
+    assert "Icp" not in reading
+
+
+@pytest.mark.django_db
+def test_what_is_refused_is_listed_from_top_to_bottom_in_words_of_ours(
+    browser: Browser, draft: PlaybookVersion
+) -> None:
+    typed = {"hot_threshold": "20", "weight_firmographic": "9999", "icp_industries": "x" * 300}
+    page = words(browser.post(change_url(draft), posted(browser, change_url(draft)) | typed))
+    listed = page[page.index("to mend;") : page.index("</div>", page.index("to mend;"))]
+    assert "Expected at most 120 characters each; “xxxxxxxxxxxxxxxxxxxx…” has 300." in listed
+    assert listed.index("Industries") < listed.index("Firmographic weight") < listed.index("Hot threshold")
 
 
 @pytest.mark.django_db
