@@ -9,9 +9,11 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from playbooks.models import Client
+from playbooks.services.budgets import zone_of
 from salesops.errors import Refusal
 from salesops.partials import render_page
 from salesops.views import errors
@@ -29,8 +31,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 class ClientMiddleware:
     """Sets ``request.client``, ``request.clients`` and ``request.roles`` from the session and the memberships.
 
-    One query for a signed-in person, none for a visitor. A client that the person no longer works for falls away at
-    once: memberships are read on every request.
+    Pages tell and read times in the client's own time zone. One query for a signed-in person, none for a visitor. A
+    client that the person no longer works for falls away at once: memberships are read on every request.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -43,7 +45,8 @@ class ClientMiddleware:
         request.client = client  # type: ignore[attr-defined]
         request.clients = list(clients.values())  # type: ignore[attr-defined]
         request.roles = frozenset(client.held if client else ())  # type: ignore[attr-defined]
-        return self.get_response(request)
+        with timezone.override(zone_of(client) if client else None):
+            return self.get_response(request)
 
     def _clients(self, request: HttpRequest) -> list[Any]:
         """The clients that the person works for, with the roles ``held`` at each."""

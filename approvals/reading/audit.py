@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date
 
 from playbooks.models import AuditEntry, Client, User
+from playbooks.services.budgets import zone_of
 from salesops.ids import id_in
 
 
@@ -37,8 +40,16 @@ def audit_entries(client: Client, wanted: AuditFilter) -> QuerySet[AuditEntry]:
             entries = entries.filter(subject_id=subject)
     if wanted.trace:
         entries = entries.filter(trace_id=wanted.trace)
-    day = parse_date(wanted.day) if wanted.day else None
-    return entries.filter(at__date=day) if day else entries
+    return _on(entries, wanted.day, zone_of(client)) if wanted.day else entries
+
+
+def _on(entries: QuerySet[AuditEntry], day: str, zone: ZoneInfo) -> QuerySet[AuditEntry]:
+    """Those of a day as it is told where the client is: 23 to 25 hours."""
+    first = parse_date(day)
+    if first is None or first == date.max:
+        return entries
+    begins, ends = (datetime.combine(at, time(), zone) for at in (first, first + timedelta(days=1)))
+    return entries.filter(at__gte=begins, at__lt=ends)
 
 
 def _by(entries: QuerySet[AuditEntry], actor: str) -> QuerySet[AuditEntry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -169,8 +169,8 @@ def _ramp(due: Due) -> Obstacle | None:
         channel=Channel.EMAIL, mode=Dispatch.Mode.LIVE, status=Dispatch.Status.ACCEPTED
     )
     zone = budgets.zone_of(due.dispatch.client)
-    today = due.at.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    clean_days = sent.filter(finished_at__lt=today).dates("finished_at", "day", order="ASC").count()
+    today = datetime.combine(due.at.astimezone(zone).date(), time(), zone)
+    clean_days = sent.filter(finished_at__lt=today).datetimes("finished_at", "day", tzinfo=zone).count()
     cap = ramp_cap(clean_days)
     if sent.filter(finished_at__gte=today).count() < cap:
         return None

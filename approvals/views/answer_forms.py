@@ -104,7 +104,7 @@ class SignalForm(forms.Form):
 
     def filled_in(self, at: datetime) -> Mapping[str, Any]:
         given = self.cleaned_data
-        seen = min(at, datetime.combine(given["observed_on"], at.timetz()))
+        seen = min(at, datetime.combine(given["observed_on"], timezone.localtime(at).timetz()))
         return {
             "observations": [
                 {"key": "seen", "kind": given["kind"], "observed_at": seen, "text": given["text"], "ref": given["ref"]}

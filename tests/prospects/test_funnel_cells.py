@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 
 from playbooks.rules import stages
 from prospects.funnel.sql import onward_stages
@@ -130,6 +131,31 @@ def test_a_rebuild_counts_what_brute_force_counts(seed, zone):
         random_life(rng, playbook, version)
     rebuild_funnel(playbook)
     assert cells(playbook) == brute_force(playbook)
+
+
+@pytest.mark.parametrize(
+    ("zone", "night"),
+    [
+        ("America/New_York", "2026-03-08"),  # a day of 23 hours
+        ("America/New_York", "2026-11-01"),  # one of 25
+        ("Europe/Berlin", "2028-02-29"),
+        ("Pacific/Auckland", "2027-01-01"),
+    ],
+)
+def test_odd_days_begin_and_end_with_the_clients_own_nights(zone, night):
+    playbook = make_playbook(make_client(time_zone=zone))
+    version = make_version(playbook)
+    midnight = datetime.fromisoformat(night).replace(tzinfo=ZoneInfo(zone))
+    next_midnight = midnight + timedelta(days=1)  # by the clock on the wall
+    edges = [at.astimezone(UTC) + timedelta(seconds=n) for at in (midnight, next_midnight) for n in (-1, 0, 1)]
+    for at in edges:
+        live(playbook, version, at, [(stages.RESEARCHED, at), (stages.QUALIFYING, at + timedelta(minutes=90))])
+    rebuild_funnel(playbook)
+    assert cells(playbook) == brute_force(playbook)
+    came = FunnelCell.objects.filter(playbook=playbook, grain="all", basis="reached", span="day", stage=stages.SOURCED)
+    day = date.fromisoformat(night)
+    around = {day - timedelta(days=1): 1, day: 3, day + timedelta(days=1): 2}
+    assert {row["day"]: row["n"] for row in came.values("day").annotate(n=Sum("n"))} == around
 
 
 def test_sweeping_after_every_change_equals_one_rebuild(playbook, version):
