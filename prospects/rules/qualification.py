@@ -189,11 +189,11 @@ def qualify(standing: Standing, rule: Rule, warm: float) -> Verdict:
         return Verdict(REJECTED, negative.rationale or "A strong negative was found.", [], check.gates, (negative.id,))
     if check.holds:
         words = f"{len(check.evidence_ids)} independent categories of evidence"
-        reason = words if value is None else f"{words}, composite {value:.0f}."
+        reason = f"{words}." if value is None else f"{words}, composite {value:.0f}."
         return Verdict(QUALIFIED, reason, [], check.gates, check.evidence_ids)
     enough_known = standing.composite.coverage >= (rule.min_coverage or 0.0)
     if value is not None and value < warm and enough_known and standing.items:
-        reason = f"The composite is {value:.0f}; prospects under {warm:.0f} are not pursued."
+        reason = f"The composite is {_beside(value, warm)}; prospects under {warm:.0f} are not pursued."
         return Verdict(REJECTED, reason, check.missing, check.gates, ())
     return Verdict(STALLED, " ".join(check.missing), check.missing, check.gates, check.evidence_ids)
 
@@ -230,7 +230,8 @@ def _lacking(category: str, standing: Standing, shares_a_fact: bool) -> str:
     if unsure:
         best = max(unsure, key=lambda item: (item.confidence, -item.id))
         label = labels.get(best.criterion, best.criterion)
-        return f"{name}: “{label}” is {percent(best.confidence)} sure; {percent(standing.min_confidence)} is needed."
+        sure, needed = _share_beside(best.confidence, standing.min_confidence), percent(standing.min_confidence)
+        return f"{name}: “{label}” is {sure} sure; {needed} is needed."
     askable = [c for c in standing.criteria if c.category == category and c.kind != "flag"]
     unknown = [c.label or c.key for c in askable if c.key not in standing.items]
     if unknown:
@@ -238,8 +239,20 @@ def _lacking(category: str, standing: Standing, shares_a_fact: bool) -> str:
     if weak:
         best = max(weak, key=lambda item: (item.value, -item.id))
         label = labels.get(best.criterion, best.criterion)
-        return f"{name}: the best evidence, “{label}”, is worth {best.value:.0f}; {ACCEPTS:.0f} is needed."
+        worth = _beside(best.value, ACCEPTS)
+        return f"{name}: the best evidence, “{label}”, is worth {worth}; {ACCEPTS:.0f} is needed."
     return f"{name} has no evidence, and the playbook has no criterion that could give it."
+
+
+def _beside(value: float, needed: float) -> str:
+    """A number as it reads beside the one it is held against: rounding never makes up what is missing."""
+    shown, least = f"{value:.0f}", f"{needed:.0f}"
+    return f"just under {least}" if value < needed and shown == least else shown
+
+
+def _share_beside(share: float, needed: float) -> str:
+    shown, least = percent(share), percent(needed)
+    return f"just under {least}" if share < needed and shown == least else shown
 
 
 def _layer_gates(rule: Rule, standing: Standing) -> list[Gate]:
@@ -271,12 +284,13 @@ def _number_gates(rule: Rule, standing: Standing) -> list[Gate]:
     gates = []
     if rule.min_score is not None:
         needed = float(rule.min_score)
-        shown = "is not known yet" if value is None else f"is {value:.0f}"
+        shown = "is not known yet" if value is None else f"is {_beside(value, needed)}"
         passed = value is not None and value >= needed
         gates.append(Gate("score", name, passed, value or 0.0, needed, f"{said} {shown}; {needed:.0f} is needed."))
     if rule.min_coverage is not None:
         least = float(rule.min_coverage)
-        words = f"{percent(coverage)} of the weight has evidence; {percent(least)} is needed."
+        share = _share_beside(coverage, least)
+        words = f"{share[:1].upper()}{share[1:]} of the weight has evidence; {percent(least)} is needed."
         gates.append(Gate("coverage", "Coverage", coverage >= least, coverage, least, words))
     return gates
 

@@ -27,6 +27,10 @@ def ago(*days):
         (ago(95, 88, 81, 74, 70), False, 20),
         (ago(125, 118, 111, 104, 90), True, None),
         (ago(40, 31, 22, 12, 8), True, None),  # five, but never within thirty days
+        (ago(38, 30, 22, 14, 8), True, None),  # the first leaves the thirty days as the fifth comes
+        (ago(37.5, 30, 22, 14, 8), False, 82),
+        (ago(3, 5), False, 2),  # in whatever order they come
+        (ago(8, 37.5, 14, 30, 22), False, 82),
     ],
 )
 def test_one_person(touches, ok, free_in_days):
@@ -43,7 +47,21 @@ def test_a_fourth_person_at_one_company_waits():
     assert not cap.ok
     assert cap.until == NOW + 4 * DAY
     assert check([], people, 4, NOW).ok
+    again = check([], {1: NOW - 7.5 * DAY, **people}, 1, NOW)
+    assert (again.ok, again.until) == (False, NOW + 4 * DAY), "last week's people are new ones this week"
+    assert check([], {1: NOW - 6.9 * DAY, **people}, 1, NOW).ok
+    assert check([], {**people, 4: NOW - 7 * DAY}, 1, NOW).ok
     assert check([], {2: NOW - 8 * DAY, **{k: v for k, v in people.items() if k > 2}}, 1, NOW).ok
+
+
+def test_what_keeps_longest_says_until_when() -> None:
+    people = {2: NOW - 1 * DAY, 3: NOW - 2 * DAY, 4: NOW - 3 * DAY}
+    cap = check(ago(0.5), people, 1, NOW)
+    assert (cap.until, cap.reason) == (NOW + 4 * DAY, "3 of 3 people at this company in 7 days")
+    cap = check(ago(5, 0.25), people, 1, NOW)
+    assert cap.until == NOW + 4 * DAY
+    cap = check(ago(1.5, 0.25), {}, 1, NOW)
+    assert (cap.until, cap.reason) == (NOW + 5.5 * DAY, "2 of 2 touches in 7 days")
 
 
 def test_a_reply_from_the_company_halts_until_a_person_goes_on():

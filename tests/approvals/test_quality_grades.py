@@ -79,9 +79,41 @@ def test_length_bands(count, touch, points):
     assert check(grade_message(draft(prose(count), touch=touch)), "words").points == points
 
 
+@pytest.mark.parametrize(("count", "points"), [(25, 12), (26, 6), (32, 6), (33, 0)])
+def test_reading_bands(count, points):
+    # One sentence of words of one syllable reads at 0.39 · words − 3.79: 25 words at 5.96, 26 at 6.35, 33 at 9.08.
+    assert check(grade_message(draft(prose(count))), "reading").points == points
+
+
+def test_the_longest_words_are_named_first():
+    item = check(grade_message(draft(prose(30)[:-1] + " company organization internationalization.")), "reading")
+    assert (item.points, item.words) == (0, ("internationalization", "organization", "company"))
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "saw"),
+    [
+        ("subject", {"subject": "NEW SALES HIRES"}, "shouts"),
+        ("subject", {"subject": "your hires!"}, "has an exclamation mark"),
+        ("call_to_action", {"words": "It rains."}, "nothing is asked"),
+        ("call_to_action", {"words": "Worth a look? Could we talk on Tuesday?"}, "2 things are asked"),
+        ("personalization", {"facts": FACTS[:1]}, "names hiring; a second fact is missing"),
+        (
+            "personalization",
+            {"facts": tuple(replace(fact, observed_on=None) for fact in FACTS)},
+            "names hiring, team_size; a company fact from the last 90 days is missing",
+        ),
+    ],
+)
+def test_a_check_says_what_is_missing(key, changes, saw):
+    assert check(grade_message(draft(**changes)), key).saw == saw
+
+
 @pytest.mark.parametrize(
     ("subject", "points"),
     [
+        (f"{'a' * 22} {'b' * 22}", 10),  # 45 characters
+        (f"{'a' * 22} {'b' * 23}", 5),
         ("two words", 10),
         ("five short words of text", 10),
         ("one two three four five six", 5),
@@ -107,7 +139,10 @@ def test_subject_bands(subject, points):
         ((replace(FACTS[0], evidence_ids=()), FACTS[1]), 10),
         ((replace(FACTS[0], observed_on=TODAY - timedelta(days=91)), replace(FACTS[1], observed_on=None)), 10),
         ((replace(FACTS[0], observed_on=TODAY + timedelta(days=1)), replace(FACTS[1], observed_on=None)), 10),
+        ((replace(FACTS[0], observed_on=TODAY - timedelta(days=90)), replace(FACTS[1], observed_on=None)), 20),
+        ((replace(FACTS[0], observed_on=TODAY), replace(FACTS[1], observed_on=None)), 20),
         ((replace(FACTS[0], about="person"), replace(FACTS[1], about="person")), 10),
+        ((FACTS[0], Fact("nothing", ("",), (3,))), 10),
         ((FACTS[0], replace(FACTS[0])), 10),
         ((FACTS[0], Fact("place", ("Lisbon",), (3,))), 10),
     ],
@@ -158,13 +193,19 @@ def test_hype_terms_are_named(hype, points):
     assert len(item.words) == (0, 1, 2)[[5, 2.5, 0].index(points)]
 
 
+def test_our_own_unsubscribe_link_is_no_link():
+    assert check(grade_message(draft(f"{WORDS}https://us.example/p\n{LINK}\n")), "links").points == 8
+    assert check(grade_message(draft(f"{WORDS}https://us.example/p\nhttps://us.example/q\n")), "links").points == 4
+
+
 def test_hype_hides_in_no_longer_word():
     assert check(grade_message(draft(WORDS + "The cheaper way, unlocked.")), "hype").points == 5
 
 
 @pytest.mark.parametrize(
     ("words", "points"),
-    [("You and your team and I.", 5), ("You see, I know we do.", 2.5), ("I think we know, I do, you see.", 0),
+    [("You and your team and I.", 5), ("You see, I do.", 5), ("You see, I know we do.", 2.5),
+     ("I think we know, I do, you see.", 0),
      ("It rains.", 0), ("Your list is there.", 5)],
 )  # fmt: skip
 def test_more_about_you_than_about_us(words, points):
@@ -175,6 +216,8 @@ def test_more_about_you_than_about_us(words, points):
     ("sentence", "claims", "points"),
     [
         ("At Fintly, ramp fell to two weeks.", (Claim("At Fintly, ramp fell to two weeks.", (5,), "", "proof"),), 5),
+        ("At Fintly, ramp fell to two weeks.", (Claim("At Fintly, ramp fell to two weeks.", (5,)),), 0),
+        ("At Fintly, ramp fell to two weeks.", (Claim("At Fintly, ramp fell to two weeks.", kind="proof"),), 0),
         ("It works for most of them.", (Claim("It works for most of them.", (), "vp:1", "proof"),), 2.5),
         ("Many teams do this.", (), 2.5),
         ("It rains.", (), 0),
@@ -206,6 +249,10 @@ def test_proof_bands(sentence, claims, points):
         (WORDS, {"postal_address": "2 Other St"}, "identity"),
         (WORDS, {"unsubscribe_url": ""}, "identity"),
         (WORDS, {"sender_name": "Eve"}, "identity"),
+        (WORDS, {"sender_name": ""}, "identity"),
+        (WORDS, {"postal_address": "1 Main St\nElsewhere"}, "identity"),
+        (WORDS, {"unsubscribe_url": "https://us.example/u/other"}, "identity"),
+        (WORDS + "http://www.bit.ly/abc", {}, "shortener"),
     ],
 )
 def test_hard_failures_are_an_f_and_name_the_words(words, changes, key):
@@ -225,6 +272,8 @@ def test_hard_failures_are_an_f_and_name_the_words(words, changes, key):
         (WORDS, {"subject": "Re: our talk", "has_prior_thread": True}),
         (WORDS.replace("Would it help if I sent you the list made for your team?", "Open to a 15-minute call?"), {}),
         (WORDS + "None of this is urgent work.", {}),
+        (WORDS, {"postal_address": "1 Main St, \n\n Springfield, IL 62701"}),
+        (WORDS.replace("team of 14", "team of 14-20"), {"facts": (*FACTS, Fact("range", ("14-20",), (3,)))}),
         (WORDS.replace("Acme Robotics", "7shifts"), {"company_name": "7shifts", "subject": "7shifts hires"}),
     ],
 )
@@ -299,3 +348,26 @@ def test_an_edited_sentence_keeps_its_evidence_until_a_number_changes():
     changed = WORDS.replace("team of 14", "team of 15")
     lost = quality.claims_after_edit(CLAIMS, draft(changed).body)
     assert "number" in hard(grade_message(draft(changed, claims=lost)))
+    other_words = draft(WORDS.replace("a team of 14", "a crew of 14")).body
+    assert (2,) in [claim.evidence_ids for claim in quality.claims_after_edit(CLAIMS, other_words)]
+    rewritten = draft("Hi Dana,\n\nYour crew decides on 14 things before lunch.\n").body
+    assert quality.claims_after_edit(CLAIMS, rewritten) == ()
+
+
+def test_evidence_is_named_by_its_quote_or_by_what_the_claims_about_it_say():
+    claims = [
+        {"sentence": "You opened in Lisbon.", "evidence_ids": [3], "terms": ["Lisbon", ""]},
+        {"sentence": "You hire.", "evidence_ids": [3]},
+        {"sentence": "It rains.", "evidence_ids": [4]},
+        {"sentence": "Nobody cites this."},
+    ]
+    fact = Fact.cited("place", "Lisboa", 3, claims, company="Acme", observed_on=TODAY)
+    assert (fact.terms, fact.evidence_ids, fact.about) == (("Lisboa", "Lisbon", "You hire."), (3,), "company")
+    named = Fact.cited("name", "Acme", 4, claims, company="Acme", observed_on=TODAY)
+    assert named.terms == ("It rains.",)
+
+
+def test_a_claim_is_read_as_it_was_kept():
+    kept = {"sentence": "A", "evidence_ids": [1, 2], "source": "value_proposition:1", "kind": "proof"}
+    assert Claim.read(kept) == Claim("A", (1, 2), "value_proposition:1", "proof")
+    assert Claim.read({"sentence": "A", "evidence_ids": None, "kind": "other"}) == Claim("A")
