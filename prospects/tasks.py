@@ -27,7 +27,7 @@ def import_early(sender: Any, **_: Any) -> None:
         toolbox.import_early()
 
 
-@shared_task(name="prospects.tasks.converge_batch")
+@shared_task
 def converge_batch(convergence_id: int, after: int) -> None:
     """Converge one batch of due prospects and hand on to the next."""
     following = converge.work(convergence_id, after)
@@ -35,25 +35,25 @@ def converge_batch(convergence_id: int, after: int) -> None:
         converge_batch.delay(convergence_id, following)
 
 
-@shared_task(name="prospects.tasks.sweep_convergences")
+@shared_task
 def sweep_convergences() -> None:
     """Find convergences that nobody is working on."""
     convergences.sweep(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.sweep_what_ifs")
+@shared_task
 def sweep_what_ifs() -> None:
     """Find what-ifs that nobody is working on."""
     what_if.sweep(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.wake_prospects")
+@shared_task
 def wake_prospects() -> None:
     """Find prospects that wait for a stop which is over."""
     halting.wake(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.look_ahead", soft_time_limit=300, time_limit=330)
+@shared_task(soft_time_limit=300, time_limit=330)
 def look_ahead(what_if_id: int) -> None:
     """Work on a what-if for a while, and hand on to the next."""
     try:
@@ -67,57 +67,57 @@ def look_ahead(what_if_id: int) -> None:
         look_ahead.delay(what_if_id)
 
 
-@shared_task(name="prospects.tasks.forget_answers", soft_time_limit=900, time_limit=960)
+@shared_task(soft_time_limit=900, time_limit=960)
 def forget_answers() -> None:
     """Drop what sources and models said longer ago than is kept."""
     forgetting.forget(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.sweep_triggers", soft_time_limit=120, time_limit=150)
+@shared_task(soft_time_limit=120, time_limit=150)
 def sweep_triggers() -> None:
     """Set the agents to work where a playbook says that they should set themselves to work."""
     triggers.sweep(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.sweep_funnel")
+@shared_task
 def sweep_funnel() -> None:
     """Let the funnel's summary cells follow what changed."""
     funnel_cells.sweep_funnel()
 
 
-@shared_task(name="prospects.tasks.count_funnel")
+@shared_task
 def count_funnel(playbook_id: int, query: dict[str, str]) -> None:
     """Count a funnel that several dimensions narrow, and keep the answer for the page."""
     playbook = Playbook.objects.select_related("client").get(pk=playbook_id)
     read_funnel(playbook, read_filters(query, client=playbook.client), at_any_cost=True)
 
 
-@shared_task(name="prospects.tasks.sweep_duplicates", soft_time_limit=120, time_limit=150)
+@shared_task(soft_time_limit=120, time_limit=150)
 def sweep_duplicates() -> None:
     """Make the keys that duplicates are found by, and merge sure pairs that were left."""
     duplicates.sweep(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.run_import", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+@shared_task(soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
 def run_import(batch_id: int) -> None:
     """Import an uploaded file; a second delivery finds the first at work and leaves."""
     uploads.run_stored(batch_id)
 
 
-@shared_task(name="prospects.tasks.sweep_imports")
+@shared_task
 def sweep_imports() -> None:
     """Find imports that nobody is working on."""
     uploads.sweep(at=timezone.now())
 
 
-@shared_task(name="prospects.tasks.work_on_many", soft_time_limit=120, time_limit=150)
+@shared_task(soft_time_limit=120, time_limit=150)
 def work_on_many(action_id: int) -> None:
     """Do the next batch of a bulk action and hand on to the next."""
     if bulk.work(action_id):
         work_on_many.delay(action_id)
 
 
-@shared_task(name="prospects.tasks.sweep_bulk")
+@shared_task
 def sweep_bulk() -> None:
     """Find bulk actions that nobody is working on."""
     bulk.sweep(at=timezone.now())

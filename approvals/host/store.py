@@ -183,7 +183,7 @@ class MessageLedger(Ledger):
         self._advice.write(prospects)
         asked = [self._ask(c, p) for c, p in self._requests if c.id in prospects]
         if asked:
-            create_requests(asked, client=Client(pk=self._scope.client_id), at=self._scope.now)
+            create_requests(asked, client=Client(pk=self._scope.client_id), actor=None, at=self._scope.now)
         Task.objects.bulk_create(
             [self._task_row(c, run, p) for c, run, p in self._tasks if c.id in prospects], ignore_conflicts=True
         )

@@ -31,7 +31,7 @@ from approvals.services.request import OPEN
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import User
-from prospects.erasure.parts import Person, Sheet
+from prospects.erasure.parts import Person, Sheet, always, never
 from salesops.errors import Refusal
 
 ERASED = "erased on request"
@@ -97,7 +97,7 @@ class OutreachPart:
                 row.prospect_id in person.own or (row.message is not None and row.message.contact_id in person.ids)
             ),
         )
-        yield Sheet(Advice.objects.filter(**here), ("words", "data"), lambda row: row.prospect_id in person.own)
+        yield Sheet(Advice.objects.filter(**here), ("words", "data"), person.is_own)
         tasks = Task.objects.for_client(person.client).select_related("dispatch")
         yield Sheet(
             tasks.filter(Q(**here) | Q(dispatch__contact__in=person.ids)),
@@ -110,9 +110,9 @@ class OutreachPart:
         # A stop's reason stands in whatever it called off or put off.
         stopped = Q(reason__startswith=STOPPED) | Q(reason__startswith=PAUSED)
         dispatches = Dispatch.objects.for_client(person.client).exclude(contact__in=person.ids)
-        yield Sheet(dispatches.filter(stopped).only("reason"), (), _never, named=("reason",))
+        yield Sheet(dispatches.filter(stopped).only("reason"), (), never, named=("reason",))
         ended = Task.objects.for_client(person.client).filter(resolution=CALLED_OFF)
-        yield Sheet(ended.only("words"), (), _never, named=("words",))
+        yield Sheet(ended.only("words"), (), never, named=("words",))
 
 
 def _report(person: Person) -> None:
@@ -160,35 +160,27 @@ def _written(person: Person) -> Iterable[Sheet]:
     yield Sheet(
         Message.objects.filter(**theirs),
         ("recipient", "subject", "body", "claims", "why_now", "rationale", "quality", "compliance_detail"),
-        _always,
+        always,
     )
     yield Sheet(
-        Dispatch.objects.filter(**theirs), ("recipient", "person_keys"), _always, named=("reason",),
+        Dispatch.objects.filter(**theirs), ("recipient", "person_keys"), always, named=("reason",),
         emptied=("person_keys",),
     )  # fmt: skip
-    yield Sheet(DeliveryEvent.objects.filter(dispatch__contact__in=person.ids), ("detail",), _always)
+    yield Sheet(DeliveryEvent.objects.filter(dispatch__contact__in=person.ids), ("detail",), always)
     caught = Q(dispatch__contact__in=person.ids)
     for address in sorted(person.addresses):
         caught |= Q(dispatch__isnull=True, rcpt_to__iexact=address)
-    yield Sheet(CapturedMail.objects.filter(caught), ("rcpt_to", "subject", "raw"), _always)
-    yield Sheet(ConsentBasis.objects.filter(**theirs), ("url",), _always)
+    yield Sheet(CapturedMail.objects.filter(caught), ("rcpt_to", "subject", "raw"), always)
+    yield Sheet(ConsentBasis.objects.filter(**theirs), ("url",), always)
 
 
 def _asked(person: Person) -> Iterable[Sheet]:
     requests = ApprovalRequest.objects.for_client(person.client).only("prospect_id", "dossier")
     theirs, ours = Q(contact__in=person.ids), Q(prospect__in=person.prospects)
     # What is known of their company stays; what was to be said to them, and who they are, goes.
-    yield Sheet(requests.filter(theirs), ("dossier",), lambda row: row.prospect_id in person.own, parts=_ADDRESSED)
-    yield Sheet(requests.filter(ours).exclude(theirs), ("dossier",), lambda row: row.prospect_id in person.own)
-    yield Sheet(Decision.objects.filter(request__contact__in=person.ids), ("words", "diff"), _always)
-
-
-def _never(_: Any) -> bool:
-    return False
-
-
-def _always(_: Any) -> bool:
-    return True
+    yield Sheet(requests.filter(theirs), ("dossier",), person.is_own, parts=_ADDRESSED)
+    yield Sheet(requests.filter(ours).exclude(theirs), ("dossier",), person.is_own)
+    yield Sheet(Decision.objects.filter(request__contact__in=person.ids), ("words", "diff"), always)
 
 
 PART = OutreachPart()

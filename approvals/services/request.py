@@ -44,7 +44,7 @@ class RequestProposal:
 
 
 def create_requests(
-    proposals: Sequence[RequestProposal], *, client: Client, actor: User | None = None, at: datetime
+    proposals: Sequence[RequestProposal], *, client: Client, actor: User | None, at: datetime
 ) -> list[ApprovalRequest]:
     """One waiting request per proposal, whatever their number in two queries.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q
 
 from playbooks.models import Membership, Stop, User
-from prospects.erasure.parts import Person, Sheet
+from prospects.erasure.parts import Person, Sheet, always, never
 from prospects.host.contact_ledger import CONTACT
 from prospects.models import (
     AgentRun,
@@ -49,11 +48,11 @@ class ProspectsPart:
         yield from _facts(person)
         yield from _work(person)
         companies = Company.objects.filter(prospects__in=person.beside).only("attributes")
-        yield Sheet(companies, (), _never, named=("attributes",))
+        yield Sheet(companies, (), never, named=("attributes",))
         yield from _comparisons(person)
         yield from _said_of_many(person)
         imports = ImportBatch.objects.for_client(person.client).exclude(notes=[]).only("notes")
-        yield Sheet(imports, (), _never, named=("notes",))
+        yield Sheet(imports, (), never, named=("notes",))
 
 
 def _facts(person: Person) -> Iterable[Sheet]:
@@ -75,26 +74,25 @@ def _facts(person: Person) -> Iterable[Sheet]:
 
 def _work(person: Person) -> Iterable[Sheet]:
     """What was done on their prospects, by whomever, and where these stand."""
-    mine = _by_prospect(person)
     here = {"prospect__in": person.prospects}
-    yield Sheet(StageTransition.objects.filter(**here).only("prospect_id", "reason"), ("reason",), mine)
-    yield Sheet(AgentRun.objects.filter(**here).only("prospect_id", "proposals"), ("proposals",), mine)
+    yield Sheet(StageTransition.objects.filter(**here).only("prospect_id", "reason"), ("reason",), person.is_own)
+    yield Sheet(AgentRun.objects.filter(**here).only("prospect_id", "proposals"), ("proposals",), person.is_own)
     notes = Diagnostic.objects.filter(**here).only("prospect_id", "message", "detail")
-    yield Sheet(notes, ("message", "detail"), mine)
-    yield Sheet(Handoff.objects.filter(**here).only("prospect_id", "summary"), ("summary",), mine)
+    yield Sheet(notes, ("message", "detail"), person.is_own)
+    yield Sheet(Handoff.objects.filter(**here).only("prospect_id", "summary"), ("summary",), person.is_own)
     suggestions = Suggestion.objects.filter(**here).only("prospect_id", "rule", "truth", "answer")
-    yield Sheet(suggestions, ("truth", "answer"), mine, named=("rule",))
-    yield Sheet(RouteOverride.objects.filter(**here).only("prospect_id", "reason"), ("reason",), mine)
-    yield Sheet(Deal.objects.filter(**here).only("prospect_id", "name"), ("name",), mine)
+    yield Sheet(suggestions, ("truth", "answer"), person.is_own, named=("rule",))
+    yield Sheet(RouteOverride.objects.filter(**here).only("prospect_id", "reason"), ("reason",), person.is_own)
+    yield Sheet(Deal.objects.filter(**here).only("prospect_id", "name"), ("name",), person.is_own)
     words = ("verdict_reason", "verdict_missing", "next_action")
-    yield Sheet(Prospect.objects.filter(pk__in=person.prospects).only(*words), (), _never, named=words)
+    yield Sheet(Prospect.objects.filter(pk__in=person.prospects).only(*words), (), never, named=words)
 
 
 def _comparisons(person: Person) -> Iterable[Sheet]:
     pair = Q(one_contact__in=person.ids) | Q(other_contact__in=person.ids)
     joined = Q(kept_contact__in=person.ids) | Q(merged_contact__in=person.ids)
-    yield Sheet(Duplicate.objects.filter(pair).only("reasons"), ("reasons",), _always, emptied=("reasons",))
-    yield Sheet(Merge.objects.filter(joined).only("reasons"), ("reasons",), _always, emptied=("reasons",))
+    yield Sheet(Duplicate.objects.filter(pair).only("reasons"), ("reasons",), always, emptied=("reasons",))
+    yield Sheet(Merge.objects.filter(joined).only("reasons"), ("reasons",), always, emptied=("reasons",))
 
 
 def _said_of_many(person: Person) -> Iterable[Sheet]:
@@ -104,11 +102,11 @@ def _said_of_many(person: Person) -> Iterable[Sheet]:
     yield Sheet(
         Stop.objects.filter(Q(client=person.client) | of_everything).only("reason", "lift_reason"),
         (),
-        _never,
+        never,
         named=("reason", "lift_reason"),
     )
     yield Sheet(
-        BulkAction.objects.for_client(person.client).only("reason", "chosen"), (), _never, named=("reason", "chosen")
+        BulkAction.objects.for_client(person.client).only("reason", "chosen"), (), never, named=("reason", "chosen")
     )
 
 
@@ -122,18 +120,6 @@ def _signals_about(person: Person) -> frozenset[int]:
     said = theirs.filter(data__has_key="speaker").values_list("pk", "data__speaker")
     found.update(pk for pk, speaker in said.iterator(chunk_size=500) if person.traces.in_(str(speaker)))
     return frozenset(found)
-
-
-def _by_prospect(person: Person) -> Callable[[Any], bool]:
-    return lambda row: row.prospect_id in person.own
-
-
-def _always(_: Any) -> bool:
-    return True
-
-
-def _never(_: Any) -> bool:
-    return False
 
 
 PART = ProspectsPart()

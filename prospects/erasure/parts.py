@@ -48,6 +48,20 @@ class Person:
         found = {address.lower() for contact in self.contacts for address in (contact.email, contact.email_key)}
         return found - {""}
 
+    def is_own(self, row: Any) -> bool:
+        """Whether a row that hangs on a prospect is about this person alone."""
+        return row.prospect_id in self.own
+
+
+def always(_: Any) -> bool:
+    """Every row of the table is about the person alone."""
+    return True
+
+
+def never(_: Any) -> bool:
+    """No row of the table is about the person alone."""
+    return False
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:

@@ -18,6 +18,7 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, PlaybookVersion, Role, User
 from playbooks.rules.criteria import Criterion
 from playbooks.services.authority import require
+from playbooks.services.budgets import zone_of
 from prospects.host.loading import load_facts, new_contexts
 from prospects.models import Evidence, Prospect, Score, Signal
 from prospects.reading.trust import is_provisional
@@ -43,15 +44,32 @@ class NotSaid(Refusal):
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """Their words, from whom and of which day. Words and speaker may be empty."""
+
+    said_on: date
+    words: str = ""
+    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LetterAnswer:
     """What is known of one letter: ``said`` with its elements, ``denied``, or ``not_known``."""
 
     letter: str
     answer: str
-    said_on: date
+    quote: Quote
     elements: Mapping[str, str] = field(default_factory=dict)
-    quote: str = ""
-    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MotiveGuess:
+    """Our guess at the motive behind what they say: why, what would disprove it, and the signals it rests on."""
+
+    hypothesis: str
+    why: str
+    disconfirmer: str
+    supports: Sequence[int]
 
 
 def answer_letter(prospect_id: int, given: LetterAnswer, *, client: Client, actor: User, at: datetime) -> Signal:
@@ -62,62 +80,62 @@ def answer_letter(prospect_id: int, given: LetterAnswer, *, client: Client, acto
     elements = {
         name: value.strip() for name, value in given.elements.items() if name in letter.elements and value.strip()
     }
-    if given.answer != NOT_KNOWN and not given.quote.strip() and not elements:
+    if given.answer != NOT_KNOWN and not given.quote.words.strip() and not elements:
         raise NotSaid("Give their words, or fill in what they named.")
     said: Any = {SAID: elements, DENIED: False, NOT_KNOWN: None}[given.answer]
     yes_or_no = {SAID: "yes", DENIED: "no", NOT_KNOWN: "unknown"}[given.answer]
     data = {"question": letter.name, "answer": yes_or_no, "letters": {letter.name: said}}
-    return _tell(prospect_id, ANSWER, given.quote, data, given.speaker, given.said_on, client, actor, at)
+    return _tell(prospect_id, ANSWER, given.quote, data, client=client, actor=actor, at=at)
 
 
 def tell_force(
-    prospect_id: int, force: str, strength: int, *, quote: str, speaker: str, said_on: date, client: Client,
-    actor: User, at: datetime,
+    prospect_id: int, force: str, strength: int, *, quote: Quote, client: Client, actor: User, at: datetime
 ) -> Signal:  # fmt: skip
     """Keep how strongly a force moves or holds them, 0 to 3, with their words. Raises ``NotSaid``."""
     if force not in FORCES or not 0 <= strength <= STRONGEST:
         raise NotSaid(f"Choose push, pull, anxiety or habit, and 0 to {STRONGEST}.")
-    if strength and not quote.strip():
+    if strength and not quote.words.strip():
         raise NotSaid("A force rests on their words: quote them.")
     data = {"force": force, "strength": strength}
-    return _tell(prospect_id, FORCE_KIND, quote, data, speaker, said_on, client, actor, at)
+    return _tell(prospect_id, FORCE_KIND, quote, data, client=client, actor=actor, at=at)
 
 
 def tell_motive(
-    prospect_id: int, *, stated: str, speaker: str, said_on: date, hypothesis: str, why: str, disconfirmer: str,
-    supports: Sequence[int], client: Client, actor: User, at: datetime,
+    prospect_id: int, *, stated: Quote, guess: MotiveGuess | None, client: Client, actor: User, at: datetime
 ) -> Signal:  # fmt: skip
     """Keep the motive they state, and our guess behind it. Raises ``NotSaid`` where the guess lacks its grounds."""
-    if not stated.strip() and not hypothesis:
+    if not stated.words.strip() and guess is None:
         raise NotSaid("Quote what they say they want, or choose a hypothesis.")
     data: dict[str, Any] = {}
-    if hypothesis:
-        mine = Signal.objects.for_client(client).filter(prospect=prospect_id, pk__in=list(supports))
+    if guess is not None:
+        mine = Signal.objects.for_client(client).filter(prospect=prospect_id, pk__in=list(guess.supports))
         kinds = dict(mine.values_list("pk", "kind"))
-        problems = hypothesis_problems(hypothesis, kinds, disconfirmer)
+        problems = hypothesis_problems(guess.hypothesis, kinds, guess.disconfirmer)
         if problems:
             raise NotSaid(" ".join(problems))
         data = {
-            "hypothesis": hypothesis, "why": why[:_TEXT], "disconfirmer": disconfirmer[:_TEXT],
+            "hypothesis": guess.hypothesis, "why": guess.why[:_TEXT], "disconfirmer": guess.disconfirmer[:_TEXT],
             "supports": sorted(kinds),
         }  # fmt: skip
-    return _tell(prospect_id, MOTIVE_KIND, stated, data, speaker, said_on, client, actor, at)
+    return _tell(prospect_id, MOTIVE_KIND, stated, data, client=client, actor=actor, at=at)
 
 
 def _tell(
-    prospect_id: int, kind: str, text: str, data: dict[str, Any], speaker: str, said_on: date, client: Client,
-    actor: User, at: datetime,
+    prospect_id: int, kind: str, quote: Quote, data: dict[str, Any], *, client: Client, actor: User, at: datetime
 ) -> Signal:  # fmt: skip
     require(client, actor, tuple(Role), to="say what is known of a prospect's buying")
-    if said_on > at.date():
+    here = at.astimezone(zone_of(client))  # days are those where the client is
+    if quote.said_on > here.date():
         raise NotSaid("That day has not come yet.")
     trace = new_trace_id()
-    told = {**data, "by": PERSON, "user": actor.pk, "speaker": speaker.strip()[:120], "given_at": at.isoformat()}
+    told = {
+        **data, "by": PERSON, "user": actor.pk, "speaker": quote.speaker.strip()[:120], "given_at": at.isoformat()
+    }  # fmt: skip
     with transaction.atomic():
         prospect = Prospect.objects.for_client(client).select_for_update(no_key=True).get(pk=prospect_id)
         signal = Signal.objects.create(
-            client=client, prospect=prospect, kind=kind, text=text.strip()[:_TEXT], data=told, source=PERSON,
-            observed_at=min(at, datetime.combine(said_on, time(12), at.tzinfo)), source_ref=f"user {actor.pk}",
+            client=client, prospect=prospect, kind=kind, text=quote.words.strip()[:_TEXT], data=told, source=PERSON,
+            observed_at=min(at, datetime.combine(quote.said_on, time(12), here.tzinfo)), source_ref=f"user {actor.pk}",
             dedup_key=f"told:{trace}", trace_id=trace,
         )  # fmt: skip
         signal.refresh_from_db(fields=["fact_no"])

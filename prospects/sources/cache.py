@@ -1,4 +1,4 @@
-"""The answers that are kept: looked up before anything is asked, written as soon as it was."""
+"""The answers that are kept: looked up before anything is asked."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer to write."""
+    """An answer to keep: see ``prospects.services.source_answers``."""
 
     source: str
     type: str
@@ -103,20 +103,3 @@ def _parsed(documents: Any) -> list[Mapping[str, Any]]:
     """jsonb as a plain cursor hands it over: text under Django's connection, a list elsewhere."""
     found = json.loads(documents) if isinstance(documents, str) else documents
     return list(found or [])
-
-
-def store(client: Client, answers: Sequence[Fetched], *, at: datetime, trace_id: str) -> dict[Key, int]:
-    """Write answers at once; the ids of their rows. Where another worker wrote the same one, its row is the one."""
-    rows = [
-        SourceAnswer(
-            client=client, source=a.source, type=a.type, lookup_key=a.key, subject=a.subject[:300], status=a.status,
-            fetched_at=at, content_hash=a.content_hash, documents=list(a.documents), next_page=a.next_page,
-            problem=a.problem[:500], cost=a.cost, trace_id=trace_id,
-        )
-        for a in answers
-    ]  # fmt: skip
-    SourceAnswer.objects.bulk_create(rows, ignore_conflicts=True)
-    written = SourceAnswer.objects.for_client(client).filter(
-        fetched_at=at, lookup_key__in=[a.key for a in answers], source__in={a.source for a in answers}
-    )
-    return {(source, key): pk for source, key, pk in written.values_list("source", "lookup_key", "pk")}

@@ -23,7 +23,7 @@ from playbooks.models import Client, PlaybookVersion
 from playbooks.rules.sources import SourceConfig
 from playbooks.services import budgets
 from prospects.models import SourceAnswer
-from prospects.services import source_states
+from prospects.services import source_answers, source_states
 from prospects.sources import cache
 from prospects.sources.adapters import ASK
 from prospects.sources.breaker import Brake
@@ -211,7 +211,7 @@ class Asking:
         if not waiting:
             return
         desk = self.desk
-        ids = cache.store(desk.client, [fetched for _, fetched in waiting], at=desk.now, trace_id=desk.trace_id)
+        ids = source_answers.keep(desk.client, [fetched for _, fetched in waiting], at=desk.now, trace_id=desk.trace_id)
         for job, fetched in waiting:
             if fetched.status != Status.FAILED:
                 job.answer = Stored(ids[job.key], fetched.status, desk.now, fetched.documents, fetched.next_page)

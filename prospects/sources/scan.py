@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from playbooks.rules.sources import SourceConfig
 from playbooks.services import budgets
+from prospects.services import source_answers
 from prospects.sources import cache
 from prospects.sources.adapters import file, json_api, model
 from prospects.sources.cache import Fetched, Held, Stored
@@ -176,7 +177,7 @@ def _kept(
         config.key, config.type, key, f"scan of {subject}"[:300], Status.OK if records else Status.EMPTY,
         content_hash(records), records, following, words, cost,
     )  # fmt: skip
-    ids = cache.store(desk.client, [fetched], at=desk.now, trace_id=desk.trace_id)
+    ids = source_answers.keep(desk.client, [fetched], at=desk.now, trace_id=desk.trace_id)
     return Stored(ids[(config.key, key)], fetched.status, desk.now, records, following)
 
 

@@ -99,17 +99,14 @@ def _told(request: ClientRequest, prospect: Prospect) -> None:
 
 def _keep(request: ClientRequest, prospect: Prospect, form: forms.Form, given: dict[str, Any]) -> None:
     who: dict[str, Any] = {"client": request.client, "actor": request.user, "at": timezone.now()}
+    quote = service.Quote(given["said_on"], given["quote"], given["speaker"])
     if isinstance(form, LetterForm):
         asked = LETTERS[given["letter"]].elements
         elements = {name: request.POST.get(f"e-{name}", "")[:500] for name in asked}
-        answer = service.LetterAnswer(
-            given["letter"], given["answer"], given["said_on"], elements, given["quote"], given["speaker"]
-        )
+        answer = service.LetterAnswer(given["letter"], given["answer"], quote, elements)
         service.answer_letter(prospect.pk, answer, **who)
-        return
-    said = {"speaker": given["speaker"], "said_on": given["said_on"]}
-    if isinstance(form, ForceForm):
-        service.tell_force(prospect.pk, given["force"], given["strength"], quote=given["quote"], **said, **who)
-        return
-    rest = {name: given[name] for name in ("hypothesis", "why", "disconfirmer", "supports")}
-    service.tell_motive(prospect.pk, stated=given["quote"], **rest, **said, **who)
+    elif isinstance(form, ForceForm):
+        service.tell_force(prospect.pk, given["force"], given["strength"], quote=quote, **who)
+    else:
+        guess = service.MotiveGuess(given["hypothesis"], given["why"], given["disconfirmer"], given["supports"])
+        service.tell_motive(prospect.pk, stated=quote, guess=guess if guess.hypothesis else None, **who)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +42,8 @@ def playbook() -> PlaybookVersion:
 
 def told(who: Prospect, letter: str, *, answer: str = "said", days_ago: int = 0, **elements: str) -> Signal:
     at = timezone.now()
-    given = buying.LetterAnswer(letter, answer, (at - timedelta(days=days_ago)).date(), elements, "We need it.", "CFO")
+    quote = buying.Quote((at - timedelta(days=days_ago)).date(), "We need it.", "CFO")
+    given = buying.LetterAnswer(letter, answer, quote, elements)
     return buying.answer_letter(who.pk, given, client=who.client, actor=factories.user(who.client), at=at)
 
 
@@ -123,18 +125,19 @@ def test_the_agent_finds_what_the_person_said_and_adds_nothing() -> None:
 def test_forces_and_motives_rest_on_words_and_deeds() -> None:
     who = factories.qualified(playbook())
     at, person = timezone.now(), factories.user(who.client)
-    base: dict[str, Any] = {"speaker": "CFO", "said_on": at.date(), "client": who.client, "actor": person, "at": at}
+    base: dict[str, Any] = {"client": who.client, "actor": person, "at": at}
+    silent = buying.Quote(at.date(), " ", "CFO")
     with pytest.raises(buying.NotSaid, match="quote"):
-        buying.tell_force(who.pk, "habit", 2, quote=" ", **base)
-    buying.tell_force(who.pk, "habit", 2, quote="We know our sheets.", **base)
-    guess = {"hypothesis": "blame", "why": "Asks who signs off.", "disconfirmer": "Signs alone."}
+        buying.tell_force(who.pk, "habit", 2, quote=silent, **base)
+    buying.tell_force(who.pk, "habit", 2, quote=replace(silent, words="We know our sheets."), **base)
+    guess = buying.MotiveGuess("blame", "Asks who signs off.", "Signs alone.", supports=[])
     with pytest.raises(buying.NotSaid, match="at least 2 things they did"):
-        buying.tell_motive(who.pk, stated="", supports=[], **guess, **base)
+        buying.tell_motive(who.pk, stated=silent, guess=guess, **base)
     stranger = factories.signal(factories.qualified(playbook()), kind="pricing_viewed")
     deeds = [factories.signal(who, kind=kind).pk for kind in ("pricing_viewed", "demo_cancelled")]
     with pytest.raises(buying.NotSaid, match="at least 2"):
-        buying.tell_motive(who.pk, stated="", supports=[deeds[0], stranger.pk], **guess, **base)
-    kept = buying.tell_motive(who.pk, stated="", supports=deeds, **guess, **base)
+        buying.tell_motive(who.pk, stated=silent, guess=replace(guess, supports=[deeds[0], stranger.pk]), **base)
+    kept = buying.tell_motive(who.pk, stated=silent, guess=replace(guess, supports=deeds), **base)
     assert kept.data["supports"] == deeds
 
 

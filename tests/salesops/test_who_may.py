@@ -140,7 +140,7 @@ VERBS: dict[str, tuple[set[str], Verb]] = {
     "note what is wrong": (EVERYBODY, lambda w, a: suggestions.suggest(
         w.prospect, client=w.client, actor=a, rule="Industry", truth="No.")),
     "answer a letter": (EVERYBODY, lambda w, a: buying.tell_force(
-        w.prospect.pk, "push", 1, quote="We must.", speaker="Dana", said_on=NOW.date(), client=w.client, actor=a,
+        w.prospect.pk, "push", 1, quote=buying.Quote(NOW.date(), "We must.", "Dana"), client=w.client, actor=a,
         at=timezone.now())),
     "look ahead": (EVERYBODY, lambda w, a: what_if.start(w.draft, client=w.client, actor=a)),
     "keep a filter": (EVERYBODY, lambda w, a: list_filters.save_filter(

@@ -14,8 +14,7 @@ from django.db import connection
 
 from playbooks.models import BudgetPeriod
 from prospects.models import SourceAnswer, SourceState
-from prospects.services import source_states
-from prospects.sources import cache
+from prospects.services import source_answers, source_states
 from prospects.sources.breaker import Learnt
 from prospects.sources.cache import Fetched
 from tests import factories
@@ -35,8 +34,8 @@ def config_of(server: StandIn, **more: object) -> dict[str, object]:
 def test_the_same_answer_brought_by_two_workers_is_one_row() -> None:
     client = factories.client()
     answer = Fetched("crunch", "profile", "k", "acme.example", "ok", documents=[{"kind": "profile", "ref": "a"}])
-    first = cache.store(client, [answer], at=NOW, trace_id=TRACE)
-    second = cache.store(client, [answer], at=NOW, trace_id=TRACE)
+    first = source_answers.keep(client, [answer], at=NOW, trace_id=TRACE)
+    second = source_answers.keep(client, [answer], at=NOW, trace_id=TRACE)
     assert first == second
     assert SourceAnswer.objects.count() == 1
 
