@@ -45,7 +45,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM approvals_approvalrequest
        (SELECT coalesce(json_agg(stop), '[]') FROM (SELECT id, level, kind, agent, reason, until FROM playbooks_stop
           WHERE lifted_at IS NULL AND (until IS NULL OR until > now())
             AND (client_id = %(client)s OR level = 'everything') AND level NOT IN ('prospect', 'request')
-          ORDER BY created_at DESC LIMIT 5) AS stop)
+          ORDER BY (level IN ('client', 'everything')) DESC, created_at DESC LIMIT 5) AS stop)
 """
 
 
@@ -77,6 +77,11 @@ class Counts:
     def waiting_shown(self) -> str:
         """As the rail says it: nothing for none, "1000+" beyond the cap."""
         return _capped(self.waiting)
+
+    @property
+    def all_is_held(self) -> bool:
+        """Whether a stop holds all work for the client; the widest stops are read first."""
+        return any(stop["level"] in ("client", "everything") for stop in self.stops)
 
     @property
     def queue_version(self) -> str:

@@ -35,12 +35,15 @@ SELECT agent, day, sum(runs)::bigint, sum(failed)::bigint, sum(proposed)::bigint
 # Each bucket is added up by name: unnesting the histograms would make a row of every number in them.
 _BUCKETS = ", ".join(f"sum(d.buckets[{place}])::bigint" for place in range(1, BUCKETS + 1))
 DURATIONS_SQL = f"""
-WITH newest AS (SELECT agent, max(day) AS day FROM prospects_agentday
-                 WHERE client_id = %(client)s AND day > %(since)s AND agent = ANY(%(agents)s) AND runs > 0
-                 GROUP BY agent)
-SELECT d.agent, ARRAY[{_BUCKETS}] FROM newest JOIN prospects_agentday AS d
-    ON d.client_id = %(client)s AND d.day = newest.day AND d.agent = newest.agent WHERE d.runs > 0 GROUP BY d.agent
+SELECT d.agent, ARRAY[{_BUCKETS}] FROM unnest(%(agents)s::text[], %(days)s::date[]) AS newest (agent, day)
+  JOIN prospects_agentday AS d ON d.client_id = %(client)s AND d.day = newest.day AND d.agent = newest.agent
+ WHERE d.runs > 0 GROUP BY d.agent
 """  # noqa: S608 — numbers of ours
+ASSIGNED_SQL = """
+SELECT assignment.agent, assignment.implementation FROM playbooks_playbook AS playbook
+  JOIN playbooks_playbookversion AS version ON version.playbook_id = playbook.id AND version.status = 'active'
+  JOIN playbooks_agentassignment AS assignment ON assignment.version_id = version.id WHERE playbook.client_id = %s
+"""
 # A version is a wide row, and a list of jobs shows its number.
 _JOB = tuple(column.name for column in Convergence._meta.concrete_fields)
 _JOB_NAMES = ("playbook__name", "version__number", "created_by__name", "created_by__email")
@@ -126,6 +129,7 @@ class Row:
     now: datetime
     days: list[Day] = field(default_factory=list)
     p95: float | None = None
+    held: bool = False  # by a stop of the whole client, or of everything
     no_model: str = ""  # why it works by rules although the playbook gives it to a language model
 
     def __post_init__(self) -> None:
@@ -149,7 +153,7 @@ class Row:
         """off, paused, failing, working or idle."""
         if self.implementation == AgentAssignment.Implementation.OFF:
             return "off"
-        if self.stopped:
+        if self.stopped or self.held:
             return "paused"
         if self.today.failed:
             return "failing"
@@ -180,8 +184,11 @@ def due_work(client: Client) -> list[DueWork]:
     return [DueWork(*row) for row in fetch(DUE_SQL, parameters)]
 
 
-def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
-    """A row per agent in the order of their work, or of one; three queries, five where a language model works."""
+def agent_rows(client: Client, stopped: set[str], only: str = "", *, held: bool = False) -> list[Row]:
+    """A row per agent in the order of their work, or of one; three queries, five where a language model works.
+
+    ``stopped``: agents under a stop of their own; ``held``: all of them are, by a wider one.
+    """
     now = timezone.now()
     today = now.astimezone(zone_of(client)).date()
     dates = [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
@@ -198,6 +205,7 @@ def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
             now,
             [Day(day, tallies.get((agent.name, day), Tally())) for day in dates],
             percentile(durations.get(agent.name, ()), 0.95),
+            held,
             no_model.get(agent.name, ""),
         )
         for agent in agents
@@ -206,12 +214,13 @@ def agent_rows(client: Client, stopped: set[str], only: str = "") -> list[Row]:
 
 def _assigned(client: Client) -> dict[str, str]:
     """Who does each agent's work under the active versions; where they differ, whoever is not off."""
-    rows = AgentAssignment.objects.filter(version__playbook__client=client, version__status="active")
     off = AgentAssignment.Implementation.OFF.value
-    return dict(sorted(rows.values_list("agent", "implementation"), key=lambda row: row[1] != off))
+    return dict(sorted(fetch(ASSIGNED_SQL, [client.pk]), key=lambda row: row[1] != off))
 
 
 def _read(client: Client, since: date, agents: list[str]) -> tuple[dict[tuple[str, date], Tally], dict[str, list[int]]]:
     given: dict[str, Any] = {"client": client.pk, "since": since, "agents": agents}
     tallies = {(agent, day): Tally(*rest) for agent, day, *rest in fetch(DAYS_SQL, given)}
+    newest = dict(sorted(key for key, tally in tallies.items() if tally.runs))  # the last of each agent
+    given = {"client": client.pk, "agents": list(newest), "days": list(newest.values())}
     return tallies, dict(fetch(DURATIONS_SQL, given))

@@ -21,6 +21,7 @@ from prospects.services.converging import convergences
 from prospects.services.converging.retries import try_again
 from salesops.access import ClientRequest, require_role
 from salesops.all_agents import agent_names
+from salesops.context import counts_of
 from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
@@ -39,7 +40,7 @@ def agents(request: ClientRequest) -> HttpResponse:
     jobs = newest_convergences(request.client)
     context: dict[str, Any] = _at_work(request, jobs)
     if request.headers.get("HX-Target") != "work":
-        rows = agent_rows(request.client, stopped_agents(request))
+        rows = agent_rows(request.client, stopped_agents(request), held=counts_of(request).all_is_held)
         health = health_of(request.client, rows)
         failures = failures_of(request.client)
         context |= {
@@ -58,6 +59,7 @@ def _at_work(request: ClientRequest, jobs: list[Convergence]) -> dict[str, Any]:
         "working": [(job, progress(job)) for job in jobs if job.status in OPEN],
         "due": due_work(request.client),
         "may_start": may_start(request),
+        "all_is_held": counts_of(request).all_is_held,
     }
 
 
@@ -77,7 +79,7 @@ def agent_page(request: ClientRequest, name: str) -> HttpResponse:
     """One agent: its checks, its days, its runs; of the market scan, which has no prospect to run on, its scans."""
     if name not in agent_names():
         raise Http404
-    (row,) = agent_rows(request.client, stopped_agents(request), only=name)
+    (row,) = agent_rows(request.client, stopped_agents(request), name, held=counts_of(request).all_is_held)
     wanted = RunFilter.read(request.GET)
     context: dict[str, Any] = {
         "row": row,

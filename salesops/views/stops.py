@@ -31,7 +31,11 @@ HOURS = (("", "Until somebody lifts it"), ("1", "For an hour"), ("24", "For a da
 class StopForm(forms.Form):
     """What to stop, why, and for how long. Scopes are this client's own."""
 
-    scope = forms.ChoiceField(label="What to stop", error_messages={"required": "Choose what to stop."})
+    scope = forms.ChoiceField(
+        label="What to stop",
+        help_text="It holds at once: no agent runs there, and nothing of it is sent.",
+        error_messages={"required": "Choose what to stop."},
+    )
     kind = forms.ChoiceField(
         label="How",
         choices=[
@@ -63,7 +67,7 @@ def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[
     if who is not None:
         row = Prospect.objects.for_client(client).select_related("company", "contact").filter(pk=who).first()
         found += [(f"prospect:{who}", f"Only {row}")] if row else []
-    found.append(("client:", f"All of {client.name}: no agent runs, nothing is sent"))
+    found.append(("client:", f"All of {client.name}"))
     found += [(f"playbook:{row.pk}", f"Playbook {row.name}") for row in Playbook.objects.for_client(client)]
     found += [(f"agent:{name}", f"Agent {name.replace('_', ' ')}") for name in agent_names()]
     return [*found, ("everything:", "Everything, for every client")]

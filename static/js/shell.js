@@ -36,6 +36,14 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A page that comes back with something to mend says so in its title, and begins there.
+const wrong = document.querySelector("main [aria-invalid=true], main .form-errors");
+if (wrong) {
+  document.title = `Error: ${document.title}`;
+  if (wrong.matches(".form-errors")) wrong.tabIndex = -1;
+  wrong.focus();
+}
+
 // A form that was sent is not sent again by a second click while its answer is on its way. htmx keeps its own forms.
 const ANSWERED = 5000;
 document.addEventListener("submit", (event) => {

@@ -4,9 +4,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from playbooks.models import AuditEntry, User
+from playbooks.models import AuditEntry, PlaybookVersion, User
 from playbooks.services import stops
 from prospects.models import Convergence, TriggerFiring
+from salesops.all_agents import agent_names
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +60,21 @@ def test_a_run_can_be_stopped_and_keeps_what_it_found(client: Client, version: o
     said = AuditEntry.objects.get(event="convergence.cancelled")
     assert (said.subject_id, said.actor_id, said.trace_id) == (run.pk, User.objects.get().pk, run.trace_id)
     assert "Stopping after the prospects at hand" in client.get(reverse("agents")).content.decode()
+
+
+def test_under_a_stop_of_the_whole_client_every_agent_is_paused_and_none_is_set_to_work(
+    client: Client, version: PlaybookVersion
+) -> None:
+    factories.prospect(version)
+    signed_in(client, version, "operator")
+    assert "Run the agents" in client.get(reverse("agents")).content.decode()
+    owner = version.playbook.client
+    for level, agent in (("client", ""), *(("agent", name) for name in list(agent_names())[:6])):  # the widest is oldest
+        stops.stop(client=owner, actor=User.objects.get(), level=level, agent=agent, reason="Wrong words")
+    page = client.get(reverse("agents")).content.decode()
+    assert "Run the agents" not in page
+    assert "No agent runs here until the stop is lifted" in page
+    assert [state for state in ("Idle", "Ready", "Working") if f"{state}</span>" in page] == []
 
 
 def test_a_reviewer_alone_sees_but_does_not_start(client: Client, version: object) -> None:

@@ -209,7 +209,8 @@ class Decider:
             if contact is not None and record.contact is not None:
                 self._change_contact(contact, record.contact, company, fill=True)
             self._signal(prospect, record, as_json(gap), key)
-            return MERGED, f"{reason}; it added {', '.join(sorted(gap)[:5])}"
+            added = ", ".join(name.replace("_", " ") for name in sorted(gap)[:5])
+            return MERGED, f"{reason}; it added {added}"
         return (MERGED if prospect.id in self.memory.touched else UNCHANGED), reason
 
     @staticmethod
