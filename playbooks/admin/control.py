@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 
 from playbooks.models import AgentPermission, AuditEntry, BudgetPeriod, Client, Playbook, Stop, Team
 from playbooks.services import permissions, stops
@@ -86,7 +87,6 @@ class StopForm(AnyModelForm):
 
     until = forms.DateTimeField(
         required=False,
-        label="Until (UTC)",
         help_text="Empty: until somebody lifts it.",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
@@ -102,6 +102,10 @@ class StopForm(AnyModelForm):
                 ]
             )
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["until"].label = f"Until ({timezone.get_current_timezone_name()})"
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -338,13 +338,15 @@ def test_the_last_admin_stays(browser: Browser, draft: PlaybookVersion, boss: Us
 
 def test_a_stop_is_set_and_lifted_through_its_service(browser: Browser, draft: PlaybookVersion) -> None:
     client = draft.playbook.client
+    Client.objects.filter(pk=client.pk).update(time_zone="Asia/Kathmandu")
     data = {"client": client.pk, "level": "playbook", "playbook": draft.playbook_id, "kind": "pause", "agent": "",
             "reason": "Wrong words went out", "until": "2999-12-31T09:30"}  # fmt: skip
+    assert b"Until (Asia/Kathmandu)" in browser.get(reverse("admin:playbooks_stop_add")).content
     answer = browser.post(reverse("admin:playbooks_stop_add"), data)
     assert answer.status_code == 302, problems(answer)
     stop = Stop.objects.get()
     assert (stop.target_id, stop.client) == (draft.playbook_id, client)
-    assert f"{stop.until:%Y-%m-%d %H:%M}" == "2999-12-31 09:30"
+    assert f"{stop.until:%Y-%m-%d %H:%M}" == "2999-12-31 03:45"
     browser.post(reverse("admin:playbooks_stop_lift", args=[stop.pk]), {"reason": "Words are right now"})
     stop.refresh_from_db()
     assert stop.lift_reason == "Words are right now"
