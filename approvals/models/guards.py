@@ -170,7 +170,10 @@ def decision_is_current() -> Guard:
         operation=pgtrigger.Insert,
         declare=[("asked", "approvals_approvalrequest%ROWTYPE"), ("words", "approvals_message%ROWTYPE")],
         func=(
-            "SELECT * INTO asked FROM approvals_approvalrequest WHERE id = NEW.request_id FOR UPDATE;"
+            # An old snapshot would show a role that was taken away since.
+            "IF current_setting('transaction_isolation') <> 'read committed' THEN "
+            + refuse("% is made on what is true now, not on an old snapshot")
+            + " END IF; SELECT * INTO asked FROM approvals_approvalrequest WHERE id = NEW.request_id FOR UPDATE;"
             # Rows that come later in this transaction would satisfy a foreign key: what is judged is there already.
             " IF NOT FOUND OR asked.client_id <> NEW.client_id OR asked.status <> 'waiting'"
             " OR asked.version <> NEW.request_version THEN "

@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 
 from playbooks.models import Client
 from prospects.models.erasure_guards import contact_is_erased_once
-from prospects.models.guards import keeps_its_client
+from prospects.models.guards import employer_is_its_clients, keeps_its_client
 from prospects.models.merge_guards import company_follows_its_merge, contact_follows_its_merge
 from salesops.dbtypes import trace_id_field
 from salesops.tenancy import TenantQuerySet
@@ -149,7 +149,12 @@ class Contact(models.Model):
             models.Index("client", OpClass(Lower("name"), "text_pattern_ops"), name="contact_name_prefix"),
             models.Index(fields=["merged_into"], condition=Q(merged_into__isnull=False), name="contact_merged"),
         ]
-        triggers = [*contact_follows_its_merge(), *contact_is_erased_once(), keeps_its_client()]
+        triggers = [
+            *contact_follows_its_merge(),
+            *contact_is_erased_once(),
+            keeps_its_client(),
+            employer_is_its_clients(),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -56,10 +56,10 @@ def prospect_keeps_its_origin() -> Guard:
     return Guard(
         name="keeps_its_origin",
         when=pgtrigger.Before,
-        operation=pgtrigger.UpdateOf("client_id", "playbook_id", "company_id", "created_at"),
+        operation=pgtrigger.UpdateOf("id", "client_id", "playbook_id", "company_id", "created_at"),
         func=(
-            "IF (OLD.client_id, OLD.playbook_id, OLD.company_id, OLD.created_at) IS DISTINCT FROM"
-            " (NEW.client_id, NEW.playbook_id, NEW.company_id, NEW.created_at) THEN "
+            "IF (OLD.id, OLD.client_id, OLD.playbook_id, OLD.company_id, OLD.created_at) IS DISTINCT FROM"
+            " (NEW.id, NEW.client_id, NEW.playbook_id, NEW.company_id, NEW.created_at) THEN "
             + refuse("% keeps what it was made with")
             + " END IF; RETURN NEW;"
         ),
@@ -77,6 +77,22 @@ def person_is_its_clients() -> Guard:
             "IF NOT EXISTS (SELECT 1 FROM prospects_contact k WHERE k.id = NEW.contact_id"
             " AND k.client_id = NEW.client_id) THEN "
             + refuse("% is about somebody of its own client")
+            + " END IF; RETURN NEW;"
+        ),
+    )
+
+
+def employer_is_its_clients() -> Guard:
+    """A person moves to a company that their own client knows."""
+    return Guard(
+        name="employer_is_its_clients",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("company_id"),
+        condition=pgtrigger.Condition("NEW.company_id IS NOT NULL AND NEW.company_id IS DISTINCT FROM OLD.company_id"),
+        func=(
+            "IF NOT EXISTS (SELECT 1 FROM prospects_company c WHERE c.id = NEW.company_id"
+            " AND c.client_id = NEW.client_id) THEN "
+            + refuse("% works at a company of its own client")
             + " END IF; RETURN NEW;"
         ),
     )

@@ -142,3 +142,15 @@ def test_sending_on_an_old_snapshot_that_does_not_show_the_stop(at_work, due):
         with pytest.raises(psycopg.errors.IntegrityError, match="not on an old snapshot"):
             cursor.execute(CLAIM)
     assert Dispatch.objects.get().status == "queued"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deciding_on_an_old_snapshot_that_still_shows_the_role(at_work):
+    request_ = at_work.request()
+    with elsewhere() as old, old.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SELECT count(*) FROM playbooks_membership")
+        at_work.reviewer.memberships.all().delete()
+        with pytest.raises(psycopg.errors.IntegrityError, match="not on an old snapshot"):
+            cursor.execute(*draft_decision(at_work, request_))
+    assert not request_.decisions.exists()

@@ -273,6 +273,17 @@ def test_working_on_somebody_that_another_client_knows() -> None:
     refuses(sql, [theirs.pk, who.pk], because="somebody of its own client")
 
 
+def test_letting_somebody_work_at_a_company_that_another_client_knows() -> None:
+    who, theirs = factories.prospect(), factories.company(factories.client())
+    sql = "UPDATE prospects_contact SET company_id = %s WHERE id = %s"
+    refuses(sql, [theirs.pk, who.contact_id], because="company of its own client")
+
+
+def test_the_number_of_a_prospect_changed_to_slip_from_under_its_stop() -> None:
+    who = factories.prospect()
+    refuses("UPDATE prospects_prospect SET id = id + 1000 WHERE id = %s", [who.pk], because="keeps what it was made")
+
+
 def test_making_a_prospect_older_than_the_version_that_rules_it() -> None:
     who = factories.prospect()
     sql = "UPDATE prospects_prospect SET created_at = created_at - interval '1 year' WHERE id = %s"
