@@ -116,13 +116,10 @@ def stop(
     WrongTarget.
     """
     _require_member(client, actor)
-    reason = reason.strip()
-    if not reason:
-        raise ReasonMissing("Say why: whoever finds this stopped has to understand it.")
+    reason = _stated(reason)
     _check_target(level, target_id, agent, until)
     if level == Stop.Level.EVERYTHING:
         _check_admin(client, actor)
-    trace_id = new_trace_id()
     wait_for_claims()
     row = Stop.objects.create(
         client=None if level == Stop.Level.EVERYTHING else client,
@@ -130,18 +127,13 @@ def stop(
         kind=kind,
         target_id=target_id if level in TARGETED else None,
         agent=agent if level == Stop.Level.AGENT else "",
-        reason=reason[:300],
+        reason=reason,
         created_by=actor,
         until=until,
-        trace_id=trace_id,
+        trace_id=new_trace_id(),
     )
     entries = _call_off(row)
-    detail = {
-        "level": level, "kind": kind, "target": row.target_id, "agent": row.agent, "called_off": row.called_off,
-        "until": until.isoformat() if until else None,
-    }  # fmt: skip
-    first = audit.Entry(event=AuditEvent.STOP_SET, subject=row, trace_id=trace_id, detail=detail)
-    _record([(client.pk, first), *entries], actor)
+    _record([(client.pk, _set_entry(row)), *entries], actor)
     return row
 
 
@@ -154,28 +146,18 @@ def pause_many(
     The prospects must be the client's own: the caller looks them up. Raises NotAllowed, ReasonMissing.
     """
     _require_member(client, actor)
-    reason = reason.strip()
-    if not reason:
-        raise ReasonMissing("Say why: whoever finds this stopped has to understand it.")
+    reason = _stated(reason)
     wait_for_claims()
     there = Stop.objects.in_force().filter(client=client, level=Stop.Level.PROSPECT, target_id__in=list(prospects))
     known = set(there.values_list("target_id", flat=True))
     trace_id = trace_id or new_trace_id()
     rows = Stop.objects.bulk_create(
-        Stop(client=client, level=Stop.Level.PROSPECT, target_id=pk, reason=reason[:300], created_by=actor,
+        Stop(client=client, level=Stop.Level.PROSPECT, target_id=pk, reason=reason, created_by=actor,
              trace_id=trace_id)
         for pk in prospects
         if pk not in known
     )  # fmt: skip
-    detail = {"level": Stop.Level.PROSPECT.value, "kind": Stop.Kind.PAUSE.value}
-    _record(
-        [
-            (client.pk, audit.Entry(event=AuditEvent.STOP_SET, subject=row, trace_id=trace_id,
-                                    detail={**detail, "target": row.target_id}))
-            for row in rows
-        ],
-        actor,
-    )  # fmt: skip
+    _record([(client.pk, _set_entry(row)) for row in rows], actor)
     return {row.target_id: row for row in rows if row.target_id is not None}
 
 
@@ -246,6 +228,21 @@ def lift(stop_id: int, *, client: Client, actor: User, reason: str) -> Stop:
         detail={"level": row.level},
     )
     return row
+
+
+def _stated(reason: str) -> str:
+    """The reason as it is kept. Raises ReasonMissing."""
+    if not reason.strip():
+        raise ReasonMissing("Say why: whoever finds this stopped has to understand it.")
+    return reason.strip()[:300]
+
+
+def _set_entry(row: Stop) -> audit.Entry:
+    detail = {
+        "level": row.level, "kind": row.kind, "target": row.target_id, "agent": row.agent,
+        "called_off": row.called_off, "until": row.until.isoformat() if row.until else None,
+    }  # fmt: skip
+    return audit.Entry(event=AuditEvent.STOP_SET, subject=row, trace_id=row.trace_id, detail=detail)
 
 
 def _call_off(row: Stop) -> list[tuple[int, audit.Entry]]:
