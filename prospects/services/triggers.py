@@ -12,17 +12,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import Max
 
 from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import PlaybookVersion, Trigger
 from playbooks.rules import triggers as rules
 from playbooks.services import stops
-from playbooks.services.budgets import zone_of
+from playbooks.services.budgets import zone_named, zone_of
 from prospects.models import Convergence, TriggerFiring, TriggerWatch
 from prospects.services import metrics
 from prospects.services.converging import convergences
@@ -121,8 +121,12 @@ def _newest_fact() -> int:
 def _next_look(trigger: Trigger, at: datetime) -> datetime:
     if trigger.kind != Trigger.Kind.SCHEDULE:
         return at
+    return _next_due(trigger.cron, at, zone_of(trigger.version.playbook.client))
+
+
+def _next_due(cron: str, at: datetime, zone: ZoneInfo) -> datetime:
     try:
-        return rules.next_due(trigger.cron, at, zone_of(trigger.version.playbook.client))
+        return rules.next_due(cron, at, zone)
     except ValueError:
         return at + NEVER
 
@@ -226,11 +230,26 @@ def _fire(trigger: Trigger, happened: Happened, at: datetime) -> None:
     log.info("trigger_fired", trigger=trigger.key, playbook=playbook.pk, convergence=convergence.pk)
 
 
+#: Plain SQL: a version and a client are wide rows, of which pages show a word each.
+_STANDING = """
+SELECT trigger.*, version.status AS ruling, playbook.id AS place, playbook.name AS playbook, client.time_zone AS zone
+  FROM playbooks_trigger AS trigger JOIN playbooks_playbookversion AS version ON version.id = trigger.version_id
+  JOIN playbooks_playbook AS playbook ON playbook.id = version.playbook_id
+  JOIN playbooks_client AS client ON client.id = playbook.client_id
+ WHERE trigger.version_id = ANY(%s) ORDER BY trigger.position, trigger.id
+"""
+_NEWEST = """
+SELECT * FROM prospects_triggerfiring
+ WHERE id IN (SELECT max(id) FROM prospects_triggerfiring WHERE playbook_id = ANY(%s) GROUP BY playbook_id, key)
+"""
+
+
 @dataclass(frozen=True)
 class Standing:
-    """One trigger as the pages show it."""
+    """One trigger as the pages show it, and its playbook's name."""
 
     trigger: Trigger
+    playbook: str
     words: str
     last: TriggerFiring | None
     next_at: datetime | None
@@ -238,21 +257,22 @@ class Standing:
 
 def standing(versions: Collection[int], *, at: datetime) -> list[Standing]:
     """Every trigger of these versions (ids), its last firing, and when a schedule that rules is next. Two queries."""
-    rows = list(Trigger.objects.filter(version__in=versions).select_related("version__playbook__client"))
-    places = TriggerFiring.objects.filter(playbook__in={t.version.playbook_id for t in rows})
-    newest = places.order_by().values("playbook", "key").annotate(last=Max("pk")).values("last")
-    last = {(f.playbook_id, f.key): f for f in TriggerFiring.objects.filter(pk__in=newest)}
+    rows = [(trigger, vars(trigger)) for trigger in Trigger.objects.raw(_STANDING, [list(versions)])]
+    places = [*{said["place"] for _, said in rows}]
+    last = {(f.playbook_id, f.key): f for f in TriggerFiring.objects.raw(_NEWEST, [places])}
     return [
         Standing(
             trigger,
-            rules.explain(vars(trigger)),
-            last.get((trigger.version.playbook_id, trigger.key)),
-            _due(trigger, at),
+            said["playbook"],
+            rules.explain(said),
+            last.get((said["place"], trigger.key)),
+            _due(trigger, said["ruling"], at, said["zone"]),
         )
-        for trigger in rows
+        for trigger, said in rows
     ]
 
 
-def _due(trigger: Trigger, at: datetime) -> datetime | None:
-    rules_now = trigger.version.status == PlaybookVersion.Status.ACTIVE and trigger.enabled
-    return _next_look(trigger, at) if rules_now and trigger.kind == Trigger.Kind.SCHEDULE else None
+def _due(trigger: Trigger, status: str, at: datetime, zone: str) -> datetime | None:
+    rules_now = status == PlaybookVersion.Status.ACTIVE and trigger.enabled
+    scheduled = rules_now and trigger.kind == Trigger.Kind.SCHEDULE
+    return _next_due(trigger.cron, at, zone_named(zone)) if scheduled else None
