@@ -65,7 +65,6 @@ HEALTHY: Final = "healthy"
 EXPANSION: Final = "expansion"
 AT_RISK: Final = "at_risk"
 CHURNED: Final = "churned"
-DEAL_STAGES: Final = (DISCOVERY, PROPOSAL, NEGOTIATION, WON, LOST_DEAL)
 CUSTOMER_STAGES: Final = (ONBOARDING, HEALTHY, EXPANSION, AT_RISK, CHURNED)
 
 #: The deal pipeline, opened on conversion, and the customer pipeline, opened when a deal is won.
