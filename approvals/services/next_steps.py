@@ -1,7 +1,7 @@
 """A request moved: what should happen next with its prospect is another thing now.
 
-PostgreSQL notes who is concerned, with the move itself (``NextStepChange``); here the list follows. A verb asks for that
-once it has committed; what a crash kept it from asking is found by the sweep.
+PostgreSQL notes who is concerned, with the move itself (``NextStepChange``); here the list follows. A verb asks for
+that once it has committed; what a crash kept it from asking is found by the sweep.
 """
 
 from __future__ import annotations
