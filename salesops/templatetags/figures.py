@@ -92,12 +92,20 @@ def moment(value: object) -> datetime | None:
     return value if timezone.is_aware(value) else value.replace(tzinfo=UTC)
 
 
+def is_day(at: datetime) -> bool:
+    """Whether it names a day rather than a moment: files and feeds give dates, which are kept as midnight UTC.
+
+    In a zone west of Greenwich such a midnight would fall on the day before the one that was written.
+    """
+    return at.timestamp() % DAY == 0
+
+
 def relative(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     """ "3 h ago", "in 5 min", "12 Nov"; beyond four weeks the date itself, in ``zone`` or the page's."""
     seconds = (now - at).total_seconds()
     size = abs(seconds)
     if size >= 28 * DAY:
-        day = timezone.localtime(at, zone)
+        day = timezone.localtime(at, UTC if is_day(at) else zone)
         return f"{day.day} {day:%b}" if day.year == now.year else f"{day.day} {day:%b %Y}"
     if size < 45:
         return "just now" if seconds >= 0 else "in a moment"
@@ -113,8 +121,9 @@ def when(value: object, empty: str = NONE_YET) -> SafeString:
     if at is None:
         return format_html('<span class="quiet">{}</span>', empty)
     zone = timezone.get_current_timezone()  # asked once, and one format for it all: pages draw this a hundred times
-    local = at.astimezone(zone)
-    exact = local.strftime(f"%a {local.day} %b %Y, %H:%M:%S %Z")
+    day = is_day(at)
+    local = at.astimezone(UTC if day else zone)
+    exact = local.strftime(f"%a {local.day} %b %Y" if day else f"%a {local.day} %b %Y, %H:%M:%S %Z")
     words = relative(at, timezone.now(), zone)
     # Made of digits and names of days alone: there is nothing to escape.
     return mark_safe(f'<time datetime="{at.isoformat()}" title="{exact}">{words}</time>')  # noqa: S308

@@ -69,7 +69,8 @@ def test_under_a_stop_of_the_whole_client_every_agent_is_paused_and_none_is_set_
     signed_in(client, version, "operator")
     assert "Run the agents" in client.get(reverse("agents")).content.decode()
     owner = version.playbook.client
-    for level, agent in (("client", ""), *(("agent", name) for name in list(agent_names())[:6])):  # the widest is oldest
+    # The widest is the oldest, and there are more than a page counts.
+    for level, agent in (("client", ""), *(("agent", name) for name in list(agent_names())[:6])):
         stops.stop(client=owner, actor=User.objects.get(), level=level, agent=agent, reason="Wrong words")
     page = client.get(reverse("agents")).content.decode()
     assert "Run the agents" not in page

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.template import Context, Template
+from django.utils import timezone
 
 from salesops.templatetags import figures, ui
 
@@ -55,6 +56,15 @@ def test_a_time_carries_its_exact_form() -> None:
     html = figures.when("2026-11-12T09:14:00+00:00")
     assert 'datetime="2026-11-12T09:14:00+00:00"' in html
     assert "Thu 12 Nov 2026, 09:14:00 UTC" in html
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Auckland"])
+def test_a_date_from_a_file_stays_that_day_in_every_zone(zone: str) -> None:
+    with timezone.override(zone):
+        told = figures.when(datetime(2020, 5, 29, tzinfo=UTC))
+        moment = figures.when(datetime(2020, 5, 29, 1, tzinfo=UTC))
+    assert 'title="Fri 29 May 2020">29 May 2020</time>' in told
+    assert ('title="Thu 28 May 2020, 21:00:00 EDT">28 May' in moment) == (zone == "America/New_York")
 
 
 def test_a_duration_names_its_two_largest_units() -> None:
