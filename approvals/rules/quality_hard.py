@@ -70,18 +70,16 @@ def _claims(text: Words, bands: Bands) -> Iterator[HardFailure]:
     known = [term for fact in text.facts_used for term in fact.terms]
     known += [text.draft.company_name, text.draft.first_name, text.draft.sender_name]
     spoken = (reading.without_urls(text.draft.subject), *(reading.without_urls(s) for s in text.sentences))
-    open_sentences = [sentence for sentence in spoken if not text.is_covered(sentence)]
+    left = {sentence: text.uncovered(sentence) for sentence in spoken}
     numbers = tuple(
         found
-        for sentence in open_sentences
+        for sentence, rest in left.items()
         # "15 minutes" in the ask for a meeting promises nothing about anybody.
-        for found in _bare_numbers(
-            _DURATION.sub(" ", sentence) if says(bands.meeting_asks, sentence) else sentence, known
-        )
+        for found in _bare_numbers(_DURATION.sub(" ", rest) if says(bands.meeting_asks, sentence) else rest, known)
     )
     if numbers:
         yield HardFailure("number", "a number rests on no evidence", numbers)
-    said = tuple(sentence for sentence in open_sentences if says(bands.claim_patterns, sentence))
+    said = tuple(sentence for sentence, rest in left.items() if says(bands.claim_patterns, rest))
     if said:
         yield HardFailure("customer", "customers or results are named without evidence", said)
 

@@ -144,14 +144,20 @@ class Words:
     def claims_used(self) -> tuple[Claim, ...]:
         return tuple(claim for claim in self.draft.claims if reading.folded(claim.sentence) in self.folded)
 
-    def is_covered(self, sentence: str) -> bool:
-        """Whether the sentence is, or lies in, a claim that rests on something."""
-        plain = reading.folded(sentence)
-        return any(
-            claim.covered and (reading.folded(claim.sentence) in plain or plain in reading.folded(claim.sentence))
-            for claim in self.draft.claims
-            if claim.sentence.strip()
-        )
+    def uncovered(self, sentence: str) -> str:
+        """What of the sentence no claim that rests on something says; "" where a claim says all of it.
+
+        A claim speaks for its own words: one about "the reps" covers no number that stands elsewhere in the sentence.
+        """
+        plain, rest = reading.folded(sentence), sentence
+        covered = (claim.sentence for claim in self.draft.claims if claim.covered and claim.sentence.strip())
+        for said in sorted(covered, key=len, reverse=True):
+            if stands_in(plain, reading.folded(said)):
+                return ""
+            words = r"\s+".join(re.escape(word).replace("'", "['’]") for word in said.replace("’", "'").split())
+            # "40" is not all of "40%", "$40" or "1,40".
+            rest = re.sub(rf"(?<![\w$€£])(?<!\d[.,]){words}(?![\w%])(?![.,]\d)", " ", rest, flags=re.IGNORECASE)
+        return rest.strip()
 
 
 def says(patterns: Iterable[str], sentence: str) -> bool:
