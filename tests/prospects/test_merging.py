@@ -209,8 +209,8 @@ def test_kept_apart_is_remembered_and_can_be_taken_back(under: PlaybookVersion) 
     with pytest.raises(merges.NotOpen):
         merges.keep_apart(found.pk, actor=actor, client=client)
     merges.ask_again(found.pk, actor=actor, client=client)
-    events = AuditEntry.objects.for_client(client).order_by("seq").values_list("event", flat=True)
-    assert list(events) == ["duplicate.kept_apart", "duplicate.asked_again"]
+    told = AuditEntry.objects.for_client(client).filter(event__startswith="duplicate.").order_by("seq")
+    assert list(told.values_list("event", flat=True)) == ["duplicate.kept_apart", "duplicate.asked_again"]
 
 
 def test_what_is_sure_is_merged_without_asking_and_names_no_person(under: PlaybookVersion) -> None:
