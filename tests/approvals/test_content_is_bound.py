@@ -130,3 +130,31 @@ def test_an_edit_keeps_the_footer_it_does_not_mention():
     edited = with_same_footer("Hello there\r\n", body)
     assert split_footer(edited) == ("Hello there\n", split_footer(body)[1])
     assert with_same_footer(edited, body) == edited
+
+
+LABEL = "d" * 61
+
+
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        (f"{'a' * 64}@b.example", True),
+        (f"{'a' * 65}@b.example", False),
+        (f"{'a' * 64}@{LABEL}.{LABEL}.{LABEL}.com", True),  # 254 characters
+        (f"{'a' * 64}@{LABEL}.{LABEL}.{LABEL}.info", False),
+        ("a.@b.example", False),
+        (".a@b.example", False),
+        ("a@b-.example", False),
+        ("a@-b.example", False),
+        ("a@b..example", False),
+        ("a@example", False),
+        ("a@b.example\r", False),
+        ("a@b.example\nBcc: c@d.example", False),
+    ],
+)
+def test_an_address_is_one_plain_address_that_mail_servers_take(address, plain):
+    if plain:
+        assert check_address(address) == address
+    else:
+        with pytest.raises(UnsafeHeader):
+            check_address(address)

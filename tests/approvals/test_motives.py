@@ -52,6 +52,11 @@ def test_the_guess_on_record_is_not_said_word_for_word() -> None:
     guess = "She asks who else signs off because the last project failed on her watch."
     assert asserted("I heard the last project failed, on her watch.", [guess]) == "the last project failed, on"
     assert asserted("The last project went well.", [guess]) == ""
+    assert (
+        asserted("Last Project Failed On Her", ["the LAST project failed on her watch"]) == "Last Project Failed On Her"
+    )
+    assert asserted("So one last project failed on her watch", ["last project failed on her"]) != ""
+    assert asserted("The last project failed.", ["The last project failed."]) == "", "four words are chance"
     blocked = evaluate(replace(CASE, body=f"The last project failed on her watch.\n{CASE.body}", unsaid=(guess,)))
     assert blocked.verdict == "BLOCK"
 

@@ -61,3 +61,22 @@ def test_what_is_blocked_is_allowed_when_it_says_it_will_be(days_ago: list[float
         assert found.until > NOW
         later = saturation(had, found.until + timedelta(seconds=1))
         assert later.allowed or (later.until is not None and later.until > found.until)
+
+
+def test_the_counts_are_of_the_last_day_week_and_month() -> None:
+    people = {1: NOW - 6.9 * DAY, 2: NOW, 3: NOW - 7 * DAY, 4: NOW + DAY}
+    found = saturation(heard(0, 0.9, 1, 6.9, 7, 29.9, 30, -1, people=people), NOW)
+    counted = {name: found.saw[name] for name in ("day", "week", "month", "people_this_week")}
+    assert counted == {"day": 2, "week": 4, "month": 6, "people_this_week": 2}
+    assert found.saw["most"] == {"day": 1, "week": 2, "month": 5, "people_this_week": 3}
+
+
+def test_what_was_heard_so_far_is_said_in_words() -> None:
+    assert saturation(heard(), NOW).words == "Nobody here has heard from us."
+    told = saturation(heard(3, 20, people={1: NOW - DAY, 2: NOW - 9 * DAY}), NOW).words
+    assert told == ("This person: 1 of 2 touches in 7 days, 2 of 5 in 30; this company: 1 of 3 people in 7 days.")
+    assert "this company: 1 of 3" in saturation(heard(people={1: NOW - DAY}), NOW).words
+    assert "This person: 1 of 2" in saturation(heard(3), NOW).words
+    assert saturation(heard(0.5), NOW).words.startswith("1 of 1 touches in 24 hours. It may go on from ")
+    replied = saturation(heard(company_replied=True), NOW).words
+    assert replied == "Somebody at this company has replied; a person goes on from here."

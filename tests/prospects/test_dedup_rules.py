@@ -20,6 +20,7 @@ from prospects.rules.dedup import (
     match_people,
 )
 from prospects.rules.identities import CompanyFacts, PersonFacts, from_attributes
+from prospects.rules.likeness import Field, digits_alike, probability, weigh, words_alike
 from tests.prospects.people_files import febrl_people
 
 ACME = CompanyFacts(1, "Acme Robotics GmbH", "acme.example", "DE", "Berlin", "crm", "7")
@@ -207,3 +208,44 @@ def test_keys_and_matches_are_the_same_every_time(person: PersonFacts, company: 
 def test_nothing_known_twice_is_never_a_contradiction(person: PersonFacts) -> None:
     found = match_people(person, dataclasses.replace(person, id=99))
     assert found is None or all(reason.weight >= 0 for reason in found.reasons)
+
+
+@pytest.mark.parametrize(("likeness", "weight"), [(None, None), (1, 10), (0.9, 7.25), (0.8, 5), (0.799, -3), (0, -3)])
+def test_at_its_floor_a_likeness_is_worth_half_of_agreement(likeness: float | None, weight: float | None) -> None:
+    reason = weigh(Field("x", 10.0, -3.0, floor=0.8), likeness)
+    assert (reason and reason.weight) == weight
+
+
+@pytest.mark.parametrize(("prior", "chance"), [(-1, 0.5), (0, 2 / 3), (-3, 0.2), (4, 32 / 33)])
+def test_bits_add_up_to_a_chance(prior: float, chance: float) -> None:
+    one = weigh(Field("x", 1.0, -3.0), 1)
+    assert one is not None
+    assert probability(prior, [one]) == pytest.approx(chance)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "likeness"),
+    [
+        ("12", "", None), ("no", "1", None), ("123", "123", 1), ("123", "124", 0), ("1234", "124", 0),
+        ("1234", "1235", 0.95), ("1234", "2134", 0.95), ("12345", "1234", 0.95),  # one slip, from four digits on
+        ("123456", "123465", 0.95), ("123456", "124467", 0), ("1234567", "1234598", 0.88),  # two, from seven on
+        ("1234567", "1234890", 0), ("+1 (512) 555-0199", "15125550199", 1),
+    ],
+)  # fmt: skip
+def test_slips_in_a_number(a: str, b: str, likeness: float | None) -> None:
+    assert digits_alike(a, b) == digits_alike(b, a) == likeness
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "least", "most"),
+    [
+        ("Bauer", "Bauer", 1, 1), ("bauer", "BAUER", 1, 1), ("Zoë", "Zoe", 1, 1), ("O'Neil", "Oneil", 0.999, 0.999),
+        ("Bauer", "Gauer", 0.9, 0.9), ("Anna", "Anan", 0.9, 0.9),  # one slip, from four letters on
+        ("Lee", "See", 0, 0.8), ("Bauer", "Meier", 0, 0.7), ("--", "..", 0, 0),
+    ],
+)  # fmt: skip
+def test_slips_in_a_word(a: str, b: str, least: float, most: float) -> None:
+    likeness = words_alike(a, b)
+    assert likeness == words_alike(b, a)
+    assert likeness is not None
+    assert least <= likeness <= most

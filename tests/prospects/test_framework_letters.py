@@ -42,11 +42,15 @@ WHOLE = ("amount", "owner", "cycle")
         (BUDGET, [said(3, *WHOLE), said(1, denies=True)], State.CONTRADICTED),
         (BUDGET, [said(3, denies=True), said(1)], State.CLAIMED),
         (BUDGET, [said(5, *WHOLE), said(3, denies=True), said(1, "amount")], State.CLAIMED),
-        (BUDGET, [said(91, *WHOLE)], State.UNKNOWN),
+        (BUDGET, [said(89.99, *WHOLE)], State.EVIDENCED),
+        (BUDGET, [said(90, *WHOLE)], State.UNKNOWN),  # it holds for ninety days
+        (BUDGET, [said(0, *WHOLE)], State.EVIDENCED),
         (BUDGET, [said(91, "amount"), said(1, "owner", "cycle")], State.CLAIMED),
         (BUDGET, [said(-1, *WHOLE)], State.UNKNOWN),
         (AUTHORITY, [said(3, "name", "decides_alone")], State.CLAIMED),
         (AUTHORITY, [said(3, "name", "decides_alone"), said(9, "name", "decides_alone")], State.EVIDENCED),
+        (AUTHORITY, [said(3, "name", "decides_alone"), said(9, "amount")], State.CLAIMED),  # about something else
+        (AUTHORITY, [said(3, "name", "decides_alone"), said(9)], State.CLAIMED),  # a claim confirms nothing
         (AUTHORITY, [said(3.1, "name", "decides_alone"), said(3, "decides_alone")], State.CLAIMED),
     ],
 )
@@ -85,6 +89,11 @@ def test_every_element_of_every_letter_can_be_asked_of_a_person() -> None:
 def test_a_claim_says_what_it_lacks() -> None:
     assert standing(BUDGET, [said(3, "amount")], NOW).missing == ("owner", "cycle")
     assert standing(AUTHORITY, [said(3, "name", "decides_alone")], NOW).missing == ("a second confirmation",)
+
+
+def test_evidence_names_only_what_proves_it() -> None:
+    proof, claim, other = said(3, *WHOLE), said(2, number=2), said(1, "name", number=3)
+    assert standing(BUDGET, [proof, claim, other], NOW).rests_on == (proof,)
 
 
 def test_a_claim_counts_less_than_evidence_and_is_not_accepted_by_itself() -> None:

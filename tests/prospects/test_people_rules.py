@@ -107,3 +107,32 @@ def test_channels_are_those_the_playbook_uses() -> None:
     assert people.best_channel(**reach, enabled=["call", "linkedin"]) == "linkedin"  # type: ignore[arg-type]
     assert people.best_channel(status="invalid", phone=True, linkedin=False, enabled=["email", "call"]) == "call"
     assert people.best_channel(status="invalid", phone=False, linkedin=False, enabled=["email"]) == "none"
+
+
+@pytest.mark.parametrize(
+    ("title", "roles", "status", "linkedin", "points"),
+    [
+        ("CFO", ["CFO"], "verified", True, 40 + 30 + 20 + 10),
+        ("CFO", ["CFO"], "syntax_ok", False, 40 + 30),
+        ("VP Finance", ["VP Finance"], "verified", False, 40 + 27 + 20),
+        ("Director of Finance", ["Director of Finance"], "unknown", True, 40 + 24 + 10),
+        ("Finance Manager", ["Finance Manager"], "invalid", False, 40 + 18),
+        ("Gardener", ["CFO"], "unknown", False, 10 + 12),
+    ],
+)
+def test_the_contact_scorecard_adds_up_to_a_hundred(
+    title: str, roles: list[str], status: str, linkedin: bool, points: float
+) -> None:
+    standing = people.judge(title, "", roles)
+    assert people.scorecard(standing, status=status, linkedin=linkedin) == pytest.approx(points)
+
+
+@pytest.mark.parametrize(
+    ("title", "standing"),
+    [("CEO", 10), ("SVP Sales", 9), ("VP Sales", 8), ("Senior Director, Sales", 7), ("Sales Director", 6),
+     ("Senior Sales Manager", 5), ("Sales Manager", 4), ("Senior Engineer", 3), ("Engineer", 2)],
+)  # fmt: skip
+def test_standing_goes_from_two_to_ten_and_half_of_it_is_the_say_of_others(title: str, standing: int) -> None:
+    asked, other = people.judge(title, "", []), people.judge(title, "", ["Plumber"])
+    assert (asked.seniority, asked.authority) == (standing, standing)
+    assert (other.seniority, other.authority) == (standing, max(1, standing // 2))
