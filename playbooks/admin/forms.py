@@ -10,6 +10,7 @@ import re
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import models
 
 from playbooks.admin.fields import ChoiceListField, ParamsField, WordsField, say_what_is_expected
@@ -85,7 +86,8 @@ class SlotForm(AnyModelForm):
         say_what_is_expected(field, slot)
 
     def _post_clean(self) -> None:
-        refused = {name: list(found.as_data()) for name, found in self.errors.items()}
+        own = {name: list(found.as_data()) for name, found in self.errors.items()}
+        refused = {name: found if name == NON_FIELD_ERRORS else found[:1] for name, found in own.items()}
         super()._post_clean()  # type: ignore[misc]
         for name, found in refused.items():
             self.errors[name].data[:] = found

@@ -35,8 +35,9 @@ def _rows_of(context: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """(anchor, what the row is called, its form) of every row on the page."""
     for inline in context["inline_admin_formsets"]:
         for number, form in enumerate(inline.formset.forms):
-            name = form.instance if form.instance.pk else number + 1
-            yield f"{inline.formset.prefix}-{number}", _heading(f"{inline.opts.verbose_name} “{name}”"), form
+            name = str(form.instance).strip(" →,:") or number + 1
+            kind = f"{'' if form.instance.pk else 'new '}{inline.opts.verbose_name}"
+            yield f"{inline.formset.prefix}-{number}", _heading(f"{kind} “{name}”"), form
 
 
 def _at(anchor: str, form: Any, name: str, words: str, row: str = "") -> dict[str, str]:

@@ -325,7 +325,7 @@ def _template(row: Row, seen: Seen) -> Iterator[Complaint]:
 def _channel(row: Row, _: Seen) -> Iterator[Complaint]:
     for field in ("reply_rate", "min_confidence"):
         if not _within(row.get(field), 0, 1):
-            yield field, f"expected a share from 0 to 1, got {row.get(field)}", ""
+            yield field, f"expected a share from 0 to 1, got {_plain(row.get(field))}", ""
     for field in ("daily_cap", "unit_cost"):
         if not _within(row.get(field), 0):
             yield field, f"expected a number of at least 0, got {row.get(field)}", ""

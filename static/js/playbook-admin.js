@@ -191,6 +191,12 @@ function dragOver(event) {
 
 // --- trying a row on a prospect ------------------------------------------------------------------------------------
 
+// Who stands behind the id in the field.
+function tryWho(field) {
+  const known = [...field.list.options].find((option) => option.value === field.value);
+  document.querySelector("[data-try-who]").textContent = known?.text ?? "";
+}
+
 async function tryRow(button) {
   const answer = button.closest(".try").querySelector(".try-answer");
   const data = new FormData(button.form);
@@ -262,6 +268,7 @@ function start() {
     if (event.target.id?.startsWith("id_weight_")) layerTotal();
     if (event.target.closest("#criteria-group")) criteriaTotals();
     if (event.target.closest(".pairs")) spareRow(event.target);
+    if (event.target.id === "id_try_on") tryWho(event.target);
   });
   form.addEventListener("change", (event) => {
     const row = event.target.closest(".inline-related");
