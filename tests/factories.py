@@ -151,9 +151,11 @@ def on_record(made: PlaybookVersion, *steps: str, logged: bool = True) -> Playbo
             if step == "activate":
                 made.activated_at = timezone.now()
             made.save()
+        trace_id = new_trace_id()
         if made.status == made.Status.ACTIVE and logged:
-            Activation.objects.create(version=made)
-        audit.record(client=made.playbook.client, event=_LAST[steps[-1]], subject=made, actor=None)
+            Activation.objects.create(version=made, trace_id=trace_id)
+        client, event = made.playbook.client, _LAST[steps[-1]]
+        audit.record(client=client, event=event, subject=made, actor=None, trace_id=trace_id)
     return made
 
 

@@ -116,8 +116,28 @@ FROM prospects_stagetransition m WHERE EXISTS (SELECT 1 FROM unnest(m.evidence_i
 ORDER BY 1, 2
 """  # noqa: S608 — constants
 
+# Who let what rule, whom and since when: the log of it and the audit log say the same, and so does the version itself.
+_RULE = """
+SELECT 'playbooks_playbookversion', v.id, 'it does not stand where the audit log says' FROM playbooks_playbookversion v
+JOIN playbooks_playbook p ON p.id = v.playbook_id CROSS JOIN LATERAL (SELECT a.event FROM playbooks_auditentry a
+  WHERE a.client_id = p.client_id AND a.subject_type = 'playbooks.playbookversion' AND a.subject_id = v.id
+  AND a.event IN ('playbook.submitted', 'playbook.sent_back', 'playbook.approved', 'playbook.activated',
+    'playbook.retired') ORDER BY a.seq DESC LIMIT 1) said
+WHERE v.status <> CASE said.event WHEN 'playbook.sent_back' THEN 'draft' WHEN 'playbook.submitted' THEN 'in_review'
+  WHEN 'playbook.activated' THEN 'active' ELSE substr(said.event, 10) END
+UNION ALL SELECT 'playbooks_activation', r.id, 'the audit log does not say so' FROM playbooks_activation r
+WHERE NOT EXISTS (SELECT 1 FROM playbooks_auditentry a WHERE a.trace_id = r.trace_id
+  AND a.event = 'playbook.activated' AND a.subject_type = 'playbooks.playbookversion' AND a.subject_id = r.version_id
+  AND a.actor_id IS NOT DISTINCT FROM r.by_id AND r.at BETWEEN a.at - interval '1 minute' AND a.at + interval '1 minute'
+  AND coalesce(a.detail->>'applies_to', r.applies_to) = r.applies_to)
+UNION ALL SELECT 'playbooks_playbookversion', a.subject_id, 'it began to rule, and no log of what ruled says so'
+FROM playbooks_auditentry a WHERE a.event = 'playbook.activated' AND NOT EXISTS (SELECT 1 FROM playbooks_activation r
+  WHERE r.version_id = a.subject_id AND r.trace_id = a.trace_id)
+ORDER BY 1, 2
+"""
+
 #: What is looked at, in this order.
-QUESTIONS: Final = (_GONE, _REQUESTS, _MESSAGES, _SIGNALS, _MISPLACED, _MOVES)
+QUESTIONS: Final = (_GONE, _REQUESTS, _MESSAGES, _SIGNALS, _MISPLACED, _MOVES, _RULE)
 
 
 def wrong() -> Iterator[tuple[str, int, str]]:

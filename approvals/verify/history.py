@@ -19,7 +19,9 @@ from approvals.verify import ground
 from approvals.verify import scores as past_scores
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client
+from playbooks.models import AuditEntry, Client, PlaybookVersion
+from playbooks.queries import document_of
+from playbooks.rules.sealing import seal
 from prospects.models import Erasure
 from prospects.rules.erasing import is_erased
 from salesops.sql import fetch
@@ -182,6 +184,16 @@ def scores() -> Iterator[Fault]:
         yield Fault(table, row, reason)
 
 
+def versions() -> Iterator[Fault]:
+    """Versions that do not say any more what they said when they left draft, as sealed then."""
+    submitted = AuditEntry.objects.filter(event=AuditEvent.PLAYBOOK_SUBMITTED.value, detail__has_key="says")
+    sealed = dict(submitted.order_by("client", "seq").values_list("subject_id", "detail__says"))
+    frozen = PlaybookVersion.objects.exclude(status=PlaybookVersion.Status.DRAFT).select_related("playbook__client")
+    for version in frozen.filter(pk__in=sealed).order_by("pk"):
+        if seal(document_of(version)) != sealed[version.pk]:
+            yield Fault("playbooks_playbookversion", version.pk, "it does not say what was sealed when it left draft")
+
+
 def facts() -> Iterator[Fault]:
     """Rows that are gone or elsewhere, and those that decisions rest on that are not what somebody saw who decided."""
     for table, row, reason in ground.wrong():
@@ -197,7 +209,7 @@ HISTORY: tuple[tuple[str, Check], ...] = (
     ("dispatches", dispatches),
     ("erasures", erasures),
 )
-DECISIONS: tuple[tuple[str, Check], ...] = (*HISTORY[1:], ("facts", facts), ("scores", scores))
+DECISIONS: tuple[tuple[str, Check], ...] = (*HISTORY[1:], ("versions", versions), ("facts", facts), ("scores", scores))
 
 
 def first_fault(checks: tuple[tuple[str, Check], ...]) -> Fault | None:

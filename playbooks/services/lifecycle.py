@@ -15,6 +15,7 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Activation, Playbook, PlaybookVersion, User
 from playbooks.queries import document_of
+from playbooks.rules.sealing import seal
 from playbooks.rules.validation import problems
 from playbooks.services.authority import require_admin
 from salesops.dbtypes import new_trace_id
@@ -85,7 +86,8 @@ def submit(version: PlaybookVersion, *, actor: User | None, note: str = "") -> P
     _check_rules(current)
     current.submitted_by, current.change_note = actor, note.strip() or current.change_note
     fields = ["submitted_by", "change_note"]
-    return _move(current, current.submit, AuditEvent.PLAYBOOK_SUBMITTED, actor=actor, fields=fields)
+    event, extra = AuditEvent.PLAYBOOK_SUBMITTED, {"says": seal(document_of(current))}
+    return _move(current, current.submit, event, actor=actor, fields=fields, extra=extra)
 
 
 @transaction.atomic
