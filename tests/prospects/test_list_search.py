@@ -63,7 +63,7 @@ def version():
     alone = factories.contact(client, name="Ember Alone", email="alone@dana.example")
     Prospect.objects.create(client=client, playbook=version.playbook, contact=alone, source="file", route="hot")
     admin = factories.user(client, "admin")
-    for kept, gone in ((rows[12], rows[0]), (rows[3], rows[20])):
+    for kept, gone in ((rows[12], rows[6]), (rows[3], rows[20])):
         question = pair(kept.company, gone.company)
         merges.merge(question.pk, keep=kept.company_id, actor=admin, client=client)
     assert Prospect.objects.filter(playbook=version.playbook, merged_into__isnull=False).count() == 2
