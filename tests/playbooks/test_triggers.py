@@ -37,6 +37,9 @@ def with_trigger(**row: Any) -> str:
         ({"kind": "schedule", "cron": "0 0 0 * * *"}, "triggers[0].cron: expected five fields"),
         ({"kind": "threshold", "metric": "luck", "value": 1}, "triggers[0].metric: expected one of due_prospects"),
         ({"kind": "threshold", "metric": "due_prospects"}, "triggers[0].value: expected a number of at least 0"),
+        ({"kind": "threshold", "metric": "due_prospects", "value": -0.01}, "at least 0, got -0.01"),
+        ({"kind": "event", "signal": "x" * 61}, "triggers[0].signal: expected at most 60 characters"),
+        ({"kind": "schedule", "cron": "0 2 * * *", "metric": "due_prospects"}, "only a trigger of kind threshold"),
         ({"kind": "threshold", "metric": "due_prospects", "value": "many"}, "triggers[0].value: expected a number"),
         ({"kind": "often"}, "triggers[0].kind: expected one of event, schedule, threshold"),
         ({"kind": "event", "signal": "x", "depth": "deep"}, "triggers[0].depth: expected one of early"),
@@ -47,6 +50,12 @@ def test_what_is_wrong_is_said_with_its_path(row: dict[str, Any], problem: str) 
     with pytest.raises(PlaybookFileError) as refused:
         parse(with_trigger(**row))
     assert any(problem in line for line in refused.value.problems), refused.value.problems
+
+
+@pytest.mark.parametrize("value", [0, 0.5])
+def test_a_threshold_may_be_as_low_as_nothing(value: float) -> None:
+    (row,) = parse(with_trigger(kind="threshold", metric="stalled_share", value=value)).rows["triggers"]
+    assert (row["metric"], float(row["value"])) == ("stalled_share", value)
 
 
 def test_every_kind_round_trips() -> None:

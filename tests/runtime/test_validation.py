@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -134,6 +135,22 @@ def test_a_signal_rests_on_signals_of_this_prospect_alone() -> None:
 )
 def test_a_message_to_somebody_else_or_on_borrowed_evidence_is_refused(changed: dict[str, Any]) -> None:
     assert kind_of(draft(**changed)) is Refused.PROVENANCE
+
+
+@pytest.mark.parametrize("channel", ["email", "call", "sms", "linkedin", "fax"])
+def test_nobody_is_written_to_where_no_address_is_on_file(channel: str) -> None:
+    about = known()
+    assert about.contact is not None
+    about.contact = replace(about.contact, email="", phone="", linkedin_url="")
+    assert kind_of(draft(channel=channel, recipient=""), about) is Refused.PROVENANCE
+    about.contact = None
+    assert kind_of(draft(channel=channel, recipient=""), about) is Refused.PROVENANCE
+
+
+def test_a_claim_may_stand_in_the_subject() -> None:
+    claim = Claim(sentence="Your hires", evidence_ids=(9,))
+    assert kind_of(draft(subject="Your hires this year", claims=(claim,))) is None
+    assert kind_of(draft(subject="Our list", claims=(claim,))) is Refused.PROVENANCE
 
 
 def test_confidence_lies_within_its_bounds() -> None:
