@@ -7,6 +7,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from playbooks.models import Role
+from playbooks.services import drafts
 from prospects.models import WhatIf
 from prospects.reading.what_if import counted, moved
 from prospects.services import what_if
@@ -32,7 +33,7 @@ def test_the_largest_moves_come_first_and_lead_to_who_makes_them() -> None:
 
 @pytest.mark.django_db
 def test_a_look_that_was_stopped_or_had_nobody_to_look_at_says_so_here_and_before_publishing() -> None:
-    version = scene.demo()
+    version = drafts.new_version(scene.demo().playbook, actor=None)
     boss = factories.user(version.playbook.client, Role.ADMIN)
     browser = Browser()
     browser.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
