@@ -15,8 +15,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from approvals.models import ApprovalRequest
-from playbooks.models import Client, Membership, Playbook, PlaybookVersion, Role, StageRule, User
+from playbooks.models import Client, Criterion, Membership, Playbook, PlaybookVersion, Role, StageRule, User
 from playbooks.rules import stages
+from playbooks.services import lifecycle
 from salesops.bench.words import BODY, CITIES, DOSSIER, FIRST, INDUSTRIES, LAST, NOUNS, SUBJECT, SUMMARY, TITLES, TRADES
 
 DAYS = 180
@@ -129,8 +130,14 @@ def make_client(size: int) -> Population:
     )  # fmt: skip
     playbook = Playbook.objects.create(client=client, slug="bench", name="Bench")
     version = PlaybookVersion.objects.create(
-        playbook=playbook, number=1, root_intent="Measure.", icp_industries=list(INDUSTRIES[:3]), money_per_month=100
-    )
+        playbook=playbook, number=1, root_intent="Measure.", icp_industries=list(INDUSTRIES[:3]), money_per_month=100,
+        countries=["US"],
+    )  # fmt: skip
+    # Nothing leaves draft that does not say by what it scores.
+    Criterion.objects.create(
+        version=version, layer="firmographic", category="fit", key="industry", label="Right industry",
+        kind="in_set", weight=10, params={"attribute": "industry", "values": list(INDUSTRIES[:3])},
+    )  # fmt: skip
     StageRule.objects.bulk_create(
         StageRule(
             version=version,
@@ -141,9 +148,8 @@ def make_client(size: int) -> Population:
         for source, target in stages.PROSPECT_MOVES
         if target not in _NEEDS_REASON
     )
-    for step in (version.submit, version.approve, version.activate):
-        step()
-        version.save()
+    for step in (lifecycle.submit, lifecycle.approve, lifecycle.activate):
+        version = step(version, actor=None)
     user = User.objects.create_user(f"bench-{client.pk}@team.example", None, name="Bench")
     Membership.objects.bulk_create(Membership(user=user, client=client, role=role) for role in Role.values)
     return Population(client, playbook, version, user, size)
