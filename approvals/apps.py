@@ -19,8 +19,8 @@ class ApprovalsConfig(AppConfig):
         from prospects.erasure.parts import register_part
         from prospects.reading.timeline import register_timeline
         from prospects.services import metrics
-        from prospects.services.next_steps import register_asked
         from prospects.services.moving.handoffs import register_touches
+        from prospects.services.next_steps import register_asked
         from salesops.runtime.ports import explainers, merge_listeners, register
 
         register(PORT)
