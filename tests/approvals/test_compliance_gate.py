@@ -275,6 +275,12 @@ def test_two_plausible_zones_must_both_be_open():
     assert zoned("US", both, 2026, 11, 18, 14, 0).opens_at == datetime(2026, 11, 18, 16, 0, tzinfo=UTC)
 
 
+def test_no_phone_rings_where_no_hours_are_known():
+    window = zoned("XX", ("America/New_York",), 2026, 11, 18, 17, 0)
+    assert (window.open, window.opens_at) == (False, None)
+    assert window.saw == "no calling hours are known for this country"
+
+
 @pytest.mark.parametrize("zones", [(), ("Nowhere/Land",), ("America/New_York", "Nowhere/Land")])
 def test_an_unknown_zone_is_never_open(zones):
     window = zoned("US", zones, 2026, 11, 18, 17, 0)

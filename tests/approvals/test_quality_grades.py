@@ -143,6 +143,7 @@ def test_subject_bands(subject, points):
         ((replace(FACTS[0], observed_on=TODAY), replace(FACTS[1], observed_on=None)), 20),
         ((replace(FACTS[0], about="person"), replace(FACTS[1], about="person")), 10),
         ((FACTS[0], Fact("nothing", ("",), (3,))), 10),
+        ((FACTS[0], replace(FACTS[1], terms=("fourteen", "14"))), 20),  # any of its words will do
         ((FACTS[0], replace(FACTS[0])), 10),
         ((FACTS[0], Fact("place", ("Lisbon",), (3,))), 10),
     ],
@@ -277,6 +278,8 @@ def test_hard_failures_are_an_f_and_name_the_words(words, changes, key):
         (WORDS, {"subject": "Re: our talk", "has_prior_thread": True}),
         (WORDS.replace("Would it help if I sent you the list made for your team?", "Open to a 15-minute call?"), {}),
         (WORDS + "None of this is urgent work.", {}),
+        (WORDS, {"claims": (*CLAIMS, Claim("We helped Globex grow."))}),  # it was edited out
+        (WORDS, {"foreign_names": ("Globex", "Acme Robotics", "")}),
         (WORDS + "It’s known: it saves 40% of it.", {"claims": (*CLAIMS, Claim("it's  known: It saves 40%", (2,)))}),
         (WORDS + "\nIt saves 40%. Of it.", {"claims": (*CLAIMS, Claim("It saves 40%. Of it.", (2,)))}),
         (WORDS + "We helped Globex grow.", {"claims": (*CLAIMS, Claim("helped Globex grow", (2,)))}),
