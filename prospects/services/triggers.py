@@ -258,6 +258,8 @@ class Standing:
 def standing(versions: Collection[int], *, at: datetime) -> list[Standing]:
     """Every trigger of these versions (ids), its last firing, and when a schedule that rules is next. Two queries."""
     rows = [(trigger, vars(trigger)) for trigger in Trigger.objects.raw(_STANDING, [list(versions)])]
+    if not rows:
+        return []
     places = [*{said["place"] for _, said in rows}]
     last = {(f.playbook_id, f.key): f for f in TriggerFiring.objects.raw(_NEWEST, [places])}
     return [
