@@ -150,6 +150,26 @@ def test_explain_as_it_was_before_the_agents_ran() -> None:
     assert document["verdict"] is None
 
 
+@pytest.mark.parametrize(
+    ("at", "moment"),
+    [
+        ("2026-06-01", "2026-06-01T23:59:59.999999+12:00"),
+        ("2026-06-01T09:00:00", "2026-06-01T09:00:00+12:00"),
+        ("2026-06-01T09:00:00Z", "2026-06-01T09:00:00+00:00"),
+    ],
+)
+def test_explain_reads_a_day_by_the_clients_own_clock(at: str, moment: str) -> None:
+    who = factories.prospect(scene.demo(factories.client(time_zone="Pacific/Auckland")))
+    assert json.loads(said("explain", str(who.pk), "--json", "--at", at))["at"] == moment
+
+
+@pytest.mark.parametrize("at", ["2026-02-30", "yesterday", "2026-06-01T25:00:00"])
+def test_explain_says_what_a_time_looks_like(at: str) -> None:
+    who = factories.prospect()
+    with pytest.raises(CommandError, match="is not a time"):
+        said("explain", str(who.pk), "--at", at)
+
+
 def test_a_name_that_fits_nobody_or_two_is_refused() -> None:
     with pytest.raises(CommandError, match="no prospect"):
         said("explain", "nobody.example")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, time, tzinfo
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from playbooks.management.naming import find_client
+from playbooks.services.budgets import zone_of
 from prospects.reading.explain import explain, find
 from salesops.errors import Refusal
 from salesops.percent import percent
@@ -23,26 +24,31 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("prospect", help="id, external id, domain or e-mail address")
         parser.add_argument("--client", help="slug of the client, where the name alone is ambiguous")
-        parser.add_argument("--at", help="as it was known at this time (ISO 8601)")
+        parser.add_argument(
+            "--at", help="as it was known at this time (ISO 8601), or at the end of a day, by the client's clock"
+        )
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
 
     def handle(self, *_: Any, prospect: str, client: str | None, at: str | None, as_json: bool, **__: Any) -> None:
         owner = None if client is None else find_client(client)
         try:
-            document = explain(find(prospect, client=owner), at=_moment(at))
+            found = find(prospect, client=owner)
+            document = explain(found, at=None if at is None else _moment(at, zone_of(found.client)))
         except Refusal as refusal:
             raise CommandError(refusal.message) from refusal
         self.stdout.write(json.dumps(document, indent=2, default=str) if as_json else "\n".join(_lines(document)))
 
 
-def _moment(given: str | None) -> datetime | None:
-    if given is None:
-        return None
-    day = parse_date(given) if len(given) == 10 else None
-    at = datetime(day.year, day.month, day.day, 23, 59, 59) if day else parse_datetime(given)  # noqa: DTZ001 — aware below
+def _moment(given: str, zone: tzinfo) -> datetime:
+    """The time given, or the last of the day given; by the client's clock unless it names its own offset."""
+    try:
+        day = parse_date(given)
+        at = datetime.combine(day, time.max) if day else parse_datetime(given)
+    except ValueError:  # 30 February
+        at = None
     if at is None:
         raise CommandError(f"--at {given!r} is not a time; expected e.g. 2026-06-01 or 2026-06-01T09:00:00Z.")
-    return at if timezone.is_aware(at) else timezone.make_aware(at)
+    return at if timezone.is_aware(at) else at.replace(tzinfo=zone)
 
 
 def _lines(document: dict[str, Any]) -> Iterator[str]:
