@@ -81,8 +81,9 @@ def waiting(time: WaitingTime) -> SafeString:
         return _safe(escape(duration(time.seconds)))
     if time.observed_seconds is None:
         return NOTHING
+    watched = escape(duration(int(time.observed_seconds)))  # "more than < 1 s" says nothing
     return _safe(
-        f'<span class="fn-censored">&gt;&thinsp;{escape(duration(time.observed_seconds))}<span aria-hidden="true"> ⊣'
+        f'<span class="fn-censored">&gt;&thinsp;{watched}<span aria-hidden="true"> ⊣'
         '</span><span class="visually-hidden"> (not reached)</span></span>'
     )
 

@@ -61,10 +61,12 @@ def money(value: object, currency: str = "€") -> str:
 
 @register.filter
 def duration(seconds: object) -> str:
-    """Seconds as the two largest units: "2 d 4 h"."""
+    """Seconds as the two largest units: "2 d 4 h"; part of a second, which is not none, as "< 1 s"."""
     number = _number(seconds)
     if number is None:
         return NONE_YET
+    if 0 < number < 1:
+        return f"<{NARROW}1{NARROW}s"
     left = int(number)
     parts = []
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
@@ -106,7 +108,7 @@ def relative(at: datetime, now: datetime, zone: tzinfo | None = None) -> str:
     size = abs(seconds)
     if size >= 28 * DAY:
         day = timezone.localtime(at, UTC if is_day(at) else zone)
-        return f"{day.day} {day:%b}" if day.year == now.year else f"{day.day} {day:%b %Y}"
+        return f"{day.day} {day:%b}" if day.year == timezone.localtime(now, zone).year else f"{day.day} {day:%b %Y}"
     if size < 45:
         return "just now" if seconds >= 0 else "in a moment"
     unit, word = (MINUTE, "min") if size < HOUR - 30 else (HOUR, "h") if size < DAY - 1800 else (DAY, "d")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.template import Context, Template
 from django.utils import timezone
 
+from prospects.rules.statistics import WaitingTime
+from prospects.views.funnel_marks import waiting
 from salesops.templatetags import figures, ui
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -52,6 +55,20 @@ def test_times_are_relative_until_they_are_old(ago: timedelta, words: str) -> No
     assert figures.relative(NOW - ago, NOW).replace("\u202f", " ") == words
 
 
+@pytest.mark.parametrize(
+    ("zone", "now", "words"),
+    [
+        ("Pacific/Auckland", datetime(2026, 12, 31, 20, tzinfo=UTC), "31 May 2026"),  # it is 2027 there
+        ("America/New_York", datetime(2027, 1, 1, 2, tzinfo=UTC), "31 May"),  # it is still 2026 there
+    ],
+)
+def test_around_new_year_a_date_names_its_year_where_the_reader_is_in_another(
+    zone: str, now: datetime, words: str
+) -> None:
+    at = datetime(2026, 5, 31, 9, tzinfo=UTC)
+    assert figures.relative(at, now, ZoneInfo(zone)) == words
+
+
 def test_a_time_carries_its_exact_form() -> None:
     html = figures.when("2026-11-12T09:14:00+00:00")
     assert 'datetime="2026-11-12T09:14:00+00:00"' in html
@@ -69,6 +86,15 @@ def test_a_date_from_a_file_stays_that_day_in_every_zone(zone: str) -> None:
 
 def test_a_duration_names_its_two_largest_units() -> None:
     assert figures.duration(2 * 86_400 + 4 * 3600 + 61).replace("\u202f", " ") == "2 d 4 h"
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.2, "< 1 s"), (0, "0 s"), (1, "1 s"), (0.999, "< 1 s")])
+def test_part_of_a_second_is_not_none(seconds: float, words: str) -> None:
+    assert figures.duration(seconds).replace("\u202f", " ") == words
+
+
+def test_a_time_nobody_waited_for_long_enough_is_told_in_whole_seconds() -> None:
+    assert "&gt;&thinsp;0\u202fs" in waiting(WaitingTime(None, 0.4))
 
 
 def test_words_in_chips_are_escaped_and_never_stand_by_colour_alone() -> None:
