@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.forms import SetPasswordForm
 from django.core.paginator import Paginator
 from django.forms.models import BaseInlineFormSet
 
@@ -14,11 +15,20 @@ if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
     AnyModelForm = forms.ModelForm[Any]
     AnyPaginator = Paginator[Any]
+    AnySetPasswordForm = SetPasswordForm[Any]
     AnyStackedInline = admin.StackedInline[Any, Any]
     AnyTabularInline = admin.TabularInline[Any, Any]
 else:
-    AnyInlineFormSet, AnyPaginator = BaseInlineFormSet, Paginator
+    AnyInlineFormSet, AnyPaginator, AnySetPasswordForm = BaseInlineFormSet, Paginator, SetPasswordForm
     AnyModelAdmin, AnyModelForm = admin.ModelAdmin, forms.ModelForm
     AnyStackedInline, AnyTabularInline = admin.StackedInline, admin.TabularInline
 
-__all__ = ["AnyInlineFormSet", "AnyModelAdmin", "AnyModelForm", "AnyPaginator", "AnyStackedInline", "AnyTabularInline"]
+__all__ = [
+    "AnyInlineFormSet",
+    "AnyModelAdmin",
+    "AnyModelForm",
+    "AnyPaginator",
+    "AnySetPasswordForm",
+    "AnyStackedInline",
+    "AnyTabularInline",
+]

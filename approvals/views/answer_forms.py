@@ -85,11 +85,16 @@ class SignalForm(forms.Form):
     kind = forms.SlugField(
         label="What kind", max_length=60, initial="news",
         help_text="One word: news, hiring, funding, expansion, new_product, technology …",
+        error_messages={"required": "Say in one word what kind of news it is."},
     )  # fmt: skip
-    observed_on = forms.DateField(label="Day", widget=forms.DateInput(attrs={"type": "date"}))
+    observed_on = forms.DateField(
+        label="Day", widget=forms.DateInput(attrs={"type": "date"}),
+        error_messages={"required": "Choose the day on which it was seen."},
+    )  # fmt: skip
     text = forms.CharField(
-        label="What you saw, word for word", max_length=2000, widget=forms.Textarea(attrs={"rows": 4})
-    )
+        label="What you saw, word for word", max_length=2000, widget=forms.Textarea(attrs={"rows": 4}),
+        error_messages={"required": "Write down what you saw, word for word."},
+    )  # fmt: skip
     ref = forms.URLField(label="Where it stands (address)", required=False, max_length=300, assume_scheme="https")
 
     def __init__(self, *args: Any, asks: list[dict[str, Any]], **kwargs: Any) -> None:
@@ -115,9 +120,12 @@ class SignalForm(forms.Form):
 class MessageForm(forms.Form):
     """The words; recipient, sender and footer are put by the app."""
 
-    channel = forms.ChoiceField(label="Channel")
+    channel = forms.ChoiceField(label="Channel", error_messages={"required": "Choose how to reach them."})
     subject = forms.CharField(max_length=300, required=False)
-    body = forms.CharField(label="Words", strip=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 10}))
+    body = forms.CharField(
+        label="Words", strip=False, max_length=20_000, widget=forms.Textarea(attrs={"rows": 10}),
+        error_messages={"required": "Write what should be said."},
+    )  # fmt: skip
 
     def __init__(self, *args: Any, asks: list[dict[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -138,7 +146,10 @@ class MessageForm(forms.Form):
 class ChannelForm(forms.Form):
     """Which channel, among those our numbers allow."""
 
-    channel = forms.ChoiceField(label="Channel", widget=forms.RadioSelect(attrs={"class": "choices"}))
+    channel = forms.ChoiceField(
+        label="Channel", widget=forms.RadioSelect(attrs={"class": "choices"}),
+        error_messages={"required": "Choose a channel, or to do nothing."},
+    )  # fmt: skip
 
     def __init__(self, *args: Any, asks: list[dict[str, Any]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -32,7 +32,11 @@ class GoLiveForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         error_messages={"required": "Say why: the audit log keeps it."},
     )
-    name = forms.CharField(label="The client's name, typed to confirm", max_length=200)
+    name = forms.CharField(
+        label="The client's name, typed to confirm",
+        max_length=200,
+        error_messages={"required": "Type the client's name."},
+    )
     nobody = forms.BooleanField(label="Nobody has asked this client to be left alone", required=False)
 
     def __init__(self, *args: Any, client: Client, without_list: bool, **kwargs: Any) -> None:

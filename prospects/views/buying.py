@@ -29,21 +29,27 @@ class Said(forms.Form):
 
     quote = forms.CharField(max_length=2000, required=False)
     speaker = forms.CharField(max_length=120, required=False)
-    said_on = forms.DateField()
+    said_on = forms.DateField(error_messages={"required": "Choose the day on which they said it."})
 
 
 class LetterForm(Said):
     """What is known of one letter; its elements are named ``e-…``."""
 
-    letter = forms.ChoiceField(choices=[(name, name) for name in LETTERS])
-    answer = forms.ChoiceField(choices=_ANSWERS)
+    letter = forms.ChoiceField(
+        choices=[(name, name) for name in LETTERS], error_messages={"required": "Choose what it is about."}
+    )
+    answer = forms.ChoiceField(choices=_ANSWERS, error_messages={"required": "Choose whether they say so or deny it."})
 
 
 class ForceForm(Said):
     """How strongly one force moves or holds them."""
 
-    force = forms.ChoiceField(choices=[(name, name) for name in FORCES])
-    strength = forms.IntegerField(min_value=0, max_value=3)
+    force = forms.ChoiceField(
+        choices=[(name, name) for name in FORCES], error_messages={"required": "Choose what moves or holds them."}
+    )
+    strength = forms.IntegerField(
+        min_value=0, max_value=3, error_messages={"required": "Choose how strong it is, from 0 to 3."}
+    )
 
 
 class MotiveForm(Said):

@@ -29,10 +29,12 @@ class ErasureForm(forms.Form):
     reason = forms.CharField(
         max_length=erasure.REASON_LENGTH, label="Why?",
         help_text="Stays for good, so do not name the person. For instance: asked by e-mail on 3 May.",
+        error_messages={"required": "Say why, without naming the person."},
     )  # fmt: skip
     typed = forms.CharField(
-        max_length=200, label="Type their name to confirm", widget=forms.TextInput({"autocomplete": "off"})
-    )
+        max_length=200, label="Type their name to confirm", widget=forms.TextInput({"autocomplete": "off"}),
+        error_messages={"required": "Type their name as it stands above. Nothing was erased."},
+    )  # fmt: skip
 
     def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

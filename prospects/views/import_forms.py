@@ -18,9 +18,24 @@ _MEGABYTE = 1_000_000
 class UploadForm(forms.Form):
     """A file and what it is about."""
 
-    file = forms.FileField(label="File", error_messages={"empty": "This file is empty. Choose one with rows in it."})
-    kind = forms.ChoiceField(label="What is in it", choices=ImportBatch.Kind.choices)
-    playbook = forms.ModelChoiceField(label="Playbook", queryset=Playbook.objects.none(), empty_label=None)
+    file = forms.FileField(
+        label="File",
+        error_messages={
+            "required": "Choose the file to import.",
+            "empty": "This file is empty. Choose one with rows in it.",
+        },
+    )
+    kind = forms.ChoiceField(
+        label="What is in it",
+        choices=ImportBatch.Kind.choices,
+        error_messages={"required": "Choose what is in the file."},
+    )
+    playbook = forms.ModelChoiceField(
+        label="Playbook",
+        queryset=Playbook.objects.none(),
+        empty_label=None,
+        error_messages={"required": "Choose the playbook it is for."},
+    )
     as_of = forms.DateField(
         label="True as of", required=False, widget=forms.DateInput(attrs={"type": "date"}),
         help_text="For rows without a date of their own. Empty: today.",
@@ -32,10 +47,7 @@ class UploadForm(forms.Form):
 
     def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        playbooks = forms.ModelChoiceField(
-            label="Playbook", queryset=Playbook.objects.for_client(client), empty_label=None
-        )
-        self.fields["playbook"] = playbooks
+        self.fields["playbook"].queryset = Playbook.objects.for_client(client)  # type: ignore[attr-defined]
         limit = settings.IMPORT_MAX_BYTES // _MEGABYTE
         self.fields[
             "file"

@@ -29,7 +29,7 @@ LATEST = ("-stage_since", "-id")
 class MoveForm(forms.Form):
     """Where to, why, and what a deal is worth by now."""
 
-    to = forms.SlugField(max_length=24)
+    to = forms.SlugField(max_length=24, error_messages={"required": "Choose where it goes."})
     reason = forms.CharField(max_length=500, required=False)
     amount = forms.DecimalField(max_digits=12, decimal_places=2, min_value=0, required=False)
 
@@ -38,7 +38,10 @@ class DealForm(forms.Form):
     """What a deal is called and worth."""
 
     name = forms.CharField(max_length=160, required=False)
-    amount = forms.DecimalField(max_digits=12, decimal_places=2, min_value=0)
+    amount = forms.DecimalField(
+        max_digits=12, decimal_places=2, min_value=0,
+        error_messages={"required": "Say what the deal is worth.", "invalid": "Write it in figures, such as 12000."},
+    )  # fmt: skip
 
 
 @require_GET

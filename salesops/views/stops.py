@@ -34,7 +34,7 @@ class StopForm(forms.Form):
     scope = forms.ChoiceField(
         label="What to stop",
         help_text="It holds at once: no agent runs there, and nothing of it is sent.",
-        error_messages={"required": "Choose what to stop."},
+        error_messages={"required": "Choose what to stop.", "invalid_choice": "Choose one of what is listed to stop."},
     )
     kind = forms.ChoiceField(
         label="How",
@@ -44,6 +44,7 @@ class StopForm(forms.Form):
         ],
         initial=Stop.Kind.PAUSE,
         widget=forms.RadioSelect(attrs={"class": "choices"}),
+        error_messages={"required": "Choose whether to pause it or to cancel it."},
     )
     reason = forms.CharField(
         label="Why",

@@ -156,7 +156,7 @@ def test_the_page_shows_states_and_takes_answers(client: Browser) -> None:
     force = {"what": "force", "force": "anxiety", "strength": "2", "quote": "What if?", "said_on": given["said_on"]}
     assert "Answer first: <strong>anxiety" in client.post(url, force, follow=True).content.decode()
     refused = client.post(url, {"what": "letter", "letter": "budget", "answer": "said"}, follow=True)
-    assert "Said on: This field is required." in refused.content.decode()
+    assert "Said on: Choose the day on which they said it." in refused.content.decode()
     client.force_login(factories.user(who.client, "operator"))
     assert 'name="what"' not in client.get(url).content.decode()
     assert client.post(url, given).status_code == 403
