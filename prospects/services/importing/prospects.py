@@ -159,6 +159,12 @@ def _understood(source: SourceFile, importer: ProspectImporter) -> list[dict[str
     return [understood(importer.read(row)) for row, _ in zip(source.rows(), range(PREVIEW_ROWS), strict=False)]
 
 
+def _as_read(fact: tuple[str, object]) -> tuple[str, bool]:
+    """Facts stand in the order of their names, but the lower end of a range before its upper one."""
+    name = fact[0]
+    return name.removesuffix("_min").removesuffix("_max"), name.endswith("_max")
+
+
 def understood(parsed: Record | Refused) -> dict[str, object]:
     """One row in words, for the person who checks the mapping."""
     if isinstance(parsed, Refused):
@@ -170,6 +176,6 @@ def understood(parsed: Record | Refused) -> dict[str, object]:
         "domain": company.key if company else "",
         "person": contact.name if contact else "",
         "email": contact.key if contact else "",
-        "facts": parsed.facts,
+        "facts": dict(sorted(parsed.facts.items(), key=_as_read)),
         "notes": [f"{note.column}: {note.message}" for note in parsed.notes],
     }
