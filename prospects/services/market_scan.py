@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
@@ -93,8 +94,8 @@ def scan(
             return _close(row, Status.REFUSED, refusal)
         try:
             stopped = _work(row, version, configs, office)
-        except (OperationalError, InterfaceError):
-            raise  # the database went away: the next one to come finds the scan unfinished and does it again
+        except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+            raise  # the database or our time is gone: the next one to come finds the scan unfinished and does it again
         except Exception as error:
             log.exception("market_scan_broke", scan=row.pk, trace_id=row.trace_id)
             return _close(row, Status.FAILED, f"It broke ({type(error).__name__}). Trace {row.trace_id}.")

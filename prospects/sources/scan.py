@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 
 from playbooks.rules.sources import SourceConfig
@@ -50,6 +51,8 @@ def scan(desk: Desk, seeds: Seeds, problems: list[str]) -> Iterator[Candidate]:
             problems.append(f"{config.key}: it knows nothing under these seeds")
         except Trouble as trouble:
             problems.append(f"{config.key}: {trouble}")
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as error:
             log.exception("source_broke", source=config.key, trace_id=desk.trace_id)
             problems.append(f"{config.key}: reading it broke ({type(error).__name__}). Trace {desk.trace_id}.")

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 
 from salesops.runtime import digest
 from salesops.runtime.context import Context
@@ -222,6 +223,8 @@ class _BatchRun:
         started = time.perf_counter_ns()
         try:
             answers = player.agent.implementations[player.kind].run(views, player.tools)
+        except SoftTimeLimitExceeded:
+            raise  # the worker's time is over, which is not this agent's doing: the next worker begins the cycle again
         except Exception as error:
             log.exception("agent_failed", agent=player.agent.name, prospects=len(due), trace_id=self.scope.trace_id)
             for context, run in zip(due, runs, strict=True):

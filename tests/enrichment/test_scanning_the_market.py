@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 from django.urls import reverse
@@ -300,6 +301,24 @@ def test_a_scan_that_broke_counts_as_failed_and_one_that_was_not_allowed_as_none
     monkeypatch.setattr(market_scan, "write", lambda plan, terms: 1 / 0)
     assert scan(under).status == "failed"
     assert AgentDay.objects.values_list("runs", "failed").get() == (1, 1)
+
+
+@pytest.mark.parametrize("struck", ["prospects.sources.scan._of_source", "prospects.services.market_scan.write"])
+def test_a_scan_whose_worker_ran_out_of_time_is_done_by_the_next_one(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch, struck: str
+) -> None:
+    under = world.playbook(market(server))
+    lists(server, ACME)
+
+    def interrupted(*_: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patch, pytest.raises(SoftTimeLimitExceeded):
+        patch.setattr(struck, interrupted)
+        scene.run(under, depth="extended")
+    assert MarketScan.objects.get().status == "running"
+    scene.run(under, depth="extended")
+    assert (MarketScan.objects.get().status, Prospect.objects.count()) == ("done", 1)
 
 
 def test_scans_of_another_client_are_on_nobody_elses_page(server: StandIn, client: Browser) -> None:

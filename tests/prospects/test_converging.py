@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -336,6 +337,23 @@ def test_one_prospect_that_breaks_the_runtime_is_given_up_alone(monkeypatch: pyt
     assert (bad.verdict, bad.stage) == ("stalled", "sourced")
     assert report.convergence.trace_id in bad.verdict_reason
     assert Prospect.objects.filter(pk__in=[p.pk for p in others], verdict="qualified").count() == 2
+
+
+def test_the_end_of_a_worker_s_time_gives_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    under = scene.demo()
+    prospect = scene.company(under, scene.GOOD)
+
+    def interrupted(*_: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patch, pytest.raises(SoftTimeLimitExceeded):
+        patch.setattr(HOST, "settle", interrupted)
+        scene.run(under)
+    prospect.refresh_from_db()
+    assert (prospect.verdict, prospect.failures, Diagnostic.objects.count()) == ("", 0, 0)
+    scene.run(under)
+    prospect.refresh_from_db()
+    assert prospect.verdict == "qualified"
 
 
 def test_without_an_active_version_nothing_starts() -> None:

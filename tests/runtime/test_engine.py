@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from salesops.runtime.contract import Agent, Implementation
 from salesops.runtime.engine import Engine, Outcome
@@ -155,6 +156,16 @@ def test_an_agent_whose_team_may_not_read_contacts_sees_nobody() -> None:
 
     run(host, agent("look", look), unreadable=frozenset({(Team.QUALIFICATION, Resource.CONTACT)}))
     assert seen == [None]
+
+
+def test_the_end_of_a_worker_s_time_is_no_failure_of_the_agent_it_struck() -> None:
+    def interrupted(batch: Any, tools: Any) -> Any:
+        raise SoftTimeLimitExceeded
+
+    host = MemoryHost([signal(1)])
+    with pytest.raises(SoftTimeLimitExceeded):
+        run(host, agent("judge", judge, order=0), agent("slow", interrupted, order=1))
+    assert (host.runs, host.findings) == ([], [])
 
 
 def test_a_cycle_that_would_contradict_itself_is_not_written() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 from django.db.models import Case, F, Value, When
 from django.db.models.expressions import RawSQL
@@ -172,8 +173,8 @@ def _isolated(engine: Engine, convergence: Convergence, ids: Sequence[int]) -> O
     """Run a batch; when it breaks, halve it until the prospect at fault stands alone, and give only that one up."""
     try:
         return engine.run(ids)
-    except (OperationalError, InterfaceError):
-        raise  # the database went away: nothing of the batch is half done, and the next worker starts it again
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise  # the database or our time is gone: nothing of the batch is half done, the next worker starts it again
     except Exception as error:
         if len(ids) == 1:
             log.exception("prospect_failed", prospect=ids[0], trace_id=convergence.trace_id)
