@@ -313,9 +313,10 @@ def test_a_scan_whose_worker_ran_out_of_time_is_done_by_the_next_one(
     def interrupted(*_: Any) -> None:
         raise SoftTimeLimitExceeded
 
-    with monkeypatch.context() as patch, pytest.raises(SoftTimeLimitExceeded):
+    with monkeypatch.context() as patch:
         patch.setattr(struck, interrupted)
-        scene.run(under, depth="extended")
+        with pytest.raises(SoftTimeLimitExceeded):
+            scene.run(under, depth="extended")
     assert MarketScan.objects.get().status == "running"
     scene.run(under, depth="extended")
     assert (MarketScan.objects.get().status, Prospect.objects.count()) == ("done", 1)

@@ -346,9 +346,10 @@ def test_the_end_of_a_worker_s_time_gives_nobody_up(monkeypatch: pytest.MonkeyPa
     def interrupted(*_: Any) -> None:
         raise SoftTimeLimitExceeded
 
-    with monkeypatch.context() as patch, pytest.raises(SoftTimeLimitExceeded):
+    with monkeypatch.context() as patch:
         patch.setattr(HOST, "settle", interrupted)
-        scene.run(under)
+        with pytest.raises(SoftTimeLimitExceeded):
+            scene.run(under)
     prospect.refresh_from_db()
     assert (prospect.verdict, prospect.failures, Diagnostic.objects.count()) == ("", 0, 0)
     scene.run(under)
