@@ -15,8 +15,9 @@ from django.db import models
 
 from playbooks.admin.fields import ChoiceListField, ParamsField, WordsField, say_what_is_expected
 from playbooks.rules.document import ROWS, Slot, head_slots
+from playbooks.rules.row_checks import Seen
 from playbooks.rules.spelling import sentence
-from playbooks.rules.validation import Seen, repeated
+from playbooks.rules.validation import repeated
 from playbooks.services import drafts
 from salesops.generics import AnyInlineFormSet, AnyModelForm
 

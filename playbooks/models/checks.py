@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from playbooks.rules.document import ROWS
+from playbooks.rules.row_checks import Seen
 from playbooks.rules.spelling import sentence
-from playbooks.rules.validation import Problem, Seen, row_problems
+from playbooks.rules.validation import Problem, row_problems
 
 
 def refuse_problems(problems: Iterable[Problem]) -> None:

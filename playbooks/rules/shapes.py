@@ -43,6 +43,16 @@ def is_number(value: object) -> bool:
         return False
 
 
+def within(value: Any, low: float, high: float = float("inf")) -> bool:
+    """Whether there is a number, and it lies within [low, high]."""
+    return is_number(value) and low <= value <= high
+
+
+def plain(value: Any) -> str:
+    """A number without the zeros that say nothing."""
+    return f"{value:g}" if is_number(value) else str(value)
+
+
 def is_amount(value: object, smallest: str) -> bool:
     """A number with no more decimals than ``smallest`` has."""
     if not is_number(value):

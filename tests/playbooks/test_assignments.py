@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from playbooks.rules.known_agents import assignment_problems, ways
-from playbooks.rules.validation import Seen, row_problems
+from playbooks.rules.row_checks import Seen
+from playbooks.rules.validation import row_problems
 from playbooks.rules.yaml_io import PlaybookFileError
 from salesops.apps import ways_of_agents
 from tests.runtime import scene
