@@ -8,11 +8,10 @@ While agents are stopped, or a convergence of the same depth is open, nothing is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from django.db import connection, transaction
@@ -22,7 +21,7 @@ from playbooks.events import AuditEvent
 from playbooks.models import PlaybookVersion, Trigger
 from playbooks.rules import triggers as rules
 from playbooks.services import stops
-from playbooks.services.budgets import zone_named, zone_of
+from playbooks.services.budgets import zone_of
 from prospects.models import Convergence, TriggerFiring, TriggerWatch
 from prospects.services import metrics
 from prospects.services.converging import convergences
@@ -121,12 +120,8 @@ def _newest_fact() -> int:
 def _next_look(trigger: Trigger, at: datetime) -> datetime:
     if trigger.kind != Trigger.Kind.SCHEDULE:
         return at
-    return _next_due(trigger.cron, at, zone_of(trigger.version.playbook.client))
-
-
-def _next_due(cron: str, at: datetime, zone: ZoneInfo) -> datetime:
     try:
-        return rules.next_due(cron, at, zone)
+        return rules.next_due(trigger.cron, at, zone_of(trigger.version.playbook.client))
     except ValueError:
         return at + NEVER
 
@@ -228,53 +223,3 @@ def _fire(trigger: Trigger, happened: Happened, at: datetime) -> None:
         detail={"key": trigger.key, "kind": trigger.kind, "convergence": convergence.pk, "saw": firing.saw},
     )  # fmt: skip
     log.info("trigger_fired", trigger=trigger.key, playbook=playbook.pk, convergence=convergence.pk)
-
-
-#: Plain SQL: a version and a client are wide rows, of which pages show a word each.
-_STANDING = """
-SELECT trigger.*, version.status AS ruling, playbook.id AS place, playbook.name AS playbook, client.time_zone AS zone
-  FROM playbooks_trigger AS trigger JOIN playbooks_playbookversion AS version ON version.id = trigger.version_id
-  JOIN playbooks_playbook AS playbook ON playbook.id = version.playbook_id
-  JOIN playbooks_client AS client ON client.id = playbook.client_id
- WHERE trigger.version_id = ANY(%s) ORDER BY trigger.position, trigger.id
-"""
-_NEWEST = """
-SELECT * FROM prospects_triggerfiring
- WHERE id IN (SELECT max(id) FROM prospects_triggerfiring WHERE playbook_id = ANY(%s) GROUP BY playbook_id, key)
-"""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One trigger as the pages show it, and its playbook's name."""
-
-    trigger: Trigger
-    playbook: str
-    words: str
-    last: TriggerFiring | None
-    next_at: datetime | None
-
-
-def standing(versions: Collection[int], *, at: datetime) -> list[Standing]:
-    """Every trigger of these versions (ids), its last firing, and when a schedule that rules is next. Two queries."""
-    rows = [(trigger, vars(trigger)) for trigger in Trigger.objects.raw(_STANDING, [list(versions)])]
-    if not rows:
-        return []
-    places = [*{said["place"] for _, said in rows}]
-    last = {(f.playbook_id, f.key): f for f in TriggerFiring.objects.raw(_NEWEST, [places])}
-    return [
-        Standing(
-            trigger,
-            said["playbook"],
-            rules.explain(said),
-            last.get((said["place"], trigger.key)),
-            _due(trigger, said["ruling"], at, said["zone"]),
-        )
-        for trigger, said in rows
-    ]
-
-
-def _due(trigger: Trigger, status: str, at: datetime, zone: str) -> datetime | None:
-    rules_now = status == PlaybookVersion.Status.ACTIVE and trigger.enabled
-    scheduled = rules_now and trigger.kind == Trigger.Kind.SCHEDULE
-    return _next_due(trigger.cron, at, zone_named(zone)) if scheduled else None

@@ -9,7 +9,7 @@ from django.template.context import RequestContext
 from django.utils import timezone
 
 from playbooks.models import PlaybookVersion
-from prospects.services.triggers import standing
+from prospects.reading.triggers import standing
 from salesops.sql import fetch
 
 register = template.Library()

@@ -16,6 +16,7 @@ from playbooks.models import AuditEntry, PlaybookVersion, Stop, Trigger
 from playbooks.rules.triggers import METRICS
 from playbooks.services import drafts, lifecycle, stops
 from prospects.models import Convergence, Prospect, TriggerFiring, TriggerWatch
+from prospects.reading.triggers import standing
 from prospects.services import metrics, triggers
 from prospects.services.converging import convergences
 from salesops.sweeps import Unfinished
@@ -245,6 +246,12 @@ def test_a_trigger_that_is_switched_off_or_retired_is_forgotten() -> None:
     lifecycle.retire(under, actor=None)
     sweep()
     assert not TriggerWatch.objects.exists()
+
+
+def test_a_time_that_never_comes_is_not_told_as_one_in_a_hundred_years() -> None:
+    at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    rows = standing([ruling(NIGHT, {**NIGHT, "key": "never", "cron": "0 0 30 2 *"}).pk], at=at)
+    assert [row.next_at for row in rows] == [datetime(2026, 6, 2, 2, tzinfo=UTC), None]
 
 
 def test_one_that_breaks_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
