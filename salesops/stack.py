@@ -34,14 +34,7 @@ def programs(web_at: socket.socket, mail_at: socket.socket) -> tuple[Program, li
     They serve on sockets that the caller holds: no port is lost to somebody else while one of them starts again.
     """
     port, mail_port = web_at.getsockname()[1], mail_at.getsockname()[1]
-    environment = os.environ | {
-        "PORT": str(port),
-        "SANDBOX_SMTP_PORT": str(mail_port),
-        "PYTHONUNBUFFERED": "1",
-    }
-    environment.setdefault("PYTHONWARNINGS", ",".join(_KNOWN_WARNINGS))
-    if sys.stdout.isatty():
-        environment.setdefault("LOG_FORMAT", "console")
+    environment = _environment(port, mail_port)
     # Shared leases: should serve be killed, the engines outlive it until the last worker has finished.
     leases = tuple(engines.lease_fds())
     program = functools.partial(Program, pass_fds=leases)
@@ -64,16 +57,24 @@ def programs(web_at: socket.socket, mail_at: socket.socket) -> tuple[Program, li
         )
         for name, queues in _WORKERS.items()
     ]
-    web_environment = environment | {"SALESOPS_WEB": "1"}
     web = program(
         "web",
         _gunicorn(web_at.fileno()),
-        web_environment,
+        environment | {"SALESOPS_WEB": "1"},
         ready=functools.partial(_responds, port),
         stop_rank=1,
         pass_fds=(*leases, web_at.fileno()),
     )
     return mail, [*workers, program("beat", _beat(), environment), web]
+
+
+def _environment(port: int, mail_port: int) -> dict[str, str]:
+    """What every program is told: where the others serve, and how to log for whoever reads along."""
+    told = os.environ | {"PORT": str(port), "SANDBOX_SMTP_PORT": str(mail_port), "PYTHONUNBUFFERED": "1"}
+    told.setdefault("PYTHONWARNINGS", ",".join(_KNOWN_WARNINGS))
+    if sys.stdout.isatty():
+        told.setdefault("LOG_FORMAT", "console")
+    return told
 
 
 def _celery(*words: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pgtrigger
 
 from approvals.rules.sending import EXECUTORS
@@ -162,6 +164,19 @@ def request_matches_its_message() -> Guard:
     )
 
 
+# Other words than the request's are an edit of them, by somebody, from and to the same, and the decision says so; a
+# later decision may take up the words of an earlier first approval.
+_NEITHER_ASKED_NOR_EDITED = (
+    "NEW.message_id <> asked.message_id AND NOT EXISTS (SELECT 1 FROM approvals_decision d"
+    " WHERE d.request_id = NEW.request_id AND d.kind = 'first_approve' AND d.message_id = NEW.message_id)"
+    " AND (NEW.kind NOT IN ('approve_edits', 'first_approve') OR words.edited_by_id IS NULL"
+    " OR NOT (words.parent_id = asked.message_id OR EXISTS (SELECT 1 FROM approvals_decision d"
+    " WHERE d.request_id = NEW.request_id AND d.message_id = words.parent_id))"
+    " OR NOT EXISTS (SELECT 1 FROM approvals_message m WHERE m.id = asked.message_id"
+    " AND (m.sender, m.recipient, m.attachments) = (words.sender, words.recipient, words.attachments)))"
+)
+
+
 def decision_is_current() -> Guard:
     """A person decides a waiting request, at its present version, on the very content they saw or edited."""
     return Guard(
@@ -196,15 +211,7 @@ def decision_is_current() -> Guard:
             " OR words.compliance = 'BLOCK' AND NEW.kind LIKE '%approve%' THEN "
             + refuse("% is about other words than its message")
             + " END IF;"
-            # Other words than the request's are an edit of them, by somebody, from and to the same, and the decision
-            # says so; a later decision may take up the words of an earlier first approval.
-            " IF NEW.message_id <> asked.message_id AND NOT EXISTS (SELECT 1 FROM approvals_decision d"
-            " WHERE d.request_id = NEW.request_id AND d.kind = 'first_approve' AND d.message_id = NEW.message_id)"
-            " AND (NEW.kind NOT IN ('approve_edits', 'first_approve') OR words.edited_by_id IS NULL"
-            " OR NOT (words.parent_id = asked.message_id OR EXISTS (SELECT 1 FROM approvals_decision d"
-            " WHERE d.request_id = NEW.request_id AND d.message_id = words.parent_id))"
-            " OR NOT EXISTS (SELECT 1 FROM approvals_message m WHERE m.id = asked.message_id"
-            " AND (m.sender, m.recipient, m.attachments) = (words.sender, words.recipient, words.attachments))) THEN "
+            f" IF {_NEITHER_ASKED_NOR_EDITED} THEN "
             + refuse("% is about other words than its request")
             + " END IF; RETURN NEW;"
         ),
@@ -249,6 +256,16 @@ def dispatch_is_approved() -> Guard:
     )
 
 
+WHAT_WAS_APPROVED = (
+    "id", "client_id", "decision_id", "request_id", "prospect_id", "contact_id", "channel", "message_id",
+    "content_hash", "recipient", "idempotency_key", "created_at", "trace_id", "mode", "person_keys",
+)  # fmt: skip
+
+
+def _of(row: str, columns: Iterable[str]) -> str:
+    return f"({', '.join(f'{row}.{column}' for column in columns)})"
+
+
 def dispatch_moves() -> Guard:
     """What is sent, and to whom, never changes; the status moves legally and is claimed before it sends."""
     return Guard(
@@ -256,12 +273,7 @@ def dispatch_moves() -> Guard:
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
         func=(
-            "IF (OLD.id, OLD.client_id, OLD.decision_id, OLD.request_id, OLD.prospect_id, OLD.contact_id, OLD.channel,"
-            " OLD.message_id, OLD.content_hash, OLD.recipient, OLD.idempotency_key, OLD.created_at, OLD.trace_id,"
-            " OLD.mode, OLD.person_keys) IS DISTINCT FROM"
-            " (NEW.id, NEW.client_id, NEW.decision_id, NEW.request_id, NEW.prospect_id, NEW.contact_id, NEW.channel,"
-            " NEW.message_id, NEW.content_hash, NEW.recipient, NEW.idempotency_key, NEW.created_at, NEW.trace_id,"
-            " NEW.mode, NEW.person_keys)"
+            f"IF {_of('OLD', WHAT_WAS_APPROVED)} IS DISTINCT FROM {_of('NEW', WHAT_WAS_APPROVED)}"
             f" AND NOT {only_erased('recipient', 'reason', 'person_keys', of=OF_CONTACT)}"
             " OR NEW.expires_at > OLD.expires_at OR NEW.attempts < OLD.attempts"
             " OR (OLD.status = 'undo_hold' AND NEW.not_before < OLD.not_before) THEN "

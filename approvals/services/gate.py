@@ -76,9 +76,21 @@ def compliance_of(
     at: datetime,
 ) -> compliance.Result:
     """The legal and brand verdict on these words to this person, at this moment."""
+    return compliance.evaluate(_case(message, person, version, client, moment, at))
+
+
+def _case(
+    message: Message,
+    person: Person,
+    version: PlaybookVersion,
+    client: Client,
+    moment: compliance.Moment,
+    at: datetime,
+) -> compliance.Case:
+    """All that the verdict rests on."""
     contact = person.contact
     today, week = _linkedin_acts(client, at) if message.channel == Channel.LINKEDIN else (0, 0)
-    case = compliance.Case(
+    return compliance.Case(
         channel=message.channel,
         country=compliance.country_code(contact.country),
         moment=moment,
@@ -110,7 +122,6 @@ def compliance_of(
         names=(client.name, contact.company.name if contact.company else ""),
         unsaid=guesses_about(message.prospect_id, at),
     )
-    return compliance.evaluate(case)
 
 
 def _grounds(message: Message) -> tuple[Backed, ...]:

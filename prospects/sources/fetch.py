@@ -140,18 +140,10 @@ class Fetcher:
         for the caller to judge.
         """
         deadline = _Deadline(self.reach.request_seconds)
+        most = min(max_bytes or self.reach.max_bytes, self.reach.max_bytes)
         target = target_of(url)
         for _ in range(MAX_REDIRECTS + 1):
-            page = self._once(
-                target,
-                method,
-                body,
-                credential,
-                kinds,
-                min(max_bytes or self.reach.max_bytes, self.reach.max_bytes),
-                deadline,
-                beginning=beginning,
-            )
+            page = self._once(target, method, body, credential, kinds, most, deadline, beginning=beginning)
             location = page.headers.get("location", "")
             if page.status not in _MOVED or not location:
                 return page
