@@ -142,11 +142,11 @@ def _scorecards(document: Document) -> list[dict[str, Any]]:
 
 def may_publish(request: ClientRequest) -> bool:
     """Whether this person may copy and publish playbooks."""
-    return bool(Role.ADMIN.value in request.roles or request.user.is_superuser)
+    return Role.ADMIN in request.roles or request.user.is_superuser
 
 
 def _may_edit(request: ClientRequest) -> bool:
-    return bool(request.user.is_staff and (Role.ADMIN.value in request.roles or request.user.is_superuser))
+    return request.user.is_staff and may_publish(request)
 
 
 def _edit_url(request: ClientRequest, version: PlaybookVersion) -> str:

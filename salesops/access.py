@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import quote, urlsplit
@@ -35,7 +35,6 @@ def require_role(*roles: Role) -> Callable[[View[P]], AnyView[P]]:
     A signed-out visitor is sent to sign in, a person without a client or without the role gets a page that says whom
     to ask (403).
     """
-    wanted = frozenset(role.value for role in roles)
 
     def decorate(view: View[P]) -> AnyView[P]:
         @wraps(view)
@@ -45,13 +44,18 @@ def require_role(*roles: Role) -> Callable[[View[P]], AnyView[P]]:
             if getattr(request, "client", None) is None:
                 return render_page(request, "no_client.html", status=403)
             member = cast(ClientRequest, request)
-            if wanted and not wanted & member.roles:
+            if roles and not holds_any(member, roles):
                 return render_page(request, "403.html", {"needed": [role.label for role in roles]}, status=403)
             return view(member, *args, **kwargs)
 
         return cast(AnyView[P], guarded)
 
     return decorate
+
+
+def holds_any(request: ClientRequest, roles: Iterable[Role]) -> bool:
+    """Whether this person holds one of ``roles`` at the client they are working for, as of this request."""
+    return not request.roles.isdisjoint(roles)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -12,11 +12,11 @@ from approvals.models import ApprovalRequest, Dispatch, Suppression
 from approvals.rules import compliance
 from approvals.rules.content import UnsafeHeader, check_address, check_header
 from approvals.rules.sending import no_way_out, ramp_cap
-from playbooks.models import Channel, ChannelPolicy, Client, Membership, PlaybookVersion, Role
+from approvals.services.authority import DECIDERS
+from playbooks.models import Channel, ChannelPolicy, Client, Membership, PlaybookVersion
 from playbooks.services import stops
 from salesops.reach import why_unreachable
 
-DECIDERS = (Role.REVIEWER, Role.LEADER, Role.ADMIN)
 NO_LIST = "suppression"
 _A_DAY = {"email": "emails_per_day", "call": "calls_per_day", "linkedin": "linkedin_per_day", "sms": "sms_per_day"}
 

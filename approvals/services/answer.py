@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from approvals.host.store import GRADER
 from approvals.models import Task
-from approvals.services.decide import check_decider
+from approvals.services.authority import check_decider
 from approvals.services.refusals import RequestNotFound, TaskClosed
 from playbooks import audit
 from playbooks.events import AuditEvent

@@ -23,6 +23,7 @@ from approvals.rules.content import Content, check_header, content_hash, with_sa
 from approvals.rules.sending import no_way_out
 from approvals.services import gate, next_steps, nudge
 from approvals.services import seen as seen_state
+from approvals.services.authority import check_decider
 from approvals.services.refusals import (
     AlreadyDecided,
     CannotSend,
@@ -37,11 +38,9 @@ from approvals.services.seen import Present, Seen
 from approvals.services.suppress import hashes_of
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Channel, Client, ModeSwitch, Role, User
+from playbooks.models import Channel, Client, ModeSwitch, User
 from playbooks.services import stops
-from playbooks.services.authority import holds
 from prospects.models import Signal
-from salesops.errors import NotAllowed
 
 __all__ = ["REJECT_REASONS", "Decided", "Seen", "approve", "approve_with_edits", "defer", "hand_back", "reject"]
 
@@ -55,7 +54,6 @@ REJECT_REASONS: tuple[tuple[str, str], ...] = (
     ("known_already", "We know them already"),
     ("other", "Something else"),
 )
-DECIDERS = (Role.REVIEWER, Role.LEADER, Role.ADMIN)
 Kind = Decision.Kind
 Status = ApprovalRequest.Status
 
@@ -172,12 +170,6 @@ def locked(request_id: int, client: Client) -> ApprovalRequest:
     if found is None:
         raise RequestNotFound("There is no such request.")
     return found
-
-
-def check_decider(actor: User, client: Client) -> None:
-    """Raises NotAllowed for people without a deciding role at this client."""
-    if not holds(actor, client, DECIDERS):
-        raise NotAllowed("Only reviewers, leaders and admins of this client decide. Ask an admin for the role.")
 
 
 def _check_open(request: ApprovalRequest, at: datetime) -> None:

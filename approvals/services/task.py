@@ -8,7 +8,7 @@ from django.utils import timezone
 from approvals.models import Dispatch, Task
 from approvals.rules.sending import Outcome
 from approvals.services import settle
-from approvals.services.decide import check_decider
+from approvals.services.authority import check_decider
 from approvals.services.refusals import RequestNotFound, TaskClosed
 from approvals.services.settle import Answer
 from playbooks import audit

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from approvals.models import ApprovalRequest, Decision, Dispatch
 from approvals.services import decide, next_steps
+from approvals.services.authority import check_decider
 from approvals.services.refusals import AlreadyGoingOut, RequestNotFound
 from playbooks import audit
 from playbooks.events import AuditEvent
@@ -24,7 +25,7 @@ def undo(decision_id: int, *, actor: User, client: Client) -> ApprovalRequest:
         if decision is None:
             raise RequestNotFound("There is no such decision.")
         request = decide.locked(decision.request_id, client)
-        decide.check_decider(actor, client)
+        check_decider(actor, client)
         held = Dispatch.objects.select_for_update(of=("self",)).filter(
             decision=decision, status=Dispatch.Status.UNDO_HOLD, not_before__gt=timezone.now()
         )

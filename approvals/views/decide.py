@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.views.decorators.http import require_POST
 
 from approvals.models import ApprovalRequest, Decision
@@ -19,9 +20,9 @@ from approvals.rules import content, diff
 from approvals.services import bulk as bulk_services
 from approvals.services import decide as services
 from approvals.services import undo as undo_services
+from approvals.services.authority import DECIDERS
 from approvals.services.seen import rules_now
 from approvals.views.desk import (
-    DECIDERS,
     TEMPLATE,
     common_context,
     dossier_context,
@@ -38,7 +39,7 @@ from salesops.partials import render_page
 
 SAID = {
     Decision.Kind.REJECT: "rejected",
-    Decision.Kind.DEFER: "deferred",
+    Decision.Kind.DEFER: "deferred until {until}",
     Decision.Kind.REDRAFT: "handed back for another draft",
     Decision.Kind.FIRST_APPROVE: "your approval is kept; a second person has to approve too",
 }
@@ -64,9 +65,10 @@ def decide(request: ClientRequest, pk: int) -> HttpResponse:
         return _again(request, pk, 422, **{f"{invalid.name}_form": invalid.form, "panel": invalid.name})
     except Refusal as refusal:
         return _again(request, pk, refusal.status, refusal=refusal, **_typed(request, row))
-    kind = decided.decision.kind
+    kind, until = decided.decision.kind, decided.decision.until
     if kind in SAID:
-        messages.success(request, f"{row.prospect}: {SAID[Decision.Kind(kind)]}.")
+        day = date_format(until.astimezone(budgets.zone_of(request.client)), "l j F") if until else ""
+        messages.success(request, f"{row.prospect}: {SAID[Decision.Kind(kind)].format(until=day)}.")
     return _move_on(request, after=row)
 
 

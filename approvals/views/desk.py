@@ -17,11 +17,12 @@ from approvals.models import ApprovalRequest
 from approvals.reading import dossiers
 from approvals.reading.queue import queue_page, undoable
 from approvals.services import request as request_services
+from approvals.services.authority import DECIDERS
 from approvals.services.seen import Rules, rules_now
 from approvals.views.dossier import show
 from approvals.views.forms import DeferForm, EditForm, HandBackForm, RejectForm, blank_fields
-from playbooks.models import Channel, Role
-from salesops.access import ClientRequest, require_role
+from playbooks.models import Channel
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.context import counts_of
 from salesops.ids import id_in
 from salesops.partials import render_page, wanted_partial
@@ -30,7 +31,6 @@ TEMPLATE = "approvals/desk.html"
 GRADES = ("A", "B+", "B")
 PANELS = ("edit", "reject", "defer", "redraft")
 BLANKS = {"reject": RejectForm, "defer": DeferForm, "redraft": HandBackForm}
-DECIDERS = (Role.REVIEWER, Role.LEADER, Role.ADMIN)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def render_desk(
 
 def may_decide(request: ClientRequest) -> bool:
     """Whether this person's roles let them decide at this client, and take decisions back."""
-    return bool({role.value for role in DECIDERS} & request.roles)
+    return holds_any(request, DECIDERS)
 
 
 def common_context(request: ClientRequest) -> dict[str, Any]:
@@ -166,6 +166,7 @@ def dossier_context(request: ClientRequest, pk: int | None, rules: Rules, **extr
         "open_for_decision": dossier.request.status == ApprovalRequest.Status.WAITING,
         "panel": panel if panel in PANELS else "",
         "decide_url": reverse("approvals:decide", args=[pk]) + filters_of(request).query,
+        "detail_url": reverse("approvals:detail", args=[pk]) + filters_of(request).query,
         "edit_form": EditForm(
             initial={"subject": dossier.message.subject, "body": dossier.words},
             channel=dossier.request.channel,

@@ -15,7 +15,7 @@ from approvals.reading.checklist import NO_LIST, checklist
 from approvals.services import going_live
 from approvals.services.call_off import HELD
 from playbooks.models import Client, ModeSwitch, Role
-from salesops.access import ClientRequest, require_role
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.errors import NotAllowed, Refusal
 from salesops.partials import render_page
 
@@ -76,8 +76,8 @@ def live(request: ClientRequest) -> HttpResponse:
         "form": form,
         "held": Dispatch.objects.for_client(client).filter(status__in=HELD).count(),
         "switches": switches,
-        "may_go_live": Role.ADMIN.value in request.roles or request.user.is_superuser,
-        "may_go_back": bool({Role.ADMIN.value, Role.OPERATOR.value} & request.roles) or request.user.is_superuser,
+        "may_go_live": Role.ADMIN in request.roles or request.user.is_superuser,
+        "may_go_back": holds_any(request, (Role.ADMIN, Role.OPERATOR)) or request.user.is_superuser,
     }
     return render_page(request, "approvals/live.html", context, status=422 if form.errors else 200)
 

@@ -12,8 +12,9 @@ from approvals.models import Task
 from approvals.reading.tasks import agent_tasks, latest_signals, tasks_of
 from approvals.services import answer as answers
 from approvals.services import task as services
+from approvals.services.authority import DECIDERS
 from approvals.views.answer_forms import form_for
-from approvals.views.desk import DECIDERS
+from approvals.views.desk import may_decide
 from approvals.views.forms import ResolveForm
 from approvals.views.judging import rows_of
 from salesops.access import ClientRequest, require_role
@@ -36,7 +37,7 @@ def tasks(request: ClientRequest) -> HttpResponse:
         "status": status,
         "kind": kind,
         "kinds": Task.Kind.choices,
-        "may_decide": bool({role.value for role in DECIDERS} & request.roles),
+        "may_decide": may_decide(request),
     }
     return render_page(request, "approvals/tasks.html", context, partial="rows")
 

@@ -16,7 +16,7 @@ from prospects.reading.buying import buying_of
 from prospects.rules.frameworks import LETTERS
 from prospects.rules.psychologic import FORCES, HYPOTHESES
 from prospects.services import buying as service
-from salesops.access import ClientRequest, require_role
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.errors import NotAllowed, Refusal
 from salesops.ids import id_in
 from salesops.partials import render_page
@@ -75,7 +75,7 @@ def buying(request: ClientRequest, pk: int) -> HttpResponse:
     """Letters, forces and motives of one prospect; a person says more by the forms beside them."""
     rows = Prospect.objects.for_client(request.client).select_related("company", "contact", "playbook")
     prospect = get_object_or_404(rows, pk=pk)
-    may_tell = bool({role.value for role in service.TELLERS} & request.roles)
+    may_tell = holds_any(request, service.TELLERS)
     if request.method == "POST":
         if not may_tell:
             raise NotAllowed("Reviewers, leaders and admins say what is known.")

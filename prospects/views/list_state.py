@@ -15,7 +15,7 @@ from prospects.models import BulkAction
 from prospects.reading.list_columns import COLUMNS, Column, columns_named
 from prospects.reading.prospect_list import ProspectFilters
 from prospects.services.bulk import MAY
-from salesops.access import ClientRequest
+from salesops.access import ClientRequest, holds_any
 from salesops.sql import fetch
 
 REMEMBERED = timedelta(minutes=30)
@@ -87,7 +87,7 @@ def beside(
         "columns_left": [column for key, column in COLUMNS.items() if key not in chosen],
         "people": people_of(request.client),
         "routes": Route.choices,
-        "actions": [(k, BulkAction.Kind(k).label) for k, who in MAY.items() if request.roles & {r.value for r in who}],
+        "actions": [(k, BulkAction.Kind(k).label) for k, who in MAY.items() if holds_any(request, who)],
         "bulk": latest_bulk(request),
     }
 

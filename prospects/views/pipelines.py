@@ -17,7 +17,7 @@ from prospects.models import Customer, CustomerStage, Deal, DealStage, Prospect
 from prospects.reading.pipelines import cards_of, customers_of, deals_of
 from prospects.services.moving import by_person, deals
 from prospects.services.moving.ledger import Word
-from salesops.access import ClientRequest, require_role
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.errors import Refusal
 from salesops.paging import keyset_page
 from salesops.partials import render_page
@@ -78,7 +78,7 @@ def pipelines(request: ClientRequest, pk: int) -> HttpResponse:
 
 def may_move(request: ClientRequest) -> bool:
     """Whether this person moves things."""
-    return bool({role.value for role in deals.MOVERS} & request.roles)
+    return holds_any(request, deals.MOVERS)
 
 
 @require_POST

@@ -33,7 +33,7 @@ from prospects.reading.why import why_of
 from prospects.services.merging.merges import DECIDERS
 from prospects.views.choosing import Chosen, chosen_playbook
 from prospects.views.list_state import beside, named_columns, preference_of
-from salesops.access import ClientRequest, require_role
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.paging import Place, page_from, place_of, rows_beyond
 from salesops.partials import render_page
 from salesops.spreadsheets import csv_response
@@ -90,7 +90,7 @@ def _count(client: Client, playbook: Playbook, filters: ProspectFilters) -> int 
 def _duplicates(request: ClientRequest) -> int | None:
     """How many pairs wait for somebody who may say who is who; None for everybody else, and for a fragment."""
     whole = request.headers.get("HX-Target") != "rows"
-    return count_open(request.client) if whole and {role.value for role in DECIDERS} & request.roles else None
+    return count_open(request.client) if whole and holds_any(request, DECIDERS) else None
 
 
 def _choices(filters: ProspectFilters, chosen: Chosen) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def _applies_to(request: ClientRequest) -> str:
 
 def may_look(request: ClientRequest) -> bool:
     """Whether this person may set a what-if to work: it looks at everybody."""
-    return may_publish(request) or Role.LEADER.value in request.roles
+    return may_publish(request) or Role.LEADER in request.roles
 
 
 def require_looker(request: ClientRequest) -> None:

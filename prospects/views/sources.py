@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from prospects.models import SourceState
 from prospects.reading import source_numbers
 from prospects.services import market_scan, source_states
-from salesops.access import ClientRequest, require_role
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.errors import Refusal
 from salesops.partials import render_page
 
@@ -22,7 +22,7 @@ def sources_page(request: ClientRequest) -> HttpResponse:
     context = {
         "rows": source_numbers.rows(request.client),
         "scans": market_scan.latest(request.client.pk),
-        "may_resume": bool({role.value for role in source_states.RESUMERS} & request.roles),
+        "may_resume": holds_any(request, source_states.RESUMERS),
     }
     return render_page(request, "prospects/sources.html", context)
 

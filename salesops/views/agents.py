@@ -19,7 +19,7 @@ from prospects.reading.runs import RunFilter, dossier_of, failures_of, open_fail
 from prospects.services import market_scan
 from prospects.services.converging import convergences
 from prospects.services.converging.retries import try_again
-from salesops.access import ClientRequest, require_role
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.all_agents import agent_names
 from salesops.context import counts_of
 from salesops.ids import id_in
@@ -65,7 +65,7 @@ def _at_work(request: ClientRequest, jobs: list[Convergence]) -> dict[str, Any]:
 
 def may_start(request: ClientRequest) -> bool:
     """Whether this person may set agents to work, and stop a run."""
-    return bool({role.value for role in convergences.STARTERS} & request.roles)
+    return holds_any(request, convergences.STARTERS)
 
 
 def stopped_agents(request: ClientRequest) -> set[str]:
