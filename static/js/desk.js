@@ -35,7 +35,7 @@ function step(by) {
 }
 
 function open(link) {
-  if (deciding()) return;
+  if (deciding() || !dropped()) return;
   const stored = ahead.get(link.href);
   if (stored && Date.now() - stored.at < KEEP) {
     ahead.delete(link.href);
@@ -75,10 +75,30 @@ function note(id) {
 }
 
 // --- panels ---
+// Words somebody changed go nowhere by themselves: not out in their old form, and not away unasked.
+const edited = () => $$("#panel-edit :is(input, textarea):not([type=hidden])").some((field) => field.value !== field.defaultValue);
+
+function dropped() {
+  if (edited() && !confirm("Drop what you changed in these words?")) return false;
+  asWritten();
+  return true;
+}
+
+function asWritten() {
+  $("#panel-edit")?.reset();
+  $("#diff")?.replaceChildren();
+}
+
+addEventListener("beforeunload", (event) => {
+  if (edited() && !deciding()) event.preventDefault();
+});
+
 function panel(name) {
+  if (name !== "edit" && !dropped()) return;
   const left = name ? "" : document.activeElement.closest(".panel-form")?.id.replace("panel-", "");
   for (const form of $$(".panel-form")) form.hidden = form.id !== `panel-${name}`;
   const form = name && $(`#panel-${name}`);
+  $("#decide [value=approve]").disabled = Boolean(form); // what it would approve is not what is being written
   if (form) (form.querySelector("textarea, input:not([type=hidden]):checked, input:not([type=hidden])") ?? form).focus();
   else if (left) $(`[data-panel="${left}"]`)?.focus(); // back to what opened it
 }
@@ -89,7 +109,11 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     panel(opener.dataset.panel);
   }
-  if (event.target.closest("[data-panel-close]")) panel("");
+  if (event.target.closest("[data-panel-close]")) {
+    event.preventDefault();
+    asWritten();
+    panel("");
+  }
   const link = event.target.closest("#queue .queue-rows a");
   if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && ahead.has(link.href)) {
     event.preventDefault();
@@ -138,7 +162,8 @@ document.addEventListener("keydown", (event) => {
 
 // --- what htmx brings ---
 document.addEventListener("htmx:confirm", (event) => {
-  if (deciding()) event.preventDefault();
+  const leaves = event.detail.elt.matches("#queue .queue-rows a, [data-undo]");
+  if (deciding() || (leaves && !dropped())) event.preventDefault();
 });
 
 let offered; // the undo that stood there before, which is no news

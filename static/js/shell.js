@@ -92,8 +92,20 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const dialog = event.detail.target;
   if (dialog?.id === "dialog" && dialog.children.length && !dialog.open) dialog.showModal();
 });
-document.addEventListener("htmx:responseError", () => say("That did not work: the server could not answer. Try again, or reload the page."));
-document.addEventListener("htmx:sendError", () => say("No connection to the server. Your last action was not saved; try again."));
+
+// What a person asked for and did not get is told each time; what a page asks for by itself, once until it comes again.
+const asked = (event) => Boolean(event.detail.requestConfig?.triggeringEvent);
+document.addEventListener("htmx:responseError", (event) => {
+  if (asked(event)) say("That did not work: the server could not answer. Try again, or reload the page.");
+  else say("The server cannot answer at the moment. This page catches up by itself.", true);
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (asked(event)) say("No connection to the server. What you did last may not have been saved: try again.");
+  else say("No connection to the server. This page catches up by itself when it is back.", true);
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful) for (const toast of document.querySelectorAll(".toast[data-passing]")) toast.remove();
+});
 
 // A swap takes the focus from what it replaces. The same link or button in the new content gets it back, else the new
 // content itself does. Turning a page leads to the top of the next one.
@@ -139,14 +151,21 @@ function unhide() {
 document.addEventListener("htmx:afterSettle", unhide);
 unhide();
 
-function say(words) {
+function say(words, passing = false) {
+  for (const before of document.querySelectorAll(".toast.error")) if (before.textContent.startsWith(words)) before.remove();
   const toast = document.createElement("div");
   toast.className = "toast error";
+  toast.toggleAttribute("data-passing", passing);
   toast.setAttribute("role", "alert");
   const what = document.createElement("span");
   what.className = "what";
   what.textContent = words;
-  toast.append(what);
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "button quiet small";
+  close.dataset.close = "";
+  close.textContent = "Close";
+  toast.append(what, close);
   document.getElementById("toasts").append(toast);
   settle(toast);
 }

@@ -64,6 +64,11 @@ def test_what_is_said_about_a_decision_names_whom_it_is_about(client: Browser, a
     page = client.post(reverse("approvals:decide", args=[waiting.pk]), words, follow=True).content.decode()
     assert f"{waiting.prospect}: rejected." in page
 
+    later = at_work.request()
+    chosen = {"action": "defer", "seen": at_work.seen(later).encode(), "when": "at", "day": "2999-11-25"}
+    page = client.post(reverse("approvals:decide", args=[later.pk]), chosen, follow=True).content.decode()
+    assert f"{later.prospect}: deferred until Monday 25 November." in page
+
     pick = f"{gone.pk}:{at_work.seen(gone).encode()}"
     dispatch = at_work.approve(gone).dispatch
     assert dispatch is not None

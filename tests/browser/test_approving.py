@@ -162,6 +162,50 @@ def test_a_key_means_the_dossier_that_is_shown_and_never_one_that_is_on_its_way(
     assert Decision.objects.get().request == desk.requests[0]
 
 
+def test_words_somebody_changed_are_neither_sent_in_their_old_form_nor_lost_unasked(founder: Page, desk: Desk) -> None:
+    page, rows, asked = founder, page_rows(founder), list[str]()
+    page.get_by_role("link", name="Edit").click()
+    words = page.get_by_label("Words", exact=True)
+    words.fill("Hi Dana, what I really mean.")
+    expect(page.get_by_role("button", name="Approve", exact=True)).to_be_disabled()
+
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    rows.nth(2).click()
+    expect(words).to_have_value("Hi Dana, what I really mean.")
+    expect(page.get_by_role("heading", name="Birch Robotics")).to_be_visible()
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    words.press("Escape")
+    expect(words).to_be_visible()
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    words.press("Escape")
+    expect(words).to_be_hidden()
+    assert asked == ["Drop what you changed in these words?"] * 3
+
+    page.keyboard.press("e")
+    expect(words).to_have_value(re.compile("^Hi Dana,\\n\\nBirch Robotics has been hiring"))
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    expect(page.get_by_role("heading", name="Cobalt Data")).to_be_visible()
+    assert Decision.objects.get().kind == Decision.Kind.APPROVE
+
+
+def test_a_lost_connection_is_said_once_and_taken_back_when_it_returns(founder: Page, desk: Desk) -> None:
+    page = founder
+    page.clock.install()
+    page.reload()
+    page.context.set_offline(True)
+    lost = page.locator(".toast", has_text="This page catches up by itself")
+    for _ in range(3):
+        page.clock.run_for(10_000)
+        expect(lost).to_have_count(1)
+    page.keyboard.press("a")
+    expect(page.locator(".toast", has_text="may not have been saved")).to_have_count(1)
+    expect(page.get_by_role("heading", name="Birch Robotics")).to_be_visible()
+    page.context.set_offline(False)
+    page.clock.run_for(10_000)
+    expect(lost).to_have_count(0)
+
+
 def test_rejecting_without_a_reason_is_refused_beside_the_field(founder: Page, desk: Desk) -> None:
     page = founder
     page.get_by_role("link", name="Reject").click()
