@@ -223,7 +223,10 @@ class Suppression(models.Model):
                 fields=["client", "scope", "key_hash"], name="suppression_once", nulls_distinct=False
             )
         ]
-        indexes = [models.Index(fields=["key_hash"], name="suppression_lookup")]
+        indexes = [
+            models.Index(fields=["key_hash"], name="suppression_lookup"),
+            models.Index(fields=["client", "-id"], name="suppression_newest"),
+        ]
         triggers = fact_guards()
 
     def __str__(self) -> str:
