@@ -9,6 +9,9 @@ from django.db import models
 from playbooks.models import Client, Playbook, PlaybookVersion
 from playbooks.rules.document import IDENTITY, ROWS, Document, RowShape, arrange, head_slots
 
+# Plain SQL: most pages ask this, and composing the query would cost more than answering it.
+_PLAYBOOKS = "SELECT * FROM playbooks_playbook WHERE client_id = %s ORDER BY name, id"
+
 
 def document_of(version: PlaybookVersion) -> Document:
     """The version with all its child rows as one plain value. One query a kind of row, nine in all."""
@@ -23,6 +26,14 @@ def child_rows(version: PlaybookVersion, shape: RowShape) -> list[dict[str, Any]
     manager: models.Manager[Any] = getattr(version, shape.related)
     order = ("position", "id") if shape.ranked else ("id",)
     return list(manager.order_by(*order).values(*(slot.at for slot in shape.slots)))
+
+
+def playbooks_of(client: Client) -> list[Playbook]:
+    """The client's playbooks by name; one query."""
+    playbooks = list(Playbook.objects.raw(_PLAYBOOKS, [client.pk]))
+    for playbook in playbooks:
+        playbook.client = client  # known already: nobody asks the database for it again
+    return playbooks
 
 
 def playbooks_with_versions(client: Client) -> list[Playbook]:

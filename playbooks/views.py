@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -39,7 +39,7 @@ def playbook_list(request: ClientRequest) -> HttpResponse:
 @require_role()
 def version_page(request: ClientRequest, version_id: int) -> HttpResponse:
     """One version, whole."""
-    version = _version(request, version_id)
+    version = version_of(request, version_id)
     document = document_of(version)
     context = {
         "version": version,
@@ -61,14 +61,14 @@ def version_page(request: ClientRequest, version_id: int) -> HttpResponse:
 @require_role(Role.ADMIN)
 def new_version(request: ClientRequest, version_id: int) -> HttpResponse:
     """Copy this version into a draft and open it; a draft that is open already is shown with who made it."""
-    source = _version(request, version_id)
+    source = version_of(request, version_id)
     draft, made = drafts.draft_to_edit(source.playbook, actor=request.user, source=source)
     if made:
         messages.success(request, f"Version {draft.number} is a draft, copied from version {source.number}.")
     else:
         who = draft.created_by or "the system"
         messages.info(request, f"There is a draft already: version {draft.number}, made by {who}. Work on it together.")
-    return HttpResponseRedirect(_edit_url(request, draft) or reverse("playbooks:version", args=[draft.pk]))
+    return redirect(_edit_url(request, draft) or reverse("playbooks:version", args=[draft.pk]))
 
 
 @require_POST
@@ -79,7 +79,7 @@ def two_people(request: ClientRequest, playbook_id: int) -> HttpResponse:
     wanted = request.POST.get("wanted") == "yes"
     lifecycle.ask_for_two(playbook, wanted=wanted, actor=request.user)
     messages.success(request, "Two people publish from now on." if wanted else "One person may publish from now on.")
-    return HttpResponseRedirect(reverse("playbooks:list"))
+    return redirect("playbooks:list")
 
 
 def _limits_left(version: PlaybookVersion) -> list[budgets.Limit]:
@@ -94,7 +94,7 @@ def _limits_left(version: PlaybookVersion) -> list[budgets.Limit]:
 @require_role()
 def version_diff(request: ClientRequest, version_id: int) -> HttpResponse:
     """What this version changes against another one (``against``, else the active one, else what it was made from)."""
-    version = _version(request, version_id)
+    version = version_of(request, version_id)
     others = version.playbook.versions.exclude(pk=version.pk).order_by("-number")
     against = _against(request, version, list(others))
     sections = difference(document_of(against), document_of(version)) if against is not None else []
@@ -106,14 +106,15 @@ def version_diff(request: ClientRequest, version_id: int) -> HttpResponse:
 @require_role()
 def version_yaml(request: ClientRequest, version_id: int) -> HttpResponse:
     """The version as the file that ``load_playbook`` reads."""
-    version = _version(request, version_id)
+    version = version_of(request, version_id)
     response = HttpResponse(dump(document_of(version)), content_type="application/yaml; charset=utf-8")
     name = f"{version.playbook.slug}-v{version.number}.yaml"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _version(request: ClientRequest, version_id: int) -> PlaybookVersion:
+def version_of(request: ClientRequest, version_id: int) -> PlaybookVersion:
+    """The client's version with that id, and everybody who had a hand in it; or 404."""
     versions = PlaybookVersion.objects.for_client(request.client).select_related(
         "playbook__client", "created_by", "activated_by", "submitted_by", "approved_by", "based_on"
     )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from playbooks.models import Playbook
+from playbooks.queries import playbooks_of
 from salesops.access import ClientRequest
-
-# Plain SQL: most pages ask this, and composing the query would cost more than answering it.
-_PLAYBOOKS = "SELECT * FROM playbooks_playbook WHERE client_id = %s ORDER BY name, id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +24,7 @@ class Chosen:
 
 def chosen_playbook(request: ClientRequest) -> Chosen:
     """One query. A playbook of another client is as unknown as one that does not exist."""
-    playbooks = list(Playbook.objects.raw(_PLAYBOOKS, [request.client.pk]))
-    for playbook in playbooks:
-        playbook.client = request.client  # known already: nobody asks the database for it again
+    playbooks = playbooks_of(request.client)
     wanted = request.GET.get("playbook", "")
     named = next((playbook for playbook in playbooks if str(playbook.pk) == wanted), None)
     return Chosen(named or (playbooks[0] if playbooks else None), playbooks)

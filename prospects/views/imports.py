@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -84,7 +84,7 @@ def import_mapping(request: ClientRequest, pk: int) -> HttpResponse:
     except UnreadableFile as refusal:
         form.add_error(None, refusal.message)
         return _mapping_page(request, batch, form, status=422)
-    return HttpResponseRedirect(_url(batch))
+    return redirect("prospects:import", batch.pk)
 
 
 @require_POST
@@ -93,7 +93,7 @@ def import_start(request: ClientRequest, pk: int) -> HttpResponse:
     """Go on with an import that failed."""
     batch = _batch(request, pk)
     uploads.start(batch, actor=request.user)
-    return HttpResponseRedirect(_url(batch))
+    return redirect("prospects:import", batch.pk)
 
 
 @require_POST
@@ -103,7 +103,7 @@ def import_cancel(request: ClientRequest, pk: int) -> HttpResponse:
     batch = _batch(request, pk)
     uploads.cancel(batch, actor=request.user)
     messages.info(request, f"{batch.file_name}: stopping. What has come in already stays.")
-    return HttpResponseRedirect(_url(batch))
+    return redirect("prospects:import", batch.pk)
 
 
 @require_GET
@@ -123,10 +123,6 @@ def import_errors(request: ClientRequest, pk: int) -> FileResponse:
 def _batch(request: ClientRequest, pk: int) -> ImportBatch:
     batches = ImportBatch.objects.for_client(request.client).select_related("client", "playbook", "created_by")
     return get_object_or_404(batches, pk=pk)
-
-
-def _url(batch: ImportBatch) -> str:
-    return redirect("prospects:import", batch.pk).url
 
 
 def _column_form(batch: ImportBatch, data: Any = None) -> ColumnForm:

@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from playbooks.models import Playbook, User
 from prospects.models import BulkAction, SavedFilter
+from prospects.reading.list_beside import people_of
 from prospects.reading.list_columns import COLUMNS
 from prospects.reading.prospect_list import ProspectFilters, ranked_prospects, read_prospect_filters
 from prospects.services import bulk, list_filters
-from prospects.views.list_state import people_of
 from salesops.access import ClientRequest, require_role
 from salesops.errors import Refusal
 from salesops.ids import id_in

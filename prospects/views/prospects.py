@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET
 
 from playbooks.models import Client, Membership, Playbook, Role, Route, Tier
 from prospects.duplicates.pages import count_open
-from prospects.models import Prospect, RouteOverride, Stage
-from prospects.reading.list_columns import Column, csv_header, csv_row, drawn
+from prospects.models import BulkAction, Prospect, RouteOverride, Stage
+from prospects.reading.list_beside import Preference, kept_filters, latest_bulk, people_of, preference_of
+from prospects.reading.list_columns import COLUMNS, Column, columns_named, csv_header, csv_row, drawn
 from prospects.reading.list_page import ids_of_page
 from prospects.reading.list_rows import rows_of
 from prospects.reading.list_search import Found
@@ -30,9 +31,9 @@ from prospects.reading.runs import handoffs_of, spent_on
 from prospects.reading.timeline import timeline_of
 from prospects.reading.trust import marked_today, trusted
 from prospects.reading.why import why_of
+from prospects.services.bulk import MAY
 from prospects.services.merging.merges import DECIDERS
 from prospects.views.choosing import Chosen, chosen_playbook
-from prospects.views.list_state import beside, named_columns, preference_of
 from salesops.access import ClientRequest, holds_any, require_role
 from salesops.paging import Place, page_from, place_of, rows_beyond
 from salesops.partials import render_page
@@ -49,20 +50,20 @@ SEARCHED = 150
 @require_role()
 def prospect_list(request: ClientRequest) -> HttpResponse:
     """Everyone worked under one playbook, best first."""
-    preference = preference_of(request)
+    preference = preference_of(request.client, request.user)
     if preference.begins and not request.GET:
         return redirect(f"{request.path}?{preference.begins}")
     chosen = chosen_playbook(request)
     filters = read_prospect_filters(request.GET)
     context: dict[str, Any] = {"chosen": chosen, "filters": filters, "duplicates": _duplicates(request)}
     if chosen.playbook is not None:
-        columns = named_columns(preference)
+        columns = columns_named(preference.columns)
         place = place_of(Prospect, RANKING, request)
         found = _found(request.client, chosen.playbook, filters, place)
         rows = rows_of(found.ids, request.client, [column.key for column in columns])
         page = page_from(rows, keys=RANKING, place=place, size=PAGE_SIZE)
         if request.headers.get("HX-Target") != "rows":
-            context |= beside(request, preference, filters, columns)
+            context |= _beside(request, preference, filters, columns)
         context |= {
             "is_cut": found.is_cut,
             "page": page,
@@ -72,6 +73,25 @@ def prospect_list(request: ClientRequest) -> HttpResponse:
             **_choices(filters, chosen),
         }
     return render_page(request, "prospects/list.html", context, partial="rows")
+
+
+def _beside(
+    request: ClientRequest, preference: Preference, filters: ProspectFilters, columns: Sequence[Column]
+) -> dict[str, Any]:
+    """The forms around the list, for the whole page only."""
+    now = filters.as_query()
+    chosen = [column.key for column in columns]
+    kept = kept_filters(request.client, request.user)
+    return {
+        "kept": [(row, urlencode(row.query), row.narrows_to(now)) for row in kept],
+        "default_filter": preference.default_filter,
+        "columns_now": columns,
+        "columns_left": [column for key, column in COLUMNS.items() if key not in chosen],
+        "people": people_of(request.client),
+        "routes": Route.choices,
+        "actions": [(k, BulkAction.Kind(k).label) for k, who in MAY.items() if holds_any(request, who)],
+        "bulk": latest_bulk(request.client, request.user),
+    }
 
 
 def _found(client: Client, playbook: Playbook, filters: ProspectFilters, place: Place) -> Found:
@@ -134,7 +154,7 @@ def _owner(filters: ProspectFilters, chosen: Chosen) -> str:
 def prospect_csv(request: ClientRequest) -> StreamingHttpResponse:
     """The list as CSV, streamed: all pages of it, in the same order, through the same filters, in one's own columns."""
     chosen = chosen_playbook(request)
-    columns = named_columns(preference_of(request))
+    columns = columns_named(preference_of(request.client, request.user).columns)
     filters = read_prospect_filters(request.GET)
     lines = _lines(request, chosen, filters, columns) if chosen.playbook else iter(())
     return csv_response("prospects", csv_header(columns), lines)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from playbooks.models import Activation, PlaybookVersion, Role
@@ -16,7 +15,7 @@ from playbooks.queries import document_of
 from playbooks.rules.difference_words import difference, summary
 from playbooks.rules.validation import problems
 from playbooks.services import lifecycle
-from playbooks.views import may_publish
+from playbooks.views import may_publish, version_of
 from prospects.models import Suggestion, WhatIf, WhatIfChange
 from prospects.reading.trust import trusted
 from prospects.reading.what_if import counted, filtered, moved, read_moves, totals
@@ -40,7 +39,7 @@ def what_if_page(request: ClientRequest, version_id: int) -> HttpResponse:
     if request.method == "POST":
         require_looker(request)
         what_if.start(version, client=request.client, actor=request.user)
-        return HttpResponseRedirect(reverse("prospects:what_if", args=[version.pk]))
+        return redirect("prospects:what_if", version.pk)
     found = _latest(request, version)
     context: dict[str, Any] = {"version": version, "what_if": found, "may_look": may_look(request)}
     if found is not None:
@@ -67,7 +66,7 @@ def stop_what_if(request: ClientRequest, version_id: int) -> HttpResponse:
     found = _latest(request, version)
     if found is not None:
         what_if.cancel(found, actor=request.user)
-    return HttpResponseRedirect(reverse("prospects:what_if", args=[version.pk]))
+    return redirect("prospects:what_if", version.pk)
 
 
 @require_GET
@@ -152,14 +151,14 @@ def _publish(request: ClientRequest, version: PlaybookVersion) -> HttpResponse:
     the one place that turns them into pages.
     """
     action, note = request.POST.get("action", ""), request.POST.get("note", "")
-    here = HttpResponseRedirect(reverse("prospects:publish", args=[version.pk]))
+    here = redirect("prospects:publish", version.pk)
     if action == "send_back":
         lifecycle.send_back(version, actor=request.user)
         messages.success(request, f"{version} is a draft again.")
         return here
     if version.status == Status.ACTIVE:  # sent twice, or from the page before by the back button
         messages.info(request, f"{version} rules already; nothing was done twice.")
-        return HttpResponseRedirect(reverse("playbooks:version", args=[version.pk]))
+        return redirect("playbooks:version", version.pk)
     try:
         if action == "submit":
             lifecycle.require_note(note)
@@ -174,9 +173,9 @@ def _publish(request: ClientRequest, version: PlaybookVersion) -> HttpResponse:
         return _ask(request, version, refusal)
     if job is None:
         messages.warning(request, f"{ruling} rules. Work is stopped here, so nobody is judged by it yet.")
-        return HttpResponseRedirect(reverse("playbooks:version", args=[ruling.pk]))
+        return redirect("playbooks:version", ruling.pk)
     messages.success(request, f"{ruling} rules. The agents are looking at everybody it rules.")
-    return HttpResponseRedirect(reverse("job", args=[job.pk]))
+    return redirect("job", job.pk)
 
 
 def _applies_to(request: ClientRequest) -> str:
@@ -194,14 +193,6 @@ def require_looker(request: ClientRequest) -> None:
     """Raises NotAllowed for whoever may not set a what-if to work."""
     if not may_look(request):
         raise NotAllowed("Leaders and admins may look at everybody under another version. Ask one of them.")
-
-
-def version_of(request: ClientRequest, version_id: int) -> PlaybookVersion:
-    """The client's version with that id, or 404."""
-    rows = PlaybookVersion.objects.for_client(request.client).select_related(
-        "playbook__client", "created_by", "submitted_by", "approved_by", "activated_by"
-    )
-    return get_object_or_404(rows, pk=version_id)
 
 
 def _is_stale(found: WhatIf, version: PlaybookVersion) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from playbooks.models import Playbook, PlaybookVersion
@@ -36,7 +35,7 @@ def suggest(request: ClientRequest, pk: int) -> HttpResponse:
             prospect, client=request.client, actor=request.user, rule=rule, truth=request.POST.get("truth", "")
         )
         messages.success(request, "Noted. It waits on the playbook for its next version.")
-        return HttpResponseRedirect(reverse("prospects:suggest", args=[prospect.pk]))
+        return redirect("prospects:suggest", prospect.pk)
     context = {
         "prospect": prospect,
         "rules": _rules(prospect),
@@ -86,4 +85,4 @@ def answer_suggestion(request: ClientRequest, pk: int) -> HttpResponse:
         words=request.POST.get("words", ""),
     )  # fmt: skip
     messages.success(request, "Answered.")
-    return HttpResponseRedirect(reverse("prospects:suggestions", args=[note.playbook_id]))
+    return redirect("prospects:suggestions", note.playbook_id)

@@ -1,21 +1,16 @@
-"""What stands beside the rows of the list: overrides, owners, pauses; kept filters, columns, work on many."""
+"""What stands beside the rows of the list: filters and columns that people keep, who works here, work on many."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from playbooks.models import Client, Route, User
+from playbooks.models import Client, User
 from prospects.models import BulkAction
-from prospects.reading.list_columns import COLUMNS, Column, columns_named
-from prospects.reading.prospect_list import ProspectFilters
-from prospects.services.bulk import MAY
-from salesops.access import ClientRequest, holds_any
 from salesops.sql import fetch
 
 REMEMBERED = timedelta(minutes=30)
@@ -60,40 +55,22 @@ class Kept(NamedTuple):
     def __str__(self) -> str:
         return self.name
 
+    def narrows_to(self, query: dict[str, str]) -> bool:
+        """Whether it filters as this query does, under whichever playbook."""
+        return {name: value for name, value in self.query.items() if name != "playbook"} == query
 
-def preference_of(request: ClientRequest) -> Preference:
+
+def preference_of(client: Client, person: User) -> Preference:
     """What this person has chosen here; one query. A filter no longer shared has no say."""
-    for columns, chosen, query in fetch(_PREFERENCE, [request.client.pk, request.user.pk]):
+    for columns, chosen, query in fetch(_PREFERENCE, [client.pk, person.pk]):
         return Preference(columns, chosen, urlencode(json.loads(query or "{}")))
     return Preference([], None, "")
 
 
-def kept_filters(request: ClientRequest) -> list[Kept]:
+def kept_filters(client: Client, person: User) -> list[Kept]:
     """One's own filters and those that others share, by name; one query."""
-    rows = fetch(_KEPT, [request.client.pk, request.user.pk])
+    rows = fetch(_KEPT, [client.pk, person.pk])
     return [Kept(pk, name, json.loads(query), *rest) for pk, name, query, *rest in rows]
-
-
-def beside(
-    request: ClientRequest, preference: Preference, filters: ProspectFilters, columns: Sequence[Column]
-) -> dict[str, Any]:
-    """The forms around the list, for the whole page only."""
-    now = filters.as_query()
-    chosen = [column.key for column in columns]
-    return {
-        "kept": [(row, urlencode(row.query), _same(row, now)) for row in kept_filters(request)],
-        "default_filter": preference.default_filter,
-        "columns_now": columns,
-        "columns_left": [column for key, column in COLUMNS.items() if key not in chosen],
-        "people": people_of(request.client),
-        "routes": Route.choices,
-        "actions": [(k, BulkAction.Kind(k).label) for k, who in MAY.items() if holds_any(request, who)],
-        "bulk": latest_bulk(request),
-    }
-
-
-def _same(row: Kept, now: dict[str, str]) -> bool:
-    return {name: value for name, value in row.query.items() if name != "playbook"} == now
 
 
 def people_of(client: Client) -> list[User]:
@@ -101,14 +78,9 @@ def people_of(client: Client) -> list[User]:
     return list(User.objects.raw(_PEOPLE, [client.pk]))
 
 
-def latest_bulk(request: ClientRequest) -> BulkAction | None:
+def latest_bulk(client: Client, person: User) -> BulkAction | None:
     """What this person did to many last, while it is at work or may still be regretted."""
-    row = next(iter(BulkAction.objects.raw(_LATEST_BULK, [request.client.pk, request.user.pk])), None)
+    row = next(iter(BulkAction.objects.raw(_LATEST_BULK, [client.pk, person.pk])), None)
     if row is None or not (row.is_open or timezone.now() - row.heartbeat_at < REMEMBERED):
         return None
     return row
-
-
-def named_columns(preference: Preference) -> list[Column]:
-    """The columns this person sees."""
-    return columns_named(preference.columns)
