@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.views import audit, decide, desk, live, outbox, tasks
+from approvals.views import audit, decide, desk, live, outbox, suppressions, tasks
 
 app_name = "approvals"
 
@@ -24,5 +24,8 @@ urlpatterns = [
     path("tasks/<int:pk>/answer/", tasks.answer, name="answer_task"),
     path("live/", live.live, name="live"),
     path("live/sandbox/", live.sandbox, name="sandbox"),
+    path("suppressions/", suppressions.suppressions, name="suppressions"),
+    path("suppressions/add/", suppressions.leave_alone, name="leave_alone"),
+    path("suppressions/list/", suppressions.leave_alone_list, name="leave_alone_list"),
     path("audit/", audit.audit, name="audit"),
 ]

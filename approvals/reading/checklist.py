@@ -197,7 +197,7 @@ def _suppression(client: Client) -> Line:
     return Line(
         NO_LIST, "People to leave alone", there,
         "There is a suppression list" if there else "The suppression list is empty",
-        "Bring in who refused before (manage.py suppress FILE), or tick that there is nobody.",
+        "Bring in who refused before, or tick that there is nobody.",
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
 
 from django.conf import settings
@@ -20,12 +20,14 @@ from playbooks.events import AuditEvent
 from playbooks.models import Client, Role, User
 from playbooks.services.authority import require
 from prospects.duplicates.same import people_like
+from prospects.erasure.keys import known_as
 from prospects.models import Contact
 from salesops.keyed import keyed_hash, secrets_for
 from salesops.logs import current_trace_id
 
 Scope = Suppression.Scope
 _PURPOSE = "suppression"
+_TO = "put people on the suppression list"
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()./-]{5,30}")
 _LINK = re.compile(r"(https?://[^\s<>]+/u/([A-Za-z0-9_-]{43})/)")
 
@@ -81,9 +83,20 @@ def hashes_of(contacts: Sequence[Contact]) -> dict[str, set[int]]:
     for contact in contacts:
         for record in alike[contact.pk]:
             for scope, key in keys_of(known[record]).items():
-                for secret, form in product(secrets, {key, _compact(key)}):  # older rows keep numbers as written
-                    owners.setdefault(_hash(secret, scope, form), set()).add(contact.pk)
+                for found in _forms(secrets, scope, key):
+                    owners.setdefault(found, set()).add(contact.pk)
     return owners
+
+
+def stored_forms(keys: Iterable[tuple[str, str]]) -> set[str]:
+    """Every form in which these (scope, plain key) pairs may stand in the list."""
+    secrets = tuple(secrets_for(_PURPOSE))
+    return {found for scope, key in keys for found in _forms(secrets, scope, key)}
+
+
+def _forms(secrets: Sequence[bytes], scope: str, key: str) -> Iterator[str]:
+    for secret, form in product(secrets, {key, _compact(key)}):  # older rows keep numbers as written
+        yield _hash(secret, scope, form)
 
 
 def add(
@@ -98,7 +111,7 @@ def add(
 
     Raises NotAllowed.
     """
-    require(client, actor, tuple(Role), to="put people on the suppression list")
+    require(client, actor, tuple(Role), to=_TO)
     trace = current_trace_id()
     with transaction.atomic():
         wanted = {(scope, key_hash(scope, key)) for scope, key in keys if key}
@@ -128,15 +141,34 @@ def add(
         return written
 
 
+def leave_alone(
+    keys: Collection[tuple[str, str]], *, client: Client, actor: User, reason: str, source: str
+) -> list[Suppression]:
+    """Suppress what a person names, and whom the client knows by that address. Returns the new rows. Raises NotAllowed.
+
+    Like ``add``, and the waiting requests of those people are withdrawn.
+    """
+    require(client, actor, tuple(Role), to=_TO)
+    people = [contact for scope, key in keys if scope == Scope.EMAIL for contact in known_as(client, key)]
+    return _suppress(people, keys, client=client, actor=actor, reason=reason, source=source)
+
+
 def suppress_contact(contact: Contact, *, client: Client, actor: User | None, reason: str, source: str) -> None:
     """This person, on every channel; their waiting requests are withdrawn."""
-    keys = keys_of(contact)
+    _suppress([contact], (), client=client, actor=actor, reason=reason, source=source)
+
+
+def _suppress(
+    people: Collection[Contact], keys: Collection[tuple[str, str]], *, client: Client, actor: User | None, reason: str,
+    source: str,
+) -> list[Suppression]:  # fmt: skip
     scopes = (Scope.PERSON, Scope.EMAIL, Scope.PHONE, Scope.LINKEDIN)
     with transaction.atomic():
         # Requests before the audit chain: everybody who locks both takes them in this order.
-        withdrawn = _withdraw_requests(contact, client=client)
-        pairs = [(str(scope), keys[scope]) for scope in scopes if scope in keys]
-        add(pairs, client=client, actor=actor, reason=reason, source=source)
+        withdrawn = _withdraw_requests(people, client=client)
+        known = [keys_of(contact) for contact in people]
+        pairs = [*keys, *((str(scope), own[scope]) for own in known for scope in scopes if scope in own)]
+        written = add(pairs, client=client, actor=actor, reason=reason, source=source)
         audit.record_many(
             client=client,
             actor=actor,
@@ -146,12 +178,13 @@ def suppress_contact(contact: Contact, *, client: Client, actor: User | None, re
                 for request in withdrawn
             ],
         )  # fmt: skip
+    return written
 
 
-def _withdraw_requests(contact: Contact, *, client: Client) -> list[ApprovalRequest]:
+def _withdraw_requests(people: Collection[Contact], *, client: Client) -> list[ApprovalRequest]:
     status = ApprovalRequest.Status
     waiting = ApprovalRequest.objects.for_client(client).filter(
-        contact=contact, status__in=[status.WAITING, status.DEFERRED]
+        contact__in=people, status__in=[status.WAITING, status.DEFERRED]
     )
     withdrawn = list(waiting.select_for_update(of=("self",)).order_by("pk"))
     for request in withdrawn:

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from approvals.models import ApprovalRequest, Decision, Dispatch, Task
+from approvals.services import suppress
 from playbooks.models import Client, PlaybookVersion
 from playbooks.services import stops
 from prospects.models import (
@@ -92,6 +93,7 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
             defaults={"playbook": version.playbook, "fingerprint": "-", "clock": factories.SEEN_ON, "up_to_id": 0},
         )  # fmt: skip
         WhatIfChange.objects.create(what_if=look, prospect=waiting.prospect, new_route="hot", moved=number, why=["+1"])
+        suppress.add([("email", f"{number}@left.example")], client=owner, actor=person, reason="Asked", source="phone")
         source = SourceState.objects.create(client=owner, source=f"source_{number}", halted_at=factories.SEEN_ON)
         kept = SavedFilter.objects.create(client=owner, owner=person, name=f"Kept {number}", shared=True)
         many = BulkAction.objects.create(
@@ -254,9 +256,9 @@ def test_pages_carry_no_inline_script_style_or_handler(client: Browser) -> None:
 
 # Pages that list rows, and pages of one row that furnished() names.
 LISTS = (
-    "approvals:queue", "approvals:outbox", "approvals:tasks", "approvals:audit", "stops", "prospects:list",
-    "prospects:funnel", "prospects:duplicates", "prospects:merges", "prospects:sources", "prospects:erasures",
-    "agents", "jobs", "work", "playbooks:list",
+    "approvals:queue", "approvals:outbox", "approvals:tasks", "approvals:audit", "approvals:suppressions", "stops",
+    "prospects:list", "prospects:funnel", "prospects:duplicates", "prospects:merges", "prospects:sources",
+    "prospects:erasures", "agents", "jobs", "work", "playbooks:list",
 )  # fmt: skip
 PAGES = (
     "approvals:detail", "approvals:outbox_detail", "prospects:detail", "run", "prospect_runs", "job", "trace",

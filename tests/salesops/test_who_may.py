@@ -156,6 +156,8 @@ VERBS: dict[str, tuple[set[str], Verb]] = {
     "stop every client": (ADMIN, lambda w, a: stops.stop(client=w.client, actor=a, level="everything", reason="Test.")),
     "suppress": (EVERYBODY, lambda w, a: suppress.add(
         [("email", "dana@acme.example")], client=w.client, actor=a, reason="Asked.", source="phone")),
+    "leave somebody alone": (EVERYBODY, lambda w, a: suppress.leave_alone(
+        [("email", "dana@acme.example")], client=w.client, actor=a, reason="Asked.", source="by hand")),
     "open a request": (EVERYBODY, lambda w, a: requests.mark_opened(w.request.pk, actor=a, client=w.client)),
     "approve": (MOVERS, _approved),
     "undo an approval": (MOVERS, _undone),
