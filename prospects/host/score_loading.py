@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import connection
@@ -35,34 +35,38 @@ def merges_were_undone(client_id: int) -> bool:
     return Merge.objects.for_client(client_id).filter(undone_at__isnull=False).exists()
 
 
-def evidence_in_force(version_id: int, ids: Sequence[int], *, undone_merges: bool = True) -> dict[int, InForce]:
-    """The evidence that counts under a version, by prospect; prospects without any have an empty entry.
+def evidence_in_force(
+    version_id: int, ids: Sequence[int], *, undone_merges: bool = True
+) -> Iterator[tuple[int, InForce]]:
+    """The evidence that counts under a version, prospect by prospect; those without any have an empty entry.
 
     One query, two where merges of the client were undone (``undone_merges``; see :func:`merges_were_undone`), and the
     runtime's own way of reading for whoever was parted.
     """
-    found: dict[int, InForce] = {prospect_id: {} for prospect_id in ids}
     parted = [row[0] for row in fetch(_PARTED, [list(ids), MERGE_UNDONE])] if undone_merges else []
-    whole = [i for i in ids if i not in set(parted)] if parted else list(ids)
+    rows: dict[int, list[tuple[Any, ...]]] = {prospect_id: [] for prospect_id in ids if prospect_id not in parted}
     connection.ensure_connection()
     with Cursor(connection.connection) as cursor:  # Django's own cannot read numbers and times as they are
-        cursor.execute(_EVIDENCE, [whole, version_id, version_id], binary=True)
-        _newest(cursor.fetchall(), found)
+        cursor.execute(_EVIDENCE, [list(rows), version_id, version_id], binary=True)
+        for row in cursor.fetchall():
+            rows[row[0]].append(row)
+    for prospect_id, own in rows.items():
+        yield prospect_id, _newest(own)
     if parted:
-        found.update(_of_parted(version_id, parted))
-    return found
+        yield from _of_parted(version_id, parted).items()
 
 
-def _newest(rows: Iterable[tuple[Any, ...]], found: Mapping[int, InForce]) -> None:
+def _newest(rows: Iterable[tuple[Any, ...]]) -> InForce:
     """Keep the later observation of each criterion, then the later row."""
-    for prospect_id, scorecard, criterion, number, value, observed_at, negative in rows:
-        cards = found[prospect_id]
+    cards: InForce = {}
+    for _, scorecard, criterion, number, value, observed_at, negative in rows:
         by_key = cards.get(scorecard)
         if by_key is None:
             by_key = cards[scorecard] = {}
         known = by_key.get(criterion)
         if known is None or (observed_at, number) > (known.observed_at, known.id):
             by_key[criterion] = Judged(number, value, observed_at, negative)
+    return cards
 
 
 def _of_parted(version_id: int, ids: Sequence[int]) -> dict[int, InForce]:

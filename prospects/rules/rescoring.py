@@ -8,7 +8,7 @@ What-if, re-scoring, the agents and ``verify_decisions`` all add up here, so non
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,9 +77,9 @@ def model_of(playbook: PlaybookView, criteria: Mapping[tuple[str, str], Criterio
     return VersionModel(icp, cards, priority, parsed)
 
 
-def rescore(model: VersionModel, chunk: Iterable[tuple[int, InForce]], now: datetime) -> list[Rescored]:
+def rescore(model: VersionModel, chunk: Iterable[tuple[int, InForce]], now: datetime) -> Iterator[Rescored]:
     """Every score of these prospects, in their order. Writes nothing, rounds nothing, remembers nothing."""
-    return [_one(model, prospect_id, evidence, now) for prospect_id, evidence in chunk]
+    return (_one(model, prospect_id, evidence, now) for prospect_id, evidence in chunk)
 
 
 def _one(model: VersionModel, prospect_id: int, evidence: InForce, now: datetime) -> Rescored:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from playbooks.rules.criteria import LAYERS, Criterion
@@ -50,6 +50,7 @@ class Ruling(Dated, Protocol):
 
 
 N = TypeVar("N", bound=Ruling)
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class Judged(NamedTuple):
@@ -129,9 +130,9 @@ class ScoreResult:
         """Every criterion's part, the unknown ones among them."""
         known = {line[0]: line for line in zip(*self.columns().values(), strict=True)}
         lines = []
-        for prepared in self._card.prepared:
-            c, said = prepared.criterion, known.get(prepared.key)
-            named = (c.key, c.label, c.layer, c.category, prepared.weight)
+        for c in self._card.criteria:
+            said = known.get(c.key)
+            named = (c.key, c.label, c.layer, c.category, _weight(c))
             if said is None:
                 lines.append(Line(*named, None, None, None, None))
             else:
@@ -156,38 +157,33 @@ class ScoreResult:
         }  # fmt: skip
 
 
-class _Prepared(NamedTuple):
-    criterion: Criterion
-    key: str
-    weight: float
-    decay_per_second: float | None
-    default: float | None  # what counts while nothing is known
+#: One criterion, ready to add up: key, weight, decay per second, and what counts while nothing is known.
+_Prepared = tuple[str, float, "float | None", "float | None"]
 
 
 def _weight(c: Criterion) -> float:
     return 0.0 if c.kind == "flag" else float(c.weight)
 
 
+def _decay(c: Criterion) -> float | None:
+    return 1.0 / (c.half_life_days * SECONDS_PER_DAY) if c.half_life_days else None
+
+
 class Scorecard:
     """A named set of weighted criteria, prepared once for any number of prospects."""
 
-    __slots__ = ("criteria", "expires", "name", "prepared", "total_weight")
+    __slots__ = ("criteria", "expires", "keys", "name", "prepared", "total_weight", "unknown")
 
     def __init__(self, name: str, criteria: Sequence[Criterion]) -> None:
         self.name = name
         self.expires = EXPIRES if name in FRAMEWORKS else None  # what is said of a letter holds so long
         self.criteria = tuple(sorted(criteria, key=lambda c: (c.position, c.key)))
-        self.prepared = tuple(
-            _Prepared(
-                criterion=c,
-                key=c.key,
-                weight=_weight(c),
-                decay_per_second=1.0 / (c.half_life_days * SECONDS_PER_DAY) if c.half_life_days else None,
-                default=c.when_missing,
-            )
-            for c in self.criteria
+        self.prepared: tuple[_Prepared, ...] = tuple(
+            (c.key, _weight(c), _decay(c), c.when_missing) for c in self.criteria
         )
-        self.total_weight = sum(p.weight for p in self.prepared)
+        self.keys = frozenset(c.key for c in self.criteria)
+        self.total_weight = sum(map(_weight, self.criteria))
+        self.unknown = _sum(self, {}, _ANY_TIME)  # most prospects are unknown in most layers
 
 
 def latest(items: Iterable[EvidenceItem]) -> dict[str, EvidenceItem]:
@@ -202,10 +198,14 @@ def latest(items: Iterable[EvidenceItem]) -> dict[str, EvidenceItem]:
 
 def score(card: Scorecard, by_key: Mapping[str, Dated], now: datetime) -> ScoreResult:
     """The score of one prospect on one scorecard, from the evidence in force (see :func:`latest`)."""
+    return card.unknown if card.keys.isdisjoint(by_key) else _sum(card, by_key, now)
+
+
+def _sum(card: Scorecard, by_key: Mapping[str, Dated], now: datetime) -> ScoreResult:
     points = counted = evidenced = 0.0
     rows: list[_Row] = []
     expires, find = card.expires, by_key.get
-    for _, key, weight, decay, default in card.prepared:
+    for key, weight, decay, default in card.prepared:
         item = find(key)
         if item is not None and (expires is None or now - item.observed_at < expires):
             fresh, value = 1.0, item.value
@@ -279,9 +279,8 @@ def composite(model: IcpModel, by_key: Mapping[str, Ruling], now: datetime) -> C
 
 def _negative(model: IcpModel, by_key: Mapping[str, N]) -> N | None:
     """The strong negative that speaks first in the order of the criteria."""
-    if not any(item.strong_negative for item in by_key.values()):
-        return None
-    return next((by_key[c.key] for c in model.criteria if c.key in by_key and by_key[c.key].strong_negative), None)
+    negative = {key for key, item in by_key.items() if item.strong_negative}
+    return next((by_key[c.key] for c in model.criteria if c.key in negative), None) if negative else None
 
 
 def route(value: float | None, *, strong_negative: bool, hot: float, warm: float) -> str:

@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from multiprocessing import get_context
 from operator import itemgetter
 from typing import Any
@@ -29,15 +30,18 @@ from prospects.models import Prospect
 from prospects.rules import rescoring, written
 from prospects.rules.rescoring import Rescored
 from prospects.rules.written import Written
-from prospects.services.scores import COLUMNS, PRIORITIZER, ScoringModel, scoring_model, work_level
-from salesops.runtime.bulk import Blocks, array_text, copy_text
+from prospects.services.scores import PRIORITIZER, ScoringModel, scoring_model, work_level
+from salesops.runtime.bulk import array_text, copy_text
 from salesops.runtime.ports import Scope
 from salesops.runtime.words import ImplementationKind
 from salesops.sql import fetch
+from salesops.tenancy import TenantQuerySet
 
 CHUNK = 2000  # a larger one no longer fits into the processor's cache, and takes longer
 _RANKING = itemgetter(4, 5, 6)  # of the score columns: route, tier, priority
-_SEQUENCES = {"fact": "fact_no", "score": "prospects_score_id_seq"}
+#: Of a Score row, which PostgreSQL numbers itself: what differs from row to row, and what a chunk's rows share.
+_OWN = ("prospect_id", "scorecard", "value", "coverage", "breakdown")
+_SHARED = ("client_id", "playbook_version_id", "provisional", "computed_at")
 _LOCK = """
 SELECT id, composite, coverage, provisional, route, tier, priority, verdict, work_level FROM prospects_prospect
 WHERE id = ANY(%s) AND merged_into_id IS NULL ORDER BY id FOR NO KEY UPDATE
@@ -90,25 +94,11 @@ def rescore(
     One transaction a chunk. More than one process needs a connection of its own for each, so not inside a transaction.
     Raises ``NoActiveVersion``.
     """
-    from prospects.host.store import open_scope  # the store builds on the score service
-
     del actor  # re-scoring is mechanical: the rows name no person
-    now, started = clock or timezone.now(), time.perf_counter()
-    newest = open_scope(client, playbook, now=now)
-    report = ScoreReport()
-    held = rulings(playbook.pk, newest.playbook.id)
+    started, report = time.perf_counter(), ScoreReport()
     mine = Prospect.objects.for_client(client).filter(playbook=playbook).going_on()
     total = mine.count() if progress is not None else 0
-    for number, ruling in enumerate(held):
-        scope = newest
-        if ruling.version_id != newest.playbook.id:
-            version = PlaybookVersion.objects.select_related("playbook__client").get(pk=ruling.version_id)
-            scope = open_scope(client, playbook, now=now, version=version)
-        group = mine
-        if ruling.since is not None:
-            group = group.filter(created_at__gte=ruling.since)
-        if number + 1 < len(held):
-            group = group.filter(created_at__lt=held[number + 1].since)
+    for scope, group in _by_version(client, playbook, mine, clock or timezone.now()):
         work = _Work(scope, scoring_model(scope), merges_were_undone(client.pk))
         for done in _spread(work, _chunks(group, batch_size), processes):
             report.add(done)
@@ -118,6 +108,26 @@ def rescore(
     return report
 
 
+def _by_version(
+    client: Client, playbook: Playbook, prospects: TenantQuerySet[Prospect], now: datetime
+) -> Iterator[tuple[Scope, TenantQuerySet[Prospect]]]:
+    """The prospects that each version rules, and the scope to score them in."""
+    from prospects.host.store import open_scope  # the store builds on the score service
+
+    newest = open_scope(client, playbook, now=now)
+    held = rulings(playbook.pk, newest.playbook.id)
+    for ruling, following in zip_longest(held, held[1:]):
+        scope, group = newest, prospects
+        if ruling.version_id != newest.playbook.id:
+            version = PlaybookVersion.objects.select_related("playbook__client").get(pk=ruling.version_id)
+            scope = open_scope(client, playbook, now=now, version=version)
+        if ruling.since is not None:
+            group = group.filter(created_at__gte=ruling.since)
+        if following is not None:
+            group = group.filter(created_at__lt=following.since)
+        yield scope, group
+
+
 @dataclass(slots=True)
 class _Work:
     """What holds for every chunk under one version."""
@@ -125,7 +135,6 @@ class _Work:
     scope: Scope
     model: ScoringModel
     undone_merges: bool
-    numbers: Blocks | None = None
 
 
 def _chunks(prospects: Any, size: int) -> Iterator[list[int]]:
@@ -153,12 +162,9 @@ def _spread(work: _Work, chunks: Iterator[list[int]], processes: int) -> Iterato
 def _rescore_chunk(ids: Sequence[int]) -> ScoreReport:
     work = _WORK
     assert work is not None  # noqa: S101 — set before any chunk
-    if work.numbers is None:
-        work.numbers = Blocks(_SEQUENCES)
     with _without_collecting(), transaction.atomic():
-        standing = {row[0]: row for row in fetch(_LOCK, [list(ids)])}
-        work.numbers.renew()  # whoever held these prospects before took lower ones
-        return _write(work, standing, list(standing))
+        chunk = _Chunk(work, {row[0]: row for row in fetch(_LOCK, [list(ids)])})
+        return chunk.rescore()
 
 
 @contextmanager
@@ -173,74 +179,76 @@ def _without_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _write(work: _Work, standing: dict[int, tuple[Any, ...]], ids: list[int]) -> ScoreReport:
-    scope, model = work.scope, work.model
-    evidence = evidence_in_force(scope.playbook.id, ids, undone_merges=work.undone_merges)
-    last = {row[:2]: row[2:] for row in fetch(_LAST, [ids, scope.playbook.id])}
-    ranking = scope.assignments.get(PRIORITIZER) is not ImplementationKind.OFF
-    found = rescoring.rescore(model, evidence.items(), scope.now)
-    said = [(one.prospect_id, score) for one in found for score in _said(model, one, ranking=ranking)]
-    rows = _lines(work, list(_news(said, last, provisional=model.provisional)))
-    report = ScoreReport(prospects=len(ids), written=len(rows))
-    saved: list[tuple[Any, ...]] = []
-    routes: Counter[str] = Counter()
-    for one in found:
-        before = standing[one.prospect_id]
-        after = _columns(model, one, before, ranking=ranking)
-        routes[one.route] += 1
-        report.changed_route += before[4] != one.route
+class _Chunk:
+    """Some prospects, one after the other from evidence to lines: what lives shortly stays in the processor's cache."""
+
+    def __init__(self, work: _Work, standing: Mapping[int, tuple[Any, ...]]) -> None:
+        self.model, self.scope, self.undone_merges = work.model, work.scope, work.undone_merges
+        self.standing = standing
+        self.ranking = self.scope.assignments.get(PRIORITIZER) is not ImplementationKind.OFF
+        client, version, now = self.scope.client_id, self.scope.playbook.id, self.scope.now
+        self.shared = f"{client}\t{version}\t{self.model.provisional}\t{now.isoformat()}"
+        known = fetch(_LAST, [list(standing), version])
+        self.last: dict[tuple[int, str], tuple[Any, ...]] = {row[:2]: row[2:] for row in known}
+        self.lines: list[str] = []
+        self.alike: dict[int, tuple[int, Written]] = {}  # by the score they say the same as
+        self.saved: list[tuple[Any, ...]] = []
+        self.report = ScoreReport(prospects=len(standing))
+
+    def rescore(self) -> ScoreReport:
+        """Score them, write what says something new, and say how many did."""
+        version, now = self.scope.playbook.id, self.scope.now
+        evidence = evidence_in_force(version, list(self.standing), undone_merges=self.undone_merges)
+        routes: Counter[str] = Counter()
+        for found in rescoring.rescore(self.model, evidence, now):
+            routes[found.route] += 1
+            self._add(found)
+        self._look_again()
+        self._save()
+        self.report.routes = dict(routes)
+        return self.report
+
+    def _add(self, found: Rescored) -> None:
+        before = self.standing[found.prospect_id]
+        for said in self._said(found):
+            known = self.last.get((found.prospect_id, said.card))
+            if known is None or known[3] != self.model.provisional or not said.is_close(known[1], known[2]):
+                self.lines.append(self._line(found.prospect_id, said))
+            else:
+                self.alike[known[0]] = found.prospect_id, said
+        after = _columns(self.model, found, before, ranking=self.ranking)
+        self.report.changed_route += before[4] != found.route
         if after[1:] != (*before[1:7], before[8]):
-            saved.append(after)
-    if rows:
-        copy_text("prospects_score", COLUMNS, rows)
-    if saved:
-        saved.sort(key=_RANKING)  # near one another in the indexes of the ranking: a sixth less work for PostgreSQL
-        with connection.cursor() as cursor:
-            cursor.execute(_SAVE, [array_text(column) for column in zip(*saved, strict=True)])
-    report.routes = dict(routes)
-    return report
+            self.saved.append(after)
 
+    def _said(self, found: Rescored) -> Iterator[Written]:
+        whole = written.composed(self.model.icp, found.composite)
+        if whole is not None:
+            yield whole
+        yield from written.plain(found.cards)
+        if self.ranking and found.priority is not None:
+            yield written.ranked(found.priority)
 
-def _said(model: ScoringModel, found: Rescored, *, ranking: bool) -> Iterator[Written]:
-    whole = written.composed(model.icp, found.composite)
-    if whole is not None:
-        yield whole
-    yield from written.plain(found.cards)
-    if ranking and found.priority is not None:
-        yield written.ranked(found.priority)
+    def _line(self, prospect_id: int, said: Written) -> str:
+        """A line of COPY: JSON holds neither tabs nor line ends, and its backslashes are doubled."""
+        text = said.text().replace("\\", "\\\\")
+        return f"{prospect_id}\t{said.card}\t{said.value!r}\t{said.coverage!r}\t{text}\t{self.shared}"
 
+    def _look_again(self) -> None:
+        """The same numbers may rest on other evidence."""
+        stored = dict(fetch(_BREAKDOWNS, [list(self.alike)])) if self.alike else {}
+        for score_id, (prospect_id, said) in self.alike.items():
+            if not said.rests_on(orjson.loads(stored[score_id])):
+                self.lines.append(self._line(prospect_id, said))
 
-def _news(
-    said: Sequence[tuple[int, Written]], last: Mapping[tuple[int, str], tuple[Any, ...]], *, provisional: bool
-) -> Iterator[tuple[int, Written]]:
-    """What says something else than the last score, or says it from other evidence."""
-    alike: list[tuple[int, Written, int]] = []
-    for prospect_id, score in said:
-        known = last.get((prospect_id, score.card))
-        if known is None or known[3] != provisional or not score.is_close(known[1], known[2]):
-            yield prospect_id, score
-        else:
-            alike.append((prospect_id, score, known[0]))
-    stored: dict[int, str] = dict(fetch(_BREAKDOWNS, [[i for *_, i in alike]])) if alike else {}
-    for prospect_id, score, score_id in alike:
-        if not score.rests_on(orjson.loads(stored[score_id])):
-            yield prospect_id, score
-
-
-def _lines(work: _Work, news: Sequence[tuple[int, Written]]) -> list[str]:
-    """The lines of COPY: JSON holds neither tabs nor line ends, and its backslashes are doubled."""
-    numbers, scope = work.numbers, work.scope
-    assert numbers is not None  # noqa: S101 — opened with the chunk
-    client, version, provisional = scope.client_id, scope.playbook.id, "t" if work.model.provisional else "f"
-    at, count = scope.now.isoformat(), len(news)
-    return [
-        f"{number}\t{client}\t{prospect_id}\t{version}\t{said.card}\t{said.value!r}\t{said.coverage!r}\t{provisional}\t"
-        + said.text().replace("\\", "\\\\")
-        + f"\t{at}\t\\N\t{fact}"
-        for (prospect_id, said), number, fact in zip(
-            news, numbers.take("score", count), numbers.take("fact", count), strict=True
-        )
-    ]
+    def _save(self) -> None:
+        self.report.written = len(self.lines)
+        if self.lines:
+            copy_text("prospects_score", _OWN + _SHARED, self.lines)
+        if self.saved:
+            self.saved.sort(key=_RANKING)  # near one another in the indexes of the ranking: a sixth less work
+            with connection.cursor() as cursor:
+                cursor.execute(_SAVE, [array_text(column) for column in zip(*self.saved, strict=True)])
 
 
 def _columns(model: ScoringModel, found: Rescored, before: tuple[Any, ...], *, ranking: bool) -> tuple[Any, ...]:

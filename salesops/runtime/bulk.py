@@ -30,7 +30,7 @@ def copy_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]])
 
 def array_text(values: Sequence[float | str | None]) -> str:
     """An array as PostgreSQL reads it. The driver asks about every element again, which costs a tenth of all work."""
-    if all(isinstance(value, (int, float)) for value in values):
+    if {int, float, bool}.issuperset(map(type, values)):
         return f"{{{','.join(map(str, values))}}}"
     return f"{{{','.join(map(_element, values))}}}"
 
@@ -67,13 +67,6 @@ class Blocks:
         if not held:
             self._fetch(table, BLOCK)
         return held.popleft()
-
-    def take(self, table: str, count: int) -> list[int]:
-        """The next ``count`` ids for ``table``, in rising order."""
-        held = self._held[table]
-        if len(held) < count:
-            self._fetch(table, count - len(held))
-        return [held.popleft() for _ in range(count)]
 
     def fact(self) -> int:
         """The next number in the one order of all facts."""

@@ -87,8 +87,8 @@ def said(found: Rescored) -> list[Any]:
 @given(many)
 def test_ten_thousand_are_scored_as_one_is(prospects: list[dict[Any, Any]]) -> None:
     chunk = [(number, in_force(known)) for number, known in enumerate(prospects)]
-    together = rescore(MODEL, chunk, NOW)
-    alone = [rescore(MODEL, [one], NOW)[0] for one in chunk]
+    together = list(rescore(MODEL, chunk, NOW))
+    alone = [next(rescore(MODEL, [one], NOW)) for one in chunk]
     assert [said(found) for found in together] == [said(found) for found in alone]
     for (_, evidence), found in zip(chunk, together, strict=True):
         whole = scoring.composite(MODEL.icp, evidence.get(ICP, {}), NOW)
