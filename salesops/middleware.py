@@ -10,13 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from playbooks.models import Client
 from playbooks.services.budgets import zone_of
 from salesops.errors import Refusal
 from salesops.partials import render_page
 from salesops.views import errors
+from salesops.way_back import if_ours
 
 CLIENT_KEY = "client_id"
 # Plain SQL: every request asks this, and composing the query would cost more than answering it.
@@ -90,15 +90,10 @@ class RefusalMiddleware:
             html = render_to_string("partials/refusal_toast.html", {"message": exception.message}, request)
             headers = {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"}
             return HttpResponse(html, status=exception.status, headers=headers)
-        context = {"message": exception.message, "back": _back(request)}
+        # The page of ours that the refused form stood on; what was refused to a GET leads nowhere back.
+        back = if_ours(request, request.headers.get("Referer", "")) if request.method == "POST" else ""
+        context = {"message": exception.message, "back": back}
         return render_page(request, "409.html", context, status=exception.status)
-
-
-def _back(request: HttpRequest) -> str:
-    """The page of ours that the refused form stood on; "" when that is not known."""
-    page = request.headers.get("Referer", "")
-    ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
-    return page if ours and request.method == "POST" else ""
 
 
 class SecurityHeadersMiddleware:

@@ -23,9 +23,9 @@ from approvals.views.dossier import show
 from approvals.views.forms import DeferForm, EditForm, HandBackForm, RejectForm, blank_fields
 from playbooks.models import Channel
 from salesops.access import ClientRequest, holds_any, require_role
-from salesops.context import counts_of
 from salesops.ids import id_in
 from salesops.partials import render_page, wanted_partial
+from salesops.reading.counts import counts_of
 
 TEMPLATE = "approvals/desk.html"
 GRADES = ("A", "B+", "B")

@@ -21,10 +21,10 @@ from prospects.services.converging import convergences
 from prospects.services.converging.retries import try_again
 from salesops.access import ClientRequest, holds_any, require_role
 from salesops.all_agents import agent_names
-from salesops.context import counts_of
 from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
+from salesops.reading.counts import counts_of
 from salesops.reading.agent_health import health_of
 from salesops.reading.agent_numbers import DAYS, agent_rows, due_work, newest_convergences
 from salesops.templatetags.brakes import stops_in_force

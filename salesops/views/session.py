@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from playbooks.models import Role
 from salesops.access import ClientRequest, require_role
-from salesops.context import THEMES
+from salesops.context_processors import THEMES
 from salesops.middleware import CLIENT_KEY
+from salesops.way_back import if_ours
 
 YEAR = 365 * 24 * 3600
 HOMES = (
@@ -44,7 +44,7 @@ def switch_client(request: ClientRequest) -> HttpResponse:
 @require_POST
 def preferences(request: HttpRequest) -> HttpResponse:
     """Light or dark, and the rail folded or not, kept in cookies so that the server draws them right at once."""
-    response = HttpResponseRedirect(_safe_next(request))
+    response = HttpResponseRedirect(if_ours(request, request.POST.get("next", ""), otherwise=reverse("home")))
     if request.POST.get("theme") in THEMES:
         _remember(response, request, "theme")
     if request.POST.get("rail") in ("open", "closed"):
@@ -57,9 +57,3 @@ def _remember(response: HttpResponse, request: HttpRequest, name: str) -> None:
     response.set_cookie(
         name, request.POST[name], max_age=YEAR, samesite="Lax", secure=request.is_secure(), httponly=False
     )
-
-
-def _safe_next(request: HttpRequest) -> str:
-    target = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return target if safe else reverse("home")

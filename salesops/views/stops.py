@@ -7,10 +7,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.models import ApprovalRequest
@@ -24,6 +23,7 @@ from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
 from salesops.reading.stop_rows import NOW, OVER, STATES, stop_rows
+from salesops.way_back import if_ours
 
 HOURS = (("", "Until somebody lifts it"), ("1", "For an hour"), ("24", "For a day"), ("168", "For a week"))
 
@@ -89,7 +89,7 @@ def stops_page(request: ClientRequest) -> HttpResponse:
             (row,) = stop_rows([stop], request.client)
             ended = f" Called off: {row.called_off}." if row.called_off else ""
             messages.success(request, f"Stopped.{ended} The reason stands here until it is lifted.")
-            return redirect(_back(request, request.GET.get("next", "")))
+            return _back(request, request.GET.get("next", ""))
     status = 422 if form.is_bound else 200
     context: dict[str, Any] = {"form": form, "here": here}
     if request.headers.get("HX-Target") == "dialog":
@@ -141,13 +141,12 @@ def lift_stop(request: ClientRequest, pk: int) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         messages.success(request, "Lifted. Work goes on with the next sweep.")
-    return redirect(_back(request, request.POST.get("next", "")))
+    return _back(request, request.POST.get("next", ""))
 
 
-def _back(request: ClientRequest, target: str) -> str:
-    """The page of ours that the person came from, else the list of stops."""
-    safe = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
-    return target if safe else "stops"
+def _back(request: ClientRequest, target: str) -> HttpResponse:
+    """To the page of ours that the person came from, else to the list of stops."""
+    return HttpResponseRedirect(if_ours(request, target, otherwise=reverse("stops")))
 
 
 def _stop(request: ClientRequest, chosen: dict[str, Any]) -> Stop:

@@ -85,6 +85,9 @@ def test_the_way_back_leads_nowhere_else(browser: Browser, owner: Client, person
     stop = stops.stop(client=owner, actor=person, level="client", reason="Fair")
     answer = browser.post(reverse("lift_stop", args=[stop.pk]), {"reason": "Over", "next": "https://evil.example/"})
     assert answer.headers["Location"] == reverse("stops")
+    stop = stops.stop(client=owner, actor=person, level="client", reason="Fair")
+    answer = browser.post(reverse("lift_stop", args=[stop.pk]), {"reason": "Over", "next": "no-name-of-a-page"})
+    assert answer.status_code == 302
 
 
 def test_the_list_tells_stops_in_force_from_those_that_are_over(
