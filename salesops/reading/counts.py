@@ -75,7 +75,9 @@ def counts_of(request: HttpRequest) -> Counts:
 
 def _read(client_id: int) -> Counts:
     """Waiting requests, those that expire soon, open tasks, what is newest and stops in force, in one query."""
-    ((waiting, overdue, tasks, request, decision, stops),) = fetch(_COUNTS, {"client": client_id, "cap": CAP + 1, "hours": OVERDUE_HOURS})
+    ((waiting, overdue, tasks, request, decision, stops),) = fetch(
+        _COUNTS, {"client": client_id, "cap": CAP + 1, "hours": OVERDUE_HOURS}
+    )
     for stop in stops:
         stop["agent"] = (stop["agent"] or "").replace("_", " ")
         stop["until"] = datetime.fromisoformat(stop["until"]) if stop["until"] else None

@@ -24,9 +24,9 @@ from salesops.all_agents import agent_names
 from salesops.ids import id_in
 from salesops.paging import keyset_page
 from salesops.partials import render_page
-from salesops.reading.counts import counts_of
 from salesops.reading.agent_health import health_of
 from salesops.reading.agent_numbers import DAYS, agent_rows, due_work, newest_convergences
+from salesops.reading.counts import counts_of
 from salesops.templatetags.brakes import stops_in_force
 
 OPEN = (Convergence.Status.QUEUED, Convergence.Status.RUNNING)
