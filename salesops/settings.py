@@ -127,7 +127,7 @@ LOGOUT_REDIRECT_URL = "login"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_FORM_FIELD = "username"  # Django's form calls the address so; axes would look for "email"
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "salesops.views.sign_in.locked_out"
@@ -136,18 +136,11 @@ CSRF_FAILURE_VIEW = "salesops.views.errors.csrf_failure"
 # --- Security --------------------------------------------------------------------------------------------------------
 SECURE_TLS = env.bool("SECURE_TLS", default=not EMBEDDED)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_TLS
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 14 * 24 * 3600
 SECURE_SSL_REDIRECT = False  # unsubscribe POSTs must not be redirected (RFC 8058); the proxy redirects people
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_TLS
 # No redirect: see above. No preload: that binds a whole domain, for years, and is its owner's to ask for.
 SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W021"]
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
 if env.bool("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # Everybody seems to come from the proxy otherwise, and whoever guesses passwords locks their owners out, too.
@@ -170,10 +163,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a whole playbook is one form in the admin
 
 # --- Words, time, files ----------------------------------------------------------------------------------------------
-LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
-USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -187,15 +178,12 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(DATA_DIR / "media"))  # uploads: never served as static files
-MEDIA_URL = ""
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=200_000_000)  # larger files go through import_prospects
 IMPORT_MAX_UNPACKED_BYTES = env.int("IMPORT_MAX_UNPACKED_BYTES", default=1_000_000_000)  # what a gzipped one may become
 
 # --- Celery: nudges only; due work is always found again in PostgreSQL ------------------------------------------------
 CELERY_BROKER_URL = URLS.celery_url
-CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -254,8 +242,7 @@ DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 # --- Sending ---------------------------------------------------------------------------------------------------------
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
-vars().update(EMAIL_CONFIG)
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = SMTP_TIMEOUT = env.int("SMTP_TIMEOUT", default=20)
 SENDING_LEASE_SECONDS = env.int("SENDING_LEASE_SECONDS", default=120)  # well over twice the SMTP timeout
 # The sandbox's own SMTP server: every message of a client in sandbox mode is really sent, to here, and goes no further.
