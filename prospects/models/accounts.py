@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 
 from playbooks.models import Client
 from prospects.models.erasure_guards import contact_is_erased_once
-from prospects.models.guards import employer_is_its_clients, keeps_its_client
+from prospects.models.guards import born_among_its_own, employer_is_its_clients, keeps_its_client
 from prospects.models.merge_guards import company_follows_its_merge, contact_follows_its_merge
 from salesops.dbtypes import trace_id_field
 from salesops.tenancy import TenantQuerySet
@@ -154,6 +154,7 @@ class Contact(models.Model):
             *contact_is_erased_once(),
             keeps_its_client(),
             employer_is_its_clients(),
+            born_among_its_own(company_id="prospects_company"),
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from playbooks.rules import stages
 from prospects.models.accounts import Company, Contact
 from prospects.models.funnel import prospect_funnel_triggers
 from prospects.models.guards import (
+    born_among_its_own,
     person_is_its_clients,
     prospect_keeps_its_origin,
     stage_follows_its_log,
@@ -197,6 +198,7 @@ class Prospect(StateModel):
             no_delete(),
             prospect_keeps_its_origin(),
             person_is_its_clients(),
+            born_among_its_own(company_id="prospects_company", contact_id="prospects_contact"),
             starts_as_sourced(),
             stage_follows_its_log(),
             born_by_score(),

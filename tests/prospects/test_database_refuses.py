@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from playbooks.models import PlaybookVersion
-from prospects.models import Diagnostic, Prospect, Score, StageTransition
+from prospects.models import Contact, Diagnostic, Prospect, Score, StageTransition
 from tests import factories
 from tests.refusals import refuses
 
@@ -295,3 +295,29 @@ def test_two_prospects_for_one_company_under_one_playbook() -> None:
     who = factories.prospect(version)
     with pytest.raises(DatabaseError, match="prospect_company_once"), transaction.atomic():
         factories.prospect(version, company=who.company)
+
+
+def test_a_person_born_at_a_company_that_another_client_knows() -> None:
+    who, theirs = factories.prospect(), factories.company(factories.client())
+    columns = ", ".join(
+        f.column for f in Contact._meta.local_fields if f.column not in ("id", "company_id", "email_key")
+    )
+    sql = f"INSERT INTO prospects_contact ({columns}, email_key, company_id) SELECT {columns}, %s, %s"
+    sql += " FROM prospects_contact WHERE id = %s"
+    refuses(sql, ["new@acme.example", theirs.pk, who.contact_id], because="born among records of its own client")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, ["new@acme.example", who.company_id, who.contact_id])
+        cursor.execute(sql, ["none@acme.example", None, who.contact_id])
+
+
+@pytest.mark.parametrize("column", ["company", "contact"])
+def test_a_prospect_born_of_what_another_client_knows(column: str) -> None:
+    version = factories.version()
+    owner, stranger = version.playbook.client, factories.client()
+    company, contact = factories.company(owner), factories.contact(owner)
+    theirs = {"company": factories.company(stranger), "contact": factories.contact(stranger)}[column]
+    row = {"client": owner, "playbook": version.playbook, "source": "x", "company": company, "contact": contact}
+    with pytest.raises(DatabaseError, match="born among records of its own client"), transaction.atomic():
+        sound = Prospect(**{**row, "company": factories.company(owner)})
+        Prospect.objects.bulk_create([sound, Prospect(**{**row, column: theirs})])
+    assert Prospect.objects.create(**row).pk
