@@ -317,7 +317,7 @@ def test_a_prospect_born_of_what_another_client_knows(column: str) -> None:
     company, contact = factories.company(owner), factories.contact(owner)
     theirs = {"company": factories.company(stranger), "contact": factories.contact(stranger)}[column]
     row = {"client": owner, "playbook": version.playbook, "source": "x", "company": company, "contact": contact}
+    sound = Prospect(**{**row, "company": factories.company(owner)})
     with pytest.raises(DatabaseError, match="born among records of its own client"), transaction.atomic():
-        sound = Prospect(**{**row, "company": factories.company(owner)})
         Prospect.objects.bulk_create([sound, Prospect(**{**row, column: theirs})])
     assert Prospect.objects.create(**row).pk
