@@ -78,7 +78,8 @@ def test_what_cannot_be_tried_says_why(browser: Browser, draft: PlaybookVersion,
     assert "nothing is known" in tried(browser, draft, "criteria-4", "birch.example")
     words = {"criteria-0-weight": "heavy"}
     assert "Expected a number" in tried(browser, draft, "criteria-0", "birch.example", **words)
-    stranger = factories.prospect(company=factories.company(factories.client(), domain="far.example"))
+    theirs = factories.version(factories.client(), active=False)
+    stranger = factories.prospect(theirs, company=factories.company(theirs.playbook.client, domain="far.example"))
     assert "There is no prospect" in tried(browser, draft, "criteria-0", "far.example")
     assert "There is no prospect" in tried(browser, draft, "criteria-0", str(stranger.pk))
 
@@ -152,7 +153,7 @@ def test_a_new_row_takes_the_fields_of_its_kind_and_the_last_place(browser: Brow
     assert page.status_code == 200
     html = page.content.decode()
     assert 'name="criteria-5-params-kinds-0-0"' in html
-    assert "at least one value is needed" in html or "expected a mapping" in html.casefold()
+    assert "Kinds: expected a mapping of name to a number between 0 and 1, or a list of names." in html
     kinds = {"": "signal", "kinds": [("reply", ""), ("call_accepted", "0.5")], "within_days": "90"}
     data |= params_sent("criteria", "criteria-5-params", kinds)
     assert browser.post(change_url(draft), data).status_code == 302

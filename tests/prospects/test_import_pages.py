@@ -65,7 +65,7 @@ def test_a_file_goes_from_upload_to_report(into: Playbook, nudged: list[int]) ->
     shown = browser.get(page(batch)).content.decode()
     assert "What importing would do" in shown
     assert "Acme" in shown
-    assert "the row names no company" in shown or "row is empty" in shown
+    assert "the row names no company" in shown
     assert not Company.objects.exists(), "looking writes nothing"
     assert ImportBatch.objects.get().status == "uploaded"
 
@@ -257,7 +257,6 @@ def test_an_import_whose_file_is_gone_fails_in_words(into: Playbook, nudged: lis
 
 
 def test_uploads_are_kept_outside_what_is_served(settings) -> None:
-    assert settings.MEDIA_URL == "" or not settings.MEDIA_URL.startswith("/media")
     assert not Path(settings.MEDIA_ROOT).is_relative_to(Path(settings.STATIC_ROOT))
 
 

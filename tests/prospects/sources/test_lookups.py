@@ -279,12 +279,20 @@ def test_one_company_that_breaks_its_reader_fails_alone_and_shows_the_trace(
     assert "0" * 32 in found[bad.id].problems[0]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"[" * 100_000, b'{"size": 1e999, "sector": NaN}', b"\xff\xfe"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"[" * 100_000, b"\xff\xfe"])
 def test_broken_json_is_a_bad_answer_and_nothing_worse(server: StandIn, version: PlaybookVersion, body: bytes) -> None:
     server.routes["/companies/acme.example"] = Reply(200, body, {"Content-Type": "application/json"})
     acme = prospect()
     found = tool(version, [source(**crunch(server))], office(server)).look_up([acme], PROFILE)[acme.id]
-    assert found.problems or not found.documents or "employees_min" not in found.documents[0].data
+    assert (found.problems, found.documents) == (("crunch: the answer is not valid JSON",), ())
+
+
+def test_numbers_that_are_none_count_for_nothing(server: StandIn, version: PlaybookVersion) -> None:
+    body = b'{"size": 1e999, "sector": NaN}'
+    server.routes["/companies/acme.example"] = Reply(200, body, {"Content-Type": "application/json"})
+    acme = prospect()
+    (document,) = tool(version, [source(**crunch(server))], office(server)).look_up([acme], PROFILE)[acme.id].documents
+    assert document.data == {"domain": "acme.example", "name": "Acme Tools", "employees_given": "inf"}
 
 
 def test_text_no_database_takes_is_stored_all_the_same(server: StandIn, version: PlaybookVersion) -> None:
