@@ -24,7 +24,6 @@ _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "300",
-    "shared_buffers": "256MB",
     "work_mem": "32MB",
     "maintenance_work_mem": "256MB",
     "effective_cache_size": "1GB",
@@ -41,8 +40,16 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
+_MB = 2**20
+_BUFFERS = (128, 1024)  # MB: least and most; what is beyond stays with the system's own cache
 # A test session's data may be lost with the machine, never with the process: a killed server still recovers its WAL.
-_TEST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
+_TEST_SETTINGS = {
+    "shared_buffers": "256MB",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_wal_size": "1GB",
+}
 
 
 def cluster() -> Path:
@@ -131,11 +138,17 @@ def initialise(owner: Account) -> None:
 
 def command(owner: Account) -> list[str]:
     """Return the command that runs the server in the foreground."""
-    settings = _SETTINGS | (_TEST_SETTINGS if in_test_session() else {})
+    settings = _SETTINGS | {"shared_buffers": _buffers()} | (_TEST_SETTINGS if in_test_session() else {})
     words = [str(binaries(owner) / "postgres"), "-D", str(cluster()), "-k", str(socket_dir()), "-p", str(POSTGRES_PORT)]
     for name, value in settings.items():
         words += ["-c", f"{name}={value}"]
     return words
+
+
+def _buffers() -> str:
+    """A quarter of the machine's memory, as PostgreSQL's manual advises, within bounds."""
+    least, most = _BUFFERS
+    return f"{min(most, max(least, psutil.virtual_memory().total // _MB // 4))}MB"
 
 
 def running() -> psutil.Process | None:
