@@ -103,7 +103,6 @@ class Line(NamedTuple):
 #: What is known of one criterion: key, weight, value, freshness, points, evidence id. Without evidence, its default
 #: counts: freshness and id are None.
 _Row = tuple[str, float, float, "float | None", float, "int | None"]
-_NO_ROWS: tuple[tuple[Any, ...], ...] = ((),) * 6
 
 
 class ScoreResult:
@@ -145,11 +144,14 @@ class ScoreResult:
         return [row[5] for row in self._rows if row[5] is not None]
 
     def columns(self) -> dict[str, Sequence[Any]]:
-        """The lines of what counts, column by column, as a Score row keeps them. What it does not list was unknown.
+        """The lines of what counts, column by column, as a Score row keeps them; {} where nothing does.
 
-        Contributions are in points of the score. Labels are those of the version, which never changes.
+        What it does not list was unknown. Contributions are in points of the score. Labels are those of the version,
+        which never changes.
         """
-        keys, weights, values, fresh, points, ids = zip(*self._rows, strict=True) if self._rows else _NO_ROWS
+        if not self._rows:
+            return {}
+        keys, weights, values, fresh, points, ids = zip(*self._rows, strict=True)
         shares = [part / self._counted for part in points] if self._counted > 0 else points
         return {
             "criterion": keys, "weight": weights, "value": values, "fresh": fresh, "contribution": shares,

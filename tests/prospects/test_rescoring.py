@@ -109,7 +109,7 @@ def test_every_score_is_bounded_and_its_breakdown_adds_up(known: dict[Any, Any])
         assert result.value is None or 0 <= result.value <= 100
         said = result.columns()
         assert result.value is None or sum(said["contribution"]) == pytest.approx(result.value)
-        assert [number for number in said["evidence_id"] if number] == result.evidence_ids
+        assert [number for number in said.get("evidence_id", ()) if number] == result.evidence_ids
     assert found.composite.value is None or 0 <= found.composite.value <= 100
 
 
