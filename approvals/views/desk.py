@@ -16,10 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 from approvals.models import ApprovalRequest
 from approvals.reading import dossiers
 from approvals.reading.queue import queue_page, undoable
+from approvals.reading.shown_dossier import show
 from approvals.services import request as request_services
 from approvals.services.authority import DECIDERS
 from approvals.services.seen import Rules, rules_now
-from approvals.views.dossier import show
 from approvals.views.forms import DeferForm, EditForm, HandBackForm, RejectForm, blank_fields
 from playbooks.models import Channel
 from salesops.access import ClientRequest, holds_any, require_role

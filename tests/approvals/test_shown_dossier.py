@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from approvals.views.dossier import show
+from approvals.reading.shown_dossier import show
 
 WHY = [
     {"layer": "firmographic", "value": 80, "evidence": [{"id": 41}, {"id": 7}]},
