@@ -105,6 +105,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": URLS.cache_url,
         "KEY_PREFIX": "salesops",
+        # A Redis that hangs must not hang every page with it.
+        "OPTIONS": {"socket_timeout": 5, "socket_connect_timeout": 5},
     }
 }
 SESSION_ENGINE = "salesops.sessions"
