@@ -196,8 +196,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for a while; a worker waits for it
-# What runs longer is handed out a second time: the limits below it see to it that only an import can, which notices.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1200}
+# What runs longer is handed out a second time: all time limits are below it but an import's, which notices. A Redis that
+# hangs is given up, so that no page waits for ever to send a nudge; workers ask it once a second.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1200, "socket_timeout": 10, "socket_connect_timeout": 5}
 CELERY_TASK_ROUTES = {
     # Quick sweeps must not wait behind research; a whole name goes before a pattern.
     "prospects.tasks.sweep_funnel": {"queue": "default"},
