@@ -149,7 +149,7 @@ def _personalization(text: Words, bands: Bands) -> Result:
     recent = [fact.key for fact in used.values() if _recent_company_fact(fact, text.draft.today, bands.recent_days)]
     if not used:
         return NONE, "no fact from the evidence is named", ()
-    names = ", ".join(sorted(used))
+    names = ", ".join(sorted(used)).replace("_", " ")
     if len(used) >= 2 and recent:
         return FULL, f"names {names}", ()
     missing = "a second fact" if len(used) < 2 else f"a company fact from the last {bands.recent_days} days"
@@ -174,9 +174,10 @@ def _call_to_action(text: Words, bands: Bands) -> Result:
 def _questions(text: Words, bands: Bands) -> Result:
     asked = [sentence for sentence in text.sentences if sentence.rstrip("\"'”’)").endswith("?")]
     count = len(asked)
+    saw = f"{count} question{'' if count == 1 else 's'}"
     if _within(count, bands.questions_full):
-        return FULL, f"{count} questions", ()
-    return (HALF if count == bands.questions_half else NONE), f"{count} questions", tuple(asked)
+        return FULL, saw, ()
+    return (HALF if count == bands.questions_half else NONE), saw, tuple(asked)
 
 
 def _links(text: Words, bands: Bands) -> Result:

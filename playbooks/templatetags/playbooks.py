@@ -32,10 +32,19 @@ def plainly(value: Any) -> str:
     return str(value)
 
 
+_ABBREVIATED = frozenset({"icp", "bant", "meddic", "meddpicc"})
+
+
 @register.filter
 def spoken(name: str) -> str:
     """A stored name as people say it: "at_risk" is at risk."""
     return name.replace("_", " ")
+
+
+@register.filter
+def scorecard(name: str) -> str:
+    """A scorecard's name as people write it: "data_quality" is Data quality, "bant" is BANT."""
+    return name.upper() if name in _ABBREVIATED else spoken(name).capitalize()
 
 
 @register.filter

@@ -101,7 +101,7 @@ def test_the_longest_words_are_named_first():
         (
             "personalization",
             {"facts": tuple(replace(fact, observed_on=None) for fact in FACTS)},
-            "names hiring, team_size; a company fact from the last 90 days is missing",
+            "names hiring, team size; a company fact from the last 90 days is missing",
         ),
     ],
 )
