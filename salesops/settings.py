@@ -22,6 +22,7 @@ DATA_DIR = engines.data_dir()
 SECRET_KEY = env.str("SECRET_KEY", default="") or (engines.local_secret_key() if EMBEDDED else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("Set SECRET_KEY: it signs sessions, unsubscribe links and suppression hashes.")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if EMBEDDED else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 #: Where people and unsubscribe links reach this installation.
@@ -196,8 +197,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for a while; a worker waits for it
-# What runs longer is handed out a second time: all time limits are below it but an import's, which notices. A Redis that
-# hangs is given up, so that no page waits for ever to send a nudge; workers ask it once a second.
+# What runs longer is handed out a second time: all time limits are below it but an import's, which notices. A Redis
+# that hangs is given up, so that no page waits for ever to send a nudge; workers ask it once a second.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 1200, "socket_timeout": 10, "socket_connect_timeout": 5}
 CELERY_TASK_ROUTES = {
     # Quick sweeps must not wait behind research; a whole name goes before a pattern.

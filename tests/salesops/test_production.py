@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,22 @@ def test_a_complete_installation_has_nothing_left_to_say() -> None:
     command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     asked = subprocess.run(command, env=kept | PRODUCTION, capture_output=True, text=True, check=False)
     assert asked.returncode == 0, asked.stderr
+
+
+def test_what_settings_read_from_the_environment_is_explained_and_nothing_else_is() -> None:
+    root = Path(__file__).parents[2]
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (root / "salesops" / "settings.py").read_text()))
+    told = set(re.findall(r"^#([A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE))
+    assert read - told == {"SALESOPS_WEB"}, "which the Procfile sets"
+    by_others = {"REDIS_URL", "SALESOPS_DATA", "PORT", "WEB_CONCURRENCY", "LOG_LEVEL", "LOG_FORMAT"}
+    assert told - read == by_others | {"SOURCE_ACME_KEY", "SOURCE_ACME_KEY_HOST"}
+
+
+def test_an_earlier_secret_comes_from_the_environment_too() -> None:
+    words = "from django.conf import settings; print(settings.SECRET_KEY_FALLBACKS)"
+    given = PRODUCTION | {"SECRET_KEY_FALLBACKS": "one,two", "DJANGO_SETTINGS_MODULE": "salesops.settings"}
+    said = subprocess.run([sys.executable, "-c", words], env=given, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "['one', 'two']"
 
 
 def test_what_would_keep_people_from_being_reached_is_named(settings: pytest.FixtureRequest) -> None:
