@@ -93,7 +93,9 @@ DATABASES = {"default": env.db_url_config(URLS.database_url)}
 DATABASES["default"]["TEST"] = {"NAME": "salesops_test"}
 if env.bool("SALESOPS_WEB", default=False):
     # The pool belongs to the threaded web process alone: a prefork worker would share its sockets between children.
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 12, "timeout": 10}}
+    pool = {"min_size": 2, "max_size": 12, "timeout": 10}
+    # Beside what the address itself asks for, sslmode for instance.
+    DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {"pool": pool}
     DATABASES["default"]["CONN_MAX_AGE"] = 0
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60

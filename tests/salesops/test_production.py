@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -41,11 +42,22 @@ def test_what_settings_read_from_the_environment_is_explained_and_nothing_else_i
     assert told - read == by_others | {"SOURCE_ACME_KEY", "SOURCE_ACME_KEY_HOST"}
 
 
-def test_an_earlier_secret_comes_from_the_environment_too() -> None:
-    words = "from django.conf import settings; print(settings.SECRET_KEY_FALLBACKS)"
-    given = PRODUCTION | {"SECRET_KEY_FALLBACKS": "one,two", "DJANGO_SETTINGS_MODULE": "salesops.settings"}
+def test_the_web_process_keeps_earlier_secrets_and_what_the_database_s_address_asks_for() -> None:
+    words = (
+        "import json; from django.conf import settings;"
+        "print(json.dumps([settings.SECRET_KEY_FALLBACKS, settings.DATABASES['default']['OPTIONS']]))"
+    )
+    given = PRODUCTION | {
+        "SECRET_KEY_FALLBACKS": "one,two",
+        "DATABASE_URL": f"{PRODUCTION['DATABASE_URL']}?sslmode=verify-full",
+        "SALESOPS_WEB": "1",
+        "DJANGO_SETTINGS_MODULE": "salesops.settings",
+    }
     said = subprocess.run([sys.executable, "-c", words], env=given, capture_output=True, text=True, check=True).stdout
-    assert said.strip() == "['one', 'two']"
+    secrets, options = json.loads(said)
+    assert secrets == ["one", "two"]
+    assert options["sslmode"] == "verify-full"
+    assert options["pool"]["max_size"] == 12
 
 
 def test_what_would_keep_people_from_being_reached_is_named(settings: pytest.FixtureRequest) -> None:
