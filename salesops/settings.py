@@ -3,6 +3,7 @@
 import logging
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from celery.schedules import crontab
@@ -249,6 +250,8 @@ DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 # --- Sending ---------------------------------------------------------------------------------------------------------
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+#: Who writes what SalesOps itself has to say: links that reset a password.
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"SalesOps <noreply@{urlsplit(PUBLIC_URL).hostname}>")
 EMAIL_TIMEOUT = SMTP_TIMEOUT = env.int("SMTP_TIMEOUT", default=20)
 SENDING_LEASE_SECONDS = env.int("SENDING_LEASE_SECONDS", default=120)  # well over twice the SMTP timeout
 # The sandbox's own SMTP server: every message of a client in sandbox mode is really sent, to here, and goes no further.

@@ -42,10 +42,11 @@ def test_what_settings_read_from_the_environment_is_explained_and_nothing_else_i
     assert told - read == by_others | {"SOURCE_ACME_KEY", "SOURCE_ACME_KEY_HOST"}
 
 
-def test_the_web_process_keeps_earlier_secrets_and_what_the_database_s_address_asks_for() -> None:
+def test_the_web_process_goes_by_what_its_environment_says() -> None:
     words = (
         "import json; from django.conf import settings;"
-        "print(json.dumps([settings.SECRET_KEY_FALLBACKS, settings.DATABASES['default']['OPTIONS']]))"
+        "print(json.dumps([settings.SECRET_KEY_FALLBACKS, settings.DATABASES['default']['OPTIONS'],"
+        "settings.DEFAULT_FROM_EMAIL]))"
     )
     given = PRODUCTION | {
         "SECRET_KEY_FALLBACKS": "one,two",
@@ -54,10 +55,11 @@ def test_the_web_process_keeps_earlier_secrets_and_what_the_database_s_address_a
         "DJANGO_SETTINGS_MODULE": "salesops.settings",
     }
     said = subprocess.run([sys.executable, "-c", words], env=given, capture_output=True, text=True, check=True).stdout
-    secrets, options = json.loads(said)
+    secrets, options, sender = json.loads(said)
     assert secrets == ["one", "two"]
     assert options["sslmode"] == "verify-full"
     assert options["pool"]["max_size"] == 12
+    assert sender == "SalesOps <noreply@sales.example.com>", "who writes the links that reset a password"
 
 
 def test_what_would_keep_people_from_being_reached_is_named(settings: pytest.FixtureRequest) -> None:
