@@ -63,6 +63,9 @@ def _redis_dialects(url: str) -> tuple[str, str]:
         return f"unix://{parts.path}?db={number}", f"redis+socket://{parts.path}?virtual_host={number + 1}"
     if parts.scheme in {"redis", "rediss"}:
         number = int(parts.path.strip("/") or 0) + _test_worker_offset()
+        if parts.scheme == "rediss" and "ssl_cert_reqs" not in query:
+            # Left to itself kombu takes any certificate, and the queue would be anybody's to read and write.
+            parts = parts._replace(query="&".join(filter(None, (parts.query, "ssl_cert_reqs=required"))))
         return (
             urlunsplit(parts._replace(path=f"/{number}")),
             urlunsplit(parts._replace(path=f"/{number + 1}")),

@@ -1,6 +1,10 @@
 """One setting, three dialects."""
 
+import ssl
+
 import pytest
+import redis
+from kombu import Connection as BrokerConnection
 
 from salesops.engines import EngineError, urls
 
@@ -39,6 +43,23 @@ def test_parallel_test_processes_do_not_share_a_queue(monkeypatch: pytest.Monkey
         monkeypatch.setenv("PYTEST_XDIST_WORKER", worker)
         seen |= {urls().cache_url, urls().celery_url}
     assert len(seen) == 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("rediss://:pw@h:6380/0", ssl.CERT_REQUIRED),
+        ("rediss://h/0?ssl_ca_certs=/ca.pem", ssl.CERT_REQUIRED),
+        ("rediss://h/0?ssl_cert_reqs=none", ssl.CERT_NONE),
+    ],
+)
+def test_a_certificate_is_looked_at_unless_somebody_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, asked: str, wanted: ssl.VerifyMode
+) -> None:
+    monkeypatch.setenv("REDIS_URL", asked)
+    assert BrokerConnection(urls().celery_url).ssl["ssl_cert_reqs"] == wanted
+    cache = redis.Redis.from_url(urls().cache_url).connection_pool.make_connection()
+    assert cache.cert_reqs == wanted
 
 
 def test_a_named_database_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
