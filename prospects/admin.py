@@ -35,7 +35,6 @@ class CompanyAdmin(FactAdmin):
     list_display = ("name", "domain", "industry", "country", "status", "client")
     list_select_related = ("client",)
     search_fields = ("=domain", "name__istartswith")
-    raw_id_fields = ("merged_into",)
 
 
 @admin.register(Contact)
