@@ -5,7 +5,7 @@ Not an agent. Recipient, sender, postal address and the way to unsubscribe are p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -20,11 +20,13 @@ from salesops.runtime.contract import Tools
 from salesops.runtime.outreach_proposals import Claim, MessageProposal
 from salesops.runtime.playbook_views import PropositionView
 from salesops.runtime.proposals import NoteProposal
-from salesops.runtime.views import ContactView, EvidenceView, MessageView, ProspectView
+from salesops.runtime.views import ContactView, EvidenceView, MessageView, ProspectView, SignalView
 from salesops.runtime.words import Refused
 
 CARD = "icp"
 OPEN = frozenset({"waiting", "deferred", "approved"})
+#: The signal that a person asked for another draft.
+HANDED_BACK = "draft_handed_back"
 _Z = 1.96
 
 
@@ -42,10 +44,21 @@ def before_drafting(prospect: ProspectView, tools: Tools) -> list[NoteProposal] 
     return None
 
 
+def last_handed_back(signals: Iterable[SignalView]) -> int:
+    """The number of the fact that a person last asked for another draft; 0 when nobody did."""
+    return max((signal.fact_no for signal in signals if signal.kind == HANDED_BACK), default=0)
+
+
 def unspent(prospect: ProspectView) -> list[MessageView]:
-    """Drafts that nobody was asked about yet."""
-    asked = {request.message_id for request in prospect.requests}
-    return [message for message in prospect.messages if message.id not in asked]
+    """Drafts that nobody was asked about yet, since a person last wanted another one."""
+    asked, since = {request.message_id for request in prospect.requests}, last_handed_back(prospect.signals)
+    return [message for message in prospect.messages if message.id not in asked and message.fact_no > since]
+
+
+def used_templates(prospect: ProspectView) -> set[str]:
+    """Templates not to be tried again. What was left over when another draft was handed back may be offered now."""
+    tried = {message.id for message in unspent(prospect)} | {request.message_id for request in prospect.requests}
+    return {message.template_key for message in prospect.messages if message.id in tried}
 
 
 def rounds(prospect: ProspectView) -> int:

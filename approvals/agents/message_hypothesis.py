@@ -24,6 +24,7 @@ from approvals.agents.drafting import (
     offers_for,
     resistor_of,
     rounds,
+    used_templates,
     whole_message,
 )
 from approvals.agents.model_messages import messages_by_model
@@ -54,7 +55,7 @@ def _drafts(prospect: ProspectView, tools: Tools) -> Sequence[Proposal]:
     if settled is not None:
         return settled
     spent = rounds(prospect)
-    fresh = list(_fillable(prospect, tools, {m.template_key for m in prospect.messages}))
+    fresh = list(_fillable(prospect, tools, used_templates(prospect)))
     if spent > 1 or (spent == 1 and not fresh):
         return [needs_review(prospect)]
     if not fresh:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from approvals.agents.drafting import last_handed_back
 from approvals.host.advice import AdviceRows, load_advice, load_heard, load_outcomes
 from approvals.models import ApprovalRequest, ConsentBasis, Dispatch, Task
 from approvals.rules.content import Content, content_hash
@@ -108,7 +109,9 @@ class MessageLedger(Ledger):
             body=proposal.body, rule_version=proposal.rule_version, attachments=proposal.attachments,
         )  # fmt: skip
         fingerprint = content_hash(content)
-        if any(m.content_hash == fingerprint for m in context.messages):
+        # Words that were left over when a person wanted others are news once more; those that were asked about never.
+        asked, since = {r.message_id for r in context.requests}, last_handed_back(context.signals)
+        if any(m.content_hash == fingerprint and (m.fact_no > since or m.id in asked) for m in context.messages):
             return False
         message = dataclasses.replace(
             unsent_view(proposal), id=self._numbers.row("message"), content_hash=fingerprint,

@@ -16,6 +16,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from approvals.agents.drafting import HANDED_BACK
 from approvals.channels import email
 from approvals.models import ApprovalRequest, Decision, Dispatch, Message
 from approvals.rules import compliance, diff, quality, seals, timing
@@ -40,7 +41,8 @@ from playbooks import audit
 from playbooks.events import AuditEvent
 from playbooks.models import Channel, Client, ModeSwitch, User
 from playbooks.services import stops
-from prospects.models import Signal
+from prospects.agents.by_hand import SOURCE
+from prospects.models import Prospect, Signal
 
 __all__ = ["REJECT_REASONS", "Decided", "Seen", "approve", "approve_with_edits", "defer", "hand_back", "reject"]
 
@@ -139,11 +141,29 @@ def defer(request_id: int, *, seen: Seen, actor: User, client: Client, until: da
 
 
 def hand_back(request_id: int, *, seen: Seen, actor: User, client: Client, words: str) -> Decided:
-    """Ask for other words; `words` is the instruction."""
+    """Ask for other words; `words` is the instruction. Its prospect has something new for agents: they draft again."""
     if not words.strip():
         raise ContentRefused(["say what should be different"])
-    with _deciding(request_id, seen=seen, actor=actor, client=client) as case:
-        return _closed(case, Kind.REDRAFT, words=words)
+    with transaction.atomic():
+        stops.hold_steady()
+        prospects = Prospect.objects.for_client(client).select_for_update(of=("self",), no_key=True)
+        prospect = prospects.filter(requests=request_id).first()
+        with _deciding(request_id, seen=seen, actor=actor, client=client) as case:
+            decided = _closed(case, Kind.REDRAFT, words=words)
+        if prospect is not None:
+            _wake(prospect, decided.decision)
+        return decided
+
+
+def _wake(prospect: Prospect, decision: Decision) -> None:
+    """Agents read facts: that a draft came back is one. What the person said stays with the decision."""
+    signal = Signal.objects.create(
+        client_id=prospect.client_id, prospect=prospect, kind=HANDED_BACK, observed_at=decision.at, source=SOURCE,
+        source_ref=f"request {decision.request_id}", dedup_key=f"decision:{decision.pk}", trace_id=decision.trace_id,
+    )  # fmt: skip
+    signal.refresh_from_db(fields=["fact_no"])
+    prospect.facts_no = max(prospect.facts_no, signal.fact_no)
+    prospect.save(update_fields=["facts_no"])
 
 
 @contextmanager

@@ -34,4 +34,6 @@ def next_step(asked: Sequence[str], *, has_person: bool) -> str:
         return "Wait until the deferred request comes back."
     if asked and asked[-1] in _AFTER:
         return _AFTER[asked[-1]]
+    if "rejected" in asked and has_person:  # agents draft no more for whom a person has said no
+        return "A person rejected the message: set it aside or end it."
     return "Draft a message." if has_person else "Find a person to write to."

@@ -59,7 +59,7 @@ def test_each_decision_says_what_comes_next(at_work: Scene) -> None:
     undo.undo(decision.pk, actor=at_work.reviewer, client=at_work.client)
     assert said_of(approved) == "Decide the waiting request."
     decide.reject(rejected.pk, **by(rejected), reason_code="other")
-    assert said_of(rejected) == "Draft a message."
+    assert said_of(rejected) == "A person rejected the message: set it aside or end it."
     until = timezone.now() + timedelta(hours=1)
     decide.defer(deferred.pk, **by(deferred), until=until)
     assert said_of(deferred) == "Wait until the deferred request comes back."
@@ -154,7 +154,12 @@ def lose_track(at_work: Scene, request: ApprovalRequest) -> None:
 Verb = Callable[[Scene, ApprovalRequest], None]
 VERBS: dict[str, tuple[tuple[Verb, ...], Verb, str, str]] = {
     "approving": ((), approve, "Decide the waiting request.", "Wait until the message leaves."),
-    "rejecting": ((), reject, "Decide the waiting request.", "Draft a message."),
+    "rejecting": (
+        (),
+        reject,
+        "Decide the waiting request.",
+        "A person rejected the message: set it aside or end it.",
+    ),
     "deferring": ((), defer, "Decide the waiting request.", "Wait until the deferred request comes back."),
     "handing back": ((), hand_back, "Decide the waiting request.", "Draft a message."),
     "undoing": ((approve,), take_back, "Wait until the message leaves.", "Decide the waiting request."),
@@ -248,7 +253,7 @@ def test_whoever_was_merged_in_may_be_the_person_to_write_to(at_work: Scene) -> 
     reject(at_work, request)
     alone = at_work.request()
     Prospect.objects.filter(pk=alone.prospect_id).update(verdict="qualified", contact=None)
-    reject(at_work, alone)
+    hand_back(at_work, alone)
     assert said_of(alone) == "Find a person to write to."
     found = pair(alone.prospect.company, request.prospect.company)
     admin = make.user(at_work.client, Role.ADMIN)
@@ -263,6 +268,7 @@ def test_whoever_was_merged_in_may_be_the_person_to_write_to(at_work: Scene) -> 
         ("qualified", [], [], True, "Draft a message."),
         ("qualified", [], [], False, "Find a person to write to."),
         ("qualified", [], ["rejected", "waiting"], True, "Decide the waiting request."),
+        ("qualified", [], ["rejected"], True, "A person rejected the message: set it aside or end it."),
         ("qualified", [], ["accepted", "refused"], True, "Draft a message."),
         ("qualified", [], ["refused", "accepted"], True, "Wait for an answer."),
         ("stalled", ["Look again.", "x"], ["waiting"], True, "Look again."),
