@@ -255,13 +255,6 @@ def test_a_refusal_is_final_gives_the_budget_back_and_makes_a_task(at_work, offi
     assert reload(sent.prospect).stage == "qualified"
 
 
-def approved_call(at_work):
-    person = make.contact(at_work.client, None, country="US", time_zone="UTC", phone="+15555550100")
-    prospect = make.qualified(at_work.version, contact=person)
-    message = make.message(prospect, at_work.version, channel="call", body="Ask about it.", recipient=person.phone)
-    return at_work.approve(make.request(words=message)).dispatch
-
-
 def test_a_call_becomes_a_task_for_a_person_and_contact_when_it_was_made():
     at_work = scene(active=False)
     ChannelPolicy.objects.create(version=at_work.version, channel="call", daily_cap=10)

@@ -148,7 +148,6 @@ def test_the_tier_follows_the_priority(fit: float, intent: float, wanted: str) -
 
 values = st.floats(0, 100)
 keys = ["f", "b1", "b2", "p"]
-layer_of = {"f": "firmographic", "b1": "behavioral", "b2": "behavioral", "p": "psychologic"}
 evidence = st.dictionaries(st.sampled_from(keys), st.tuples(values, st.integers(0, 500)))
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpcore2
@@ -172,8 +171,3 @@ def office(*servers: StandIn, naps: Callable[[float], None] | None = None, **cha
     within = reach(*servers, **changes)
     fetcher = Fetcher(within)
     return Office(within, fetcher, Limiter(engines.urls().cache_url), Robots(fetcher), naps or Naps())
-
-
-def folder_with(path: Path, name: str, text: str) -> Path:
-    (path / name).write_text(text, encoding="utf-8")
-    return path

@@ -16,12 +16,6 @@ from salesops import engines
 NOWHERE = "redis://127.0.0.1:1/0"
 
 
-def busiest(moments: list[float], window: float) -> int:
-    """The most moments that any window of this length holds, wherever it begins."""
-    ordered = sorted(moments)
-    return max(sum(start <= at < start + window for at in ordered) for start in ordered)
-
-
 def limiter(url: str = "") -> Limiter:
     return Limiter(url or engines.urls().cache_url)
 

@@ -348,12 +348,6 @@ def test_not_one_request_goes_out_beyond_the_months_money(server: StandIn, versi
     assert BudgetPeriod.objects.get(bucket="money").used == Decimal("90")
 
 
-def _wall():
-    from django.utils import timezone
-
-    return timezone.now()
-
-
 def test_a_batch_takes_a_constant_number_of_queries(server: StandIn, version: PlaybookVersion) -> None:
     config, desk = source(**crunch(server, cost="0.01")), office(server)
     counts = []
@@ -361,9 +355,7 @@ def test_a_batch_takes_a_constant_number_of_queries(server: StandIn, version: Pl
         companies = [prospect(f"s{size}c{n}.example") for n in range(size)]
         for company in companies:
             server.routes[f"/companies/{company.company.domain}"] = known()
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             tool(version, [config], desk).look_up(companies, PROFILE)
         counts.append(len(queries))
     assert counts[1] <= counts[0] <= 12
