@@ -75,3 +75,12 @@ def test_what_is_said_about_a_decision_names_whom_it_is_about(client: Browser, a
     undo.undo(dispatch.decision_id, actor=at_work.reviewer, client=at_work.client)
     page = client.post(reverse("approvals:bulk"), {"pick": [pick]}, follow=True).content.decode()
     assert f"{gone.prospect} was not approved: " in page
+
+
+def test_more_than_can_be_approved_at_once_is_refused_whole_and_not_cut_short(client: Browser, at_work: Scene) -> None:
+    waiting = at_work.request()
+    seen = at_work.seen(waiting).encode()
+    answer = client.post(reverse("approvals:bulk"), {"pick": [f"{waiting.pk + n}:{seen}" for n in range(201)]})
+    assert (answer.status_code, b"at most 200" in answer.content) == (409, True)
+    waiting.refresh_from_db()
+    assert waiting.status == "waiting"
