@@ -34,12 +34,17 @@ _UNANSWERED = frozenset({"waiting", "deferred", "approved", "rejected"})
 
 
 def run(batch: Batch, tools: Tools) -> Answers:
-    """At most one request per prospect: for the chosen channel and its message, unless one is open or was refused."""
+    """At most one request per prospect: for the chosen channel and its message, unless one is open or was refused.
+
+    Words that were handed back are not asked about again.
+    """
     answers = {}
     for prospect in batch:
         chosen = next((e for e in prospect.evaluations if e.chosen and e.channel != NOTHING), None)
         message = next((m for m in prospect.messages if chosen is not None and m.id == chosen.message_id), None)
         if chosen is None or message is None or any(r.status in _UNANSWERED for r in prospect.requests):
+            continue
+        if any(r.status == "redraft" and r.content_hash == message.content_hash for r in prospect.requests):
             continue
         if _is_saturated(prospect, tools):
             continue

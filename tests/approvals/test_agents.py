@@ -328,6 +328,12 @@ def test_the_gate_does_not_ask_again_while_somebody_has_it_or_said_no(status: st
     assert gated(requests=[RequestView(1, "email", status, 3, "h" * 64)]) == []
 
 
+def test_the_gate_does_not_ask_about_words_that_were_handed_back() -> None:
+    (request,) = gated()
+    assert gated(requests=[RequestView(1, "email", "redraft", 3, request.content_hash)]) == []
+    assert len(gated(requests=[RequestView(1, "email", "redraft", 3, "o" * 64)])) == 1
+
+
 def test_the_dossier_is_plain_data() -> None:
     import json
 
