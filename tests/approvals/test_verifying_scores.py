@@ -145,7 +145,7 @@ def test_one_changed_byte_is_found_and_its_row_named(
         ("prospects_evidence", "signal_ids = ARRAY[999999]"),
         ("prospects_evidence", "client_id = 999999"),
         ("prospects_evidence", "playbook_version_id = 999999"),
-        ("prospects_evidence", "fact_no = 999999"),
+        ("prospects_evidence", "fact_no = 999999999999"),
         ("prospects_score", "client_id = 999999"),
         ("prospects_score", "playbook_version_id = 999999"),
         ("prospects_score", "fact_no = 1"),
