@@ -20,6 +20,13 @@ HOMES = (
     (Role.ADMIN, "playbooks:list"),
     (Role.OPERATOR, "agents"),
 )
+#: Where somebody who switches to another client stays; every role reads these.
+_SECTIONS = frozenset(
+    f"/{name}/"
+    for name in (
+        "approvals", "prospects", "funnel", "tasks", "deals", "customers", "outbox", "agents", "playbooks", "audit",
+    )
+)  # fmt: skip
 
 
 @require_GET
@@ -33,12 +40,13 @@ def home(request: ClientRequest) -> HttpResponse:
 @require_POST
 @require_role()
 def switch_client(request: ClientRequest) -> HttpResponse:
-    """Work for another of one's own clients; any other id changes nothing."""
+    """Work for another of one's own clients, in the same section; any other id changes nothing."""
     chosen = request.POST.get("client", "")
     mine = {str(client.pk): client.pk for client in request.clients}
     if chosen in mine:
         request.session[CLIENT_KEY] = mine[chosen]
-    return redirect("home")
+    section = f"/{request.POST.get('next', '').strip('/').partition('/')[0]}/"  # what is below belongs to one client
+    return redirect(section if section in _SECTIONS else "home")
 
 
 @require_POST

@@ -100,6 +100,25 @@ def test_a_person_switches_between_their_own_clients_only(client: Browser) -> No
     assert client.get(reverse("stops")).context["request"].client == second
 
 
+@pytest.mark.parametrize(
+    ("at", "leads_to"),
+    [
+        ("/prospects/", "/prospects/"),
+        ("/prospects/7/buying/", "/prospects/"),
+        ("/audit/", "/audit/"),
+        ("/people/7/erase/", "/"),
+        ("//elsewhere.example/", "/"),
+        ("", "/"),
+    ],
+)
+def test_whoever_switches_clients_stays_in_the_same_section(client: Browser, at: str, leads_to: str) -> None:
+    first, second = factories.client(), factories.client()
+    person = factories.user(first)
+    person.memberships.create(client=second, role="reviewer")
+    client.force_login(person)
+    assert client.post(reverse("switch_client"), {"client": second.pk, "next": at}).headers["Location"] == leads_to
+
+
 def test_a_lost_membership_counts_from_the_next_request(client: Browser) -> None:
     of = factories.client()
     person = factories.user(of)
