@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from playbooks.rules.criteria import (
     ANYTHING,
@@ -18,6 +18,7 @@ from playbooks.rules.criteria import (
     parse_params,
 )
 from playbooks.rules.param_reader import ParamsError
+from salesops.numerals import plain_number
 from salesops.percent import percent
 
 _SHOWN = 8
@@ -69,9 +70,10 @@ def _in_set(p: InSet) -> str:
 
 def _in_range(p: InRange) -> str:
     if p.minimum is None:
-        span = f"at most {p.maximum:g}"
+        span = f"at most {plain_number(cast(float, p.maximum))}"
     else:
-        span = f"at least {p.minimum:g}" if p.maximum is None else f"{p.minimum:g} to {p.maximum:g}"
+        low = plain_number(p.minimum)
+        span = f"at least {low}" if p.maximum is None else f"{low} to {plain_number(p.maximum)}"
     soft = f"; {percent(p.soft_credit)} up to {percent(p.soft)} outside" if p.soft and p.soft_credit else ""
     return f"{_named(p.attribute)} is {span}{soft}."
 
@@ -85,14 +87,14 @@ def _overlap(p: Overlap) -> str:
 def _signal(p: SignalSeen) -> str:
     kinds = [kind if credit == 1 else f"{kind} ({percent(credit)})" for kind, credit in p.kinds]
     times = f", {p.min_count} times" if p.min_count > 1 else ""
-    value = f", value at least {p.min_value:g}" if p.min_value is not None else ""
+    value = f", value at least {plain_number(p.min_value)}" if p.min_value is not None else ""
     return f"Seen: {_any_of(kinds)}{times}{value}{_within(p.within_days)}."
 
 
 def _measure(p: Measure) -> str:
     unit = f" {p.unit}" if p.unit else ""
     what = _named(p.attribute) if p.attribute else f"{_named(p.statistic)} of {_any_of(p.kinds)}"
-    points = ", ".join(f"{x:g}{unit} is worth {y:g}" for x, y in p.breakpoints)
+    points = ", ".join(f"{plain_number(x)}{unit} is worth {y:g}" for x, y in p.breakpoints)
     return f"{what}{_within(p.within_days)}: {points}."
 
 
@@ -111,7 +113,7 @@ def _flag(p: Flag) -> str:
     if p.values:
         parts.append(f"{_named(p.attribute).lower()} is {_any_of(p.values)}")
     if p.above is not None:
-        parts.append(f"{_named(p.attribute).lower()} is above {p.above:g}")
+        parts.append(f"{_named(p.attribute).lower()} is above {plain_number(p.above)}")
     if p.kinds:
         parts.append(f"seen: {_any_of(p.kinds)}")
     if p.phrases:

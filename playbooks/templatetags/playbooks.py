@@ -10,6 +10,7 @@ from django import template
 
 from playbooks.rules.describe import describe
 from playbooks.rules.sources import DELIVERS
+from salesops.numerals import plain_number
 
 register = template.Library()
 
@@ -22,7 +23,7 @@ def plainly(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}"
+        return plain_number(value)
     if isinstance(value, Decimal):
         return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
     if isinstance(value, Mapping):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from salesops.llm.ports import BUDGET
 from salesops.llm.prompts import Piece
 from salesops.llm.screening import addressed_to_models
+from salesops.numerals import plain_number
 from salesops.runtime.proposals import NoteProposal, Proposal
 from salesops.runtime.toolbox import Reply
 from salesops.runtime.views import ProspectView, SignalView
@@ -100,7 +101,7 @@ def shown(signal: SignalView) -> str:
     """
     lines = [signal.text] if signal.text else []
     if signal.value is not None:
-        lines.append(f"value: {signal.value:g}")
+        lines.append(f"value: {plain_number(signal.value)}")
     facts = {**signal.data, **_mapping(signal.data.get("sets"))}
     for name, value in facts.items():
         if name in _BOOKKEEPING or value in (None, "", []) or _PERSONAL.search(name):

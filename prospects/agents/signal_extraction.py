@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prospects.agents.model_signals import NAME, signals_by_model
+from prospects.rules.criteria import sentence_around
+from salesops.numerals import number_in, plain_number
 from salesops.runtime.contract import Agent, Answers, Batch, Implementation, Tools
 from salesops.runtime.proposals import SignalProposal
 from salesops.runtime.views import ProspectView, SignalView
@@ -22,6 +24,7 @@ _TEXTS = frozenset(
     {"news", "post", "press_release", "blog", "review", "web_page", "job_post", "page", "job_posting", "text"}
 )
 _SURE, _LIKELY = 0.9, 0.7
+_LONGEST = 2000  # characters of a signal's words: a file may hold longer ones
 
 # What an announcement is called, and the words it is recognised by (whole words, any case).
 _ANNOUNCEMENTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -68,16 +71,7 @@ def _headcount(data: Mapping[str, Any]) -> float | None:
     """People, when the file gave a number; a band such as 11–50 cannot show growth."""
     low, high = data.get("employees_min"), data.get("employees_max")
     exact = data.get("employees", low if low == high else None)
-    return _number(exact)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
+    return number_in(exact)
 
 
 def _truth(value: Any) -> bool | None:
@@ -94,7 +88,7 @@ def _changed(origin: SignalView, field: str, old: Any, new: Any, *, sets: bool =
             kind, words = ("hiring_started", "Started hiring.") if now else ("hiring_stopped", "Stopped hiring.")
             yield _signal(origin, kind, "hiring", words, {"hiring": now} if sets else {})
     elif field in ("employees", "team_size", "headcount"):
-        yield from _team(origin, _number(old), _number(new), sets=sets)
+        yield from _team(origin, number_in(old), number_in(new), sets=sets)
     elif field == "status" and old and new and old != new:
         yield _signal(origin, "status_changed", "status", f"Status: {old} → {new}.", {"status": new} if sets else {})
     elif field in ("stage", "stage_label") and str(new).casefold() == "growth" != str(old).casefold():
@@ -107,7 +101,7 @@ def _team(origin: SignalView, old: float | None, new: float | None, *, sets: boo
     if old is None or new is None or old == new:
         return
     kind = "team_growth" if new > old else "team_decline"
-    words = f"Team went from {old:g} to {new:g}."
+    words = f"Team went from {plain_number(old)} to {plain_number(new)}."
     carried = {"employees_min": int(new), "employees_max": int(new)} if sets else {}
     yield _signal(origin, kind, "employees", words, carried, value=new, data={"before": old})
 
@@ -126,7 +120,7 @@ def _signal(
         kind=kind,
         observed_at=origin.observed_at,
         value=value,
-        text=text,
+        text=text[:_LONGEST],
         data={**(data or {}), **({"sets": dict(sets)} if sets else {})},
         derived_from=origin.id,
         attribute=attribute,
@@ -139,7 +133,7 @@ def _announced(origin: SignalView) -> Iterator[SignalProposal]:
         match = pattern.search(origin.text)
         if match is None:
             continue
-        sentence = _sentence(origin.text, match.start(), match.end())
+        sentence = sentence_around(origin.text, match.start(), match.end())
         yield SignalProposal(
             kind=kind,
             observed_at=origin.observed_at,
@@ -150,13 +144,6 @@ def _announced(origin: SignalView) -> Iterator[SignalProposal]:
             confidence=_LIKELY,
             quote=sentence,
         )
-
-
-def _sentence(text: str, start: int, end: int) -> str:
-    """The sentence around the match, word for word, at most 300 characters."""
-    left = max(text.rfind(mark, 0, start) for mark in ".!?\n") + 1
-    ends = [at for mark in ".!?\n" if (at := text.find(mark, end)) >= 0]
-    return text[left : min(ends) + 1 if ends else len(text)].strip()[:300]
 
 
 AGENT = Agent(

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from playbooks.models import AgentAssignment, Client
 from prospects.models import AgentRun, Diagnostic, Evidence, Handoff, ModelAnswer, Prospect, Signal, SourceAnswer
+from salesops.numerals import plain_number
 from salesops.sql import fetch
 
 BROKEN = (Diagnostic.Kind.FAILED, Diagnostic.Kind.INVARIANT)
@@ -152,7 +153,7 @@ def _proposed(item: Mapping[str, Any], refusal: Diagnostic | None) -> Proposed:
 
 def _say(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:g}"
+        return plain_number(value)
     if isinstance(value, list):
         return ", ".join(_say(one) for one in value)
     if isinstance(value, Mapping):

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from math import isfinite
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from playbooks.rules.criteria import (
     ANYTHING,
@@ -29,6 +28,7 @@ from playbooks.rules.criteria import (
     SignalSeen,
 )
 from prospects.rules.facts import ANSWER, Attribute, FactKey, Facts, SignalLike, confidence_of, origin_of
+from salesops.numerals import number_in, plain_number
 
 QUOTE_LENGTH = 300
 #: Evidence of this value or more speaks for the prospect.
@@ -125,7 +125,7 @@ def shown(value: Any) -> str:
         return f"{shown(low)}–{shown(high)}"
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return plain_number(value) if isinstance(value, float) else str(value)
 
 
 def _stated(found: Attribute) -> str:
@@ -168,28 +168,16 @@ def _judge_in_set(params: InSet, facts: Facts) -> Judgement:
 def _as_number(value: Any) -> float | None:
     """A number, or the middle of a (low, high) range; an open range counts as its known end."""
     if isinstance(value, tuple):
-        ends = [float(end) for end in value if isinstance(end, (int, float)) and not isinstance(end, bool)]
+        ends = [number for end in value if (number := number_in(end)) is not None]
         return sum(ends) / len(ends) if ends else None
-    if isinstance(value, str):
-        return _numeral(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return float(value)
-
-
-def _numeral(text: str) -> float | None:
-    """A column that no field of ours reads arrives as text."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
+    return number_in(value)  # also out of text: so arrives a column that no field of ours reads
 
 
 def _wanted_range(params: InRange) -> str:
     if params.minimum is None:
-        return f"at most {params.maximum:g}"
-    return f"at least {params.minimum:g}" if params.maximum is None else f"{params.minimum:g}–{params.maximum:g}"
+        return f"at most {plain_number(cast(float, params.maximum))}"
+    low = plain_number(params.minimum)
+    return f"at least {low}" if params.maximum is None else f"{low}–{plain_number(params.maximum)}"
 
 
 def _judge_in_range(params: InRange, facts: Facts) -> Judgement:
@@ -304,7 +292,8 @@ def _judge_measure(params: Measure, facts: Facts) -> Judgement:
         number = _STATISTICS[params.statistic]([n for _, n in pairs])
     name = params.statistic.replace("_", " ").capitalize()
     what = label_of(cited[0].kind).lower()
-    words = f"{name} of {what} is {number:.4g}{unit} as of {day_of(cited[0].observed_at)}."
+    shown_number = plain_number(number if number.is_integer() else float(f"{number:.4g}"))
+    words = f"{name} of {what} is {shown_number}{unit} as of {day_of(cited[0].observed_at)}."
     return _on_signals(cited, cited[0].kind, interpolate(params.breakpoints, number), words)
 
 
@@ -319,8 +308,8 @@ def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(r"(?<!\w)(?:" + "|".join(parts) + r")(?!\w)", re.IGNORECASE)
 
 
-def _around(text: str, start: int, end: int) -> str:
-    """The sentence or line of the text that holds the match, word for word."""
+def sentence_around(text: str, start: int, end: int) -> str:
+    """The sentence or line of the text that holds the match, word for word; of a long one what begins with it."""
     left = max(text.rfind(mark, 0, start) for mark in ".!?\n") + 1
     rights = [at for mark in ".!?\n" if (at := text.find(mark, end)) >= 0]
     sentence = text[left : min(rights) + 1 if rights else len(text)].strip()
@@ -348,7 +337,11 @@ def _judge_phrase(params: Phrase, facts: Facts) -> Judgement:
     value = 100.0 * min(1.0, len(hits) / params.min_count)
     words = f"“{match.group()}” was said on {day_of(first.observed_at)}."
     return _on_signals(
-        [signal for signal, _ in hits], first.kind, value, words, quote=_around(first.text, match.start(), match.end())
+        [signal for signal, _ in hits],
+        first.kind,
+        value,
+        words,
+        quote=sentence_around(first.text, match.start(), match.end()),
     )
 
 
@@ -381,7 +374,7 @@ def _judge_flag(params: Flag, facts: Facts) -> Judgement:
         if hits:
             signal, match = hits[0]
             words = f"“{match.group()}” was said on {day_of(signal.observed_at)}: this rules the prospect out."
-            quote = _around(signal.text, match.start(), match.end())
+            quote = sentence_around(signal.text, match.start(), match.end())
             return _on_signals([signal], signal.kind, 0.0, words, quote=quote, negative=True)
     if found is not None:
         return _on_attribute(found, 100.0, f"{_stated(found)}: nothing against it.")

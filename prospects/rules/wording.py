@@ -10,6 +10,7 @@ from playbooks.rules.criteria import Criterion, InSet, Overlap
 from prospects.rules.criteria import ACCEPTS, shown
 from prospects.rules.facts import Facts
 from prospects.rules.scoring import EvidenceItem
+from salesops.numerals import plain_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def _text(criterion: Criterion, item: EvidenceItem, facts: Facts) -> str:
     if attribute is None:
         cited = set(item.signal_ids)
         newest = next((signal for signal in facts.signals if signal.id in cited), None)
-        return f"{newest.value:g}" if newest is not None and newest.value is not None else ""
+        return plain_number(newest.value) if newest is not None and newest.value is not None else ""
     value = attribute.value
     if isinstance(value, bool):
         return item.fact_ref.replace("_", " ") if value else ""

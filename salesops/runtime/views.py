@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from salesops.numerals import plain_number
+
 
 @dataclass(frozen=True)
 class SignalView:
@@ -36,7 +38,7 @@ def quotable(text: str, value: float | None, data: Mapping[str, Any]) -> str:
     """An observation's words and the values it carries, one to a line."""
     lines = [text] if text else []
     if value is not None:
-        lines.append(f"{value:g}")
+        lines.append(plain_number(value))
     _collect(data, lines)
     return "\n".join(lines)
 

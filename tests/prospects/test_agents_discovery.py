@@ -53,6 +53,9 @@ def test_a_change_record_becomes_a_typed_signal(record: SignalView, kind: str, v
         change("team_size", "8", None),
         change("team_size", "8", "8"),
         change("team_size", "a few", "many"),
+        change("team_size", "8", "inf"),
+        change("team_size", "nan", "8"),
+        change("team_size", "8", "1e999"),
         change("hiring", None, True),
         change("hiring", True, "yes"),
         change("one_liner", "old words", "new words"),
@@ -136,3 +139,16 @@ def test_nobody_is_merged_with_a_record_that_was_not_handed_over() -> None:
     objection = check(deduplication.AGENT, scope(), about, found)
     assert objection is not None
     assert objection.kind is Refused.PROVENANCE
+
+
+def test_words_of_any_length_are_cut_to_what_a_signal_holds() -> None:
+    (found,) = derive(change("status", "Active", "word " * 1000))
+    assert len(found.text) == 2000
+    assert found.data["sets"] == {"status": "word " * 1000}
+
+
+def test_a_sentence_without_end_is_quoted_from_what_it_announces() -> None:
+    told = "and so on " * 60 + "they opened: Globex raises more money than ever before"
+    (found,) = derive(signal(1, kind="news", text=told, data={}))
+    assert found.kind == "funding"
+    assert found.quote.startswith("raises more money")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from prospects.rules.criteria import judge
 from prospects.rules.scoring import EvidenceItem
 from prospects.rules.wording import fact_words, template_values
-from tests.prospects.rule_facts import Seen, ago, criterion, facts, profile
+from tests.prospects.rule_facts import Seen, ago, criterion, facts, item, profile
 
 ASKED = [
     criterion("overlap", {"attribute": "tags", "values": ["Sales", "SaaS"], "enough": 1}, key="tags"),
@@ -41,3 +41,14 @@ def test_evidence_is_put_in_the_words_of_its_source() -> None:
         "fact.grew": "12",
     }
     assert values["month.grew"] == "May"
+
+
+def test_a_large_number_is_said_in_digits() -> None:
+    asked = criterion("signal", {"kinds": ["funding"]}, key="raised")
+    ranged = criterion("in_range", {"attribute": "turnover", "minimum": 1_000_000}, key="turnover")
+    known = facts(Seen(1, "funding", ago(3), value=12_500_000.0), profile(2, turnover=2_500_000.0))
+    found = judge(asked, known)
+    assert found.observed_at is not None
+    items = {"raised": item("raised", signal_ids=(1,), fact_ref="funding")}
+    assert template_values(fact_words([asked], items, known))["fact.raised"] == "12500000"
+    assert judge(ranged, known).rationale == "Turnover is 2500000, within at least 1000000."
