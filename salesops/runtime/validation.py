@@ -287,7 +287,8 @@ def _replaces(current: ContactView | None, proposal: ContactProposal) -> bool:
     """Whether somebody else would become the contact."""
     if current is None or not proposal.choose or proposal.contact_id == current.id:
         return False
-    same = proposal.email == current.email.casefold() or proposal.name.casefold() == current.name.casefold()
+    same_address = proposal.email != "" and proposal.email == current.email.casefold()
+    same = same_address or proposal.name.casefold() == current.name.casefold()
     return proposal.contact_id is not None or not same
 
 
@@ -305,7 +306,8 @@ def _contact(scope: Scope, context: Context, proposal: ContactProposal) -> Objec
             return Objection(Refused.PROVENANCE, "Cites something that was not seen about this prospect.", cited)
         said = document.quotable.casefold()
         given = (proposal.title, proposal.email, proposal.phone, proposal.linkedin_url, proposal.external_id)
-        made_up = [text for text in (*proposal.name.split(), *given) if text and text.casefold() not in said]
+        names = f"{proposal.name} {proposal.first_name} {proposal.last_name}".split()
+        made_up = [text for text in (*names, *given) if text and text.casefold() not in said]
         if made_up:
             words = "Says something about a person that does not stand where they were found."
             return Objection(Refused.PROVENANCE, words, {"words": made_up[0][:200]})

@@ -1,5 +1,6 @@
 """What a proposal says about a person must stand where it was found, whoever proposes it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,12 +36,21 @@ def proposal(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in {**said, **fields}.items() if value is not None}
 
 
-def judged(stage: str = "sourced", *, may: bool = True, requests: tuple[RequestView, ...] = (), **fields: Any) -> Any:
+def judged(
+    stage: str = "sourced",
+    *,
+    may: bool = True,
+    requests: tuple[RequestView, ...] = (),
+    current: ContactView = DANA,
+    **fields: Any,
+) -> Any:
     parsed = parse(proposal(**fields))
     if isinstance(parsed, Objection):
         return parsed
     assert isinstance(parsed, ContactProposal)
-    context = Context(1, "acme", stage, 1, contact=DANA, people=[DANA], documents={7: SAID}, requests=list(requests))
+    context = Context(
+        1, "acme", stage, 1, contact=current, people=[current], documents={7: SAID}, requests=list(requests)
+    )
     allowed = frozenset({(Team.LEAD_GEN, Resource.CONTACT)}) if may else frozenset()
     scope = Scope(1, None, Depth.PRIMARY, 0, NOW, "0" * 32, permissions=allowed)  # type: ignore[arg-type]
     return check(AGENT, scope, context, parsed)
@@ -53,8 +63,8 @@ def test_what_stands_in_the_document_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"email": "boss@evil.example"}, {"name": "Eve Mallory"}, {"title": "Chief Hacker"}, {"phone": "+44 1"},
-     {"linkedin_url": "https://evil.example"}, {"external_id": "99"}, {"document": 8},
+    [{"email": "boss@evil.example"}, {"name": "Eve Mallory"}, {"first_name": "Sweetheart"}, {"last_name": "& Sons"},
+     {"title": "Chief Hacker"}, {"phone": "+44 1"}, {"linkedin_url": "https://evil.example"}, {"external_id": "99"}, {"document": 8},
      {"document": None, "contact_id": 6}],
 )  # fmt: skip
 def test_what_was_made_up_is_refused(fields: dict[str, Any]) -> None:
@@ -81,6 +91,12 @@ def test_nobody_replaces_whoever_is_spoken_to(stage: str) -> None:
     assert judged(stage, choose=False) is None
     same = {"document": None, "contact_id": 5, "name": "Dana Lee", "title": "Buyer", "email": "dana@acme.example"}
     assert judged(stage, choose=True, **same) is None
+
+
+def test_two_people_without_an_address_are_two() -> None:
+    """Whoever is spoken to by phone or on LinkedIn has none on file."""
+    nameless = {"email": "", "channel": "call", "phone": "+1 555"}
+    assert judged("contacted", current=replace(DANA, email=""), choose=True, **nameless).kind == Refused.CONFLICT
 
 
 def test_nobody_replaces_whom_a_request_waits_for() -> None:
