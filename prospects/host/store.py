@@ -228,13 +228,11 @@ class ProspectHost:
         ]
         audit.record_many(client=Client(pk=scope.client_id), entries=entries, actor=None)
 
-    def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Numbers) -> set[int]:
+    def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Numbers) -> None:
         contexts = {i: c for i, c in contexts.items() if not c.gone}
-        before = {i: c.stage for i, c in contexts.items()}
         scored = scores.rescore_contexts(scope, contexts, numbers)
         for prospect_id, judged in stages.advance(scope, contexts, scored, numbers).items():
             contexts[prospect_id].row.judged = judged
-        return {i for i, c in contexts.items() if c.stage != before[i]}
 
     def conclude(self, scope: Scope, contexts: Mapping[int, Context]) -> Counter[str]:
         counts: Counter[str] = Counter()

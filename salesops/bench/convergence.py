@@ -105,7 +105,7 @@ def _lines(done: Done, again: float) -> Iterator[Line]:
 
 def work(convergence_id: int) -> int:
     """One worker's part: batch after batch until nothing is left. Returns how many prospects it converged."""
-    from salesops.runtime.engine import Outcome
+    from salesops.runtime.outcome import Outcome
 
     outcome = Outcome()
     after: int | None = 0

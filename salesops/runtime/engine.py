@@ -8,9 +8,8 @@ running, and the runs' keys make the next attempt go on exactly there.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,10 +18,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from salesops.runtime import digest
 from salesops.runtime.context import Context
-from salesops.runtime.contract import Agent, Answers, Tools
+from salesops.runtime.contract import Agent, Answers, Batch, Tools
 from salesops.runtime.eligibility import eligible, implementation_of, may_run, run_version, unreadable, watermark
-from salesops.runtime.faults import fault_of
+from salesops.runtime.faults import Fault, fault_of
 from salesops.runtime.invariants import InvariantBroken, semantic
+from salesops.runtime.outcome import Outcome
 from salesops.runtime.permissions import hide
 from salesops.runtime.ports import Finding, Halt, Host, Ledger, Port, Run, Scope
 from salesops.runtime.proposals import NoteProposal, Proposal
@@ -31,33 +31,8 @@ from salesops.runtime.validation import Objection, check, parse
 from salesops.runtime.words import OUTREACH_PHASES, ImplementationKind, Refused
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What one batch came to."""
-
-    prospects: int = 0
-    cycles: int = 0
-    runs: int = 0
-    proposed: int = 0
-    promoted: int = 0
-    refused: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: Outcome) -> None:
-        """Take another batch's counts in; cycles is the most any batch needed."""
-        self.prospects += other.prospects
-        self.cycles = max(self.cycles, other.cycles)
-        self.runs += other.runs
-        self.proposed += other.proposed
-        self.promoted += other.promoted
-        self.refused += other.refused
-        self.verdicts.update(other.verdicts)
-        self.refusals.update(other.refusals)
-        self.kinds.update(other.kinds)
+#: What may be wrong with one prospect alone; any other failure meets whoever comes next, too.
+_ONE_RECORDS_DOING = frozenset({Fault.BUG, Fault.BAD_RECORD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,19 +196,10 @@ class _BatchRun:
         barred = {what for team, what in self.scope.unreadable if team is player.agent.team}
         views = [hide(context.view(), barred) for context in due]
         started = time.perf_counter_ns()
-        try:
-            answers = player.agent.implementations[player.kind].run(views, player.tools)
-        except SoftTimeLimitExceeded:
-            raise  # the worker's time is over, which is not this agent's doing: the next worker begins the cycle again
-        except Exception as error:
-            log.exception("agent_failed", agent=player.agent.name, prospects=len(due), trace_id=self.scope.trace_id)
-            for context, run in zip(due, runs, strict=True):
-                run.status, run.error, run.fault = "failed", type(error).__name__, fault_of(error)
-                context.failed.add(player.agent.name)
-                context.away[player.agent.name] = None
-                words = f"{player.agent.name} broke ({type(error).__name__}). Trace {self.scope.trace_id}."
-                self._find(player.agent, run, Objection(Refused.FAILED, words))
-            answers = {}
+        broken: dict[int, Exception] = {}
+        answers = self._answers(player, views, broken)
+        if broken:
+            self._fail(player, due, runs, broken)
         each = (time.perf_counter_ns() - started) // 1000 // max(len(due), 1)
         usage = player.tools.usage()
         for run in runs:
@@ -242,6 +208,34 @@ class _BatchRun:
             if used is not None:
                 run.tokens, run.cost, run.answers = used.tokens, used.cost, used.answers
         return answers
+
+    def _answers(self, player: _Player, views: Batch, broken: dict[int, Exception]) -> Answers:
+        """Halved when the agent breaks on somebody, until they stand alone in ``broken``: the others get theirs."""
+        try:
+            return player.agent.implementations[player.kind].run(views, player.tools)
+        except SoftTimeLimitExceeded:
+            raise  # the worker's time is over, which is not this agent's doing: the next worker begins the cycle again
+        except Exception as error:
+            if len(views) == 1 or fault_of(error) not in _ONE_RECORDS_DOING:
+                broken.update((view.id, error) for view in views)
+                return {}
+        middle = len(views) // 2
+        return {**self._answers(player, views[:middle], broken), **self._answers(player, views[middle:], broken)}
+
+    def _fail(
+        self, player: _Player, due: Sequence[Context], runs: Sequence[Run], broken: Mapping[int, Exception]
+    ) -> None:
+        agent, first = player.agent, next(iter(broken.values()))
+        log.error("agent_failed", agent=agent.name, prospects=len(broken), trace_id=self.scope.trace_id, exc_info=first)
+        for context, run in zip(due, runs, strict=True):
+            error = broken.get(context.id)
+            if error is None:
+                continue
+            run.status, run.error, run.fault = "failed", type(error).__name__, fault_of(error)
+            context.failed.add(agent.name)
+            context.away[agent.name] = None
+            words = f"{agent.name} broke ({type(error).__name__}). Trace {self.scope.trace_id}."
+            self._find(agent, run, Objection(Refused.FAILED, words))
 
     def _take(self, agent: Agent, context: Context, run: Run, raw: Sequence[Proposal | Mapping[str, Any]]) -> None:
         """Validate and promote one prospect's proposals."""
@@ -313,7 +307,6 @@ class _BatchRun:
         self._note(agent, run.prospect_id, run.id, objection)
 
     def _note(self, agent: Agent, prospect_id: int, run_id: int | None, objection: Objection) -> None:
-        self.outcome.refusals[objection.kind] += 1
         self.findings.append(
             Finding(prospect_id, run_id, agent.name, agent.team, objection.kind, objection.message, objection.detail)
         )
@@ -360,8 +353,7 @@ class _BatchRun:
         for context in contexts:
             context.notes.append(words)
             self.findings.append(Finding(context.id, None, "runtime", "", Refused.STALLED, words, {}))
-        if self.findings:
-            self.engine.host.record(self.scope, [], self.findings)
+        self._record([], self.findings)
 
     def _reload(self, stale: Collection[int]) -> dict[int, Context]:
         """Facts arrived while this cycle ran: what it found for these prospects is dropped, and they start afresh."""
@@ -374,8 +366,7 @@ class _BatchRun:
     def _write(self, current: Mapping[int, Context]) -> None:
         """The cycle's rows, of the prospects whose cycle counts."""
         runs = [run for run in self.runs if run.prospect_id in current]
-        self.engine.host.record(self.scope, runs, [f for f in self.findings if f.prospect_id in current])
-        self.findings.clear()
+        self._record(runs, [finding for finding in self.findings if finding.prospect_id in current])
         for ledger in self.ledgers.values():
             ledger.write(current.keys())
         self.outcome.runs += len(runs)
@@ -384,6 +375,11 @@ class _BatchRun:
             self.outcome.promoted += run.promoted
             self.outcome.refused += run.refused
             self.outcome.kinds.update(run.kinds)
+
+    def _record(self, runs: Sequence[Run], findings: Sequence[Finding]) -> None:
+        self.engine.host.record(self.scope, runs, findings)
+        self.outcome.refusals.update(finding.kind for finding in findings)
+        self.findings.clear()
 
     def _forget(self) -> None:
         self.runs.clear()

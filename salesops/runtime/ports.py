@@ -166,8 +166,8 @@ class Host(Port, Protocol):
         """Write runs and diagnostics; a refusal by permission also becomes an audit entry."""
         ...
 
-    def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Numbers) -> set[int]:
-        """End of cycle: rescore, check the semantic invariants, move stages. Returns who moved."""
+    def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Numbers) -> None:
+        """End of cycle: rescore and move stages."""
         ...
 
     def conclude(self, scope: Scope, contexts: Mapping[int, Context]) -> Mapping[str, int]:

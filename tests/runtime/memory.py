@@ -236,14 +236,9 @@ class MemoryHost:
         self.runs.extend(replace(run) for run in runs)
         self.findings.extend(findings)
 
-    def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Any) -> set[int]:
-        moved = set()
-        for number, settled in contexts.items():
-            target = self.moves(settled)
-            if target is not None and target != settled.stage:
-                settled.stage = target
-                moved.add(number)
-        return moved
+    def settle(self, scope: Scope, contexts: Mapping[int, Context], numbers: Any) -> None:
+        for settled in contexts.values():
+            settled.stage = self.moves(settled) or settled.stage
 
     def conclude(self, scope: Scope, contexts: Mapping[int, Context]) -> Counter[str]:
         for concluded in contexts.values():

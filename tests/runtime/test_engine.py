@@ -7,8 +7,9 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
 from salesops.runtime.contract import Agent, Implementation
-from salesops.runtime.engine import Engine, Outcome
+from salesops.runtime.engine import Engine
 from salesops.runtime.invariants import InvariantBroken
+from salesops.runtime.outcome import Outcome
 from salesops.runtime.ports import Halt
 from salesops.runtime.proposals import NoteProposal, SignalProposal
 from salesops.runtime.registry import Registry
@@ -96,6 +97,32 @@ def test_an_agent_that_breaks_fails_its_own_runs_and_nobody_elses() -> None:
     assert (found.kind, found.agent) == (Refused.FAILED, "broken")
     assert "secret detail" not in found.message
     assert host.stored[1].verdict == "qualified"
+
+
+def test_whom_an_agent_breaks_on_fails_alone_in_the_batch() -> None:
+    def picky(batch: Any, tools: Any) -> Any:
+        if any(p.id == 3 for p in batch):
+            raise ZeroDivisionError
+        return judge(batch, tools)
+
+    host = MemoryHost(*([signal(n)] for n in range(1, 8)))
+    outcome = run(host, agent("judge", picky))
+    assert {r.prospect_id: r.status for r in host.runs} == {n: "failed" if n == 3 else "ok" for n in range(1, 8)}
+    assert dict(outcome.verdicts) == {"qualified": 6, "stalled": 1}
+    assert outcome.refusals == {Refused.FAILED: 1}
+
+
+def test_what_no_single_prospect_is_to_blame_for_is_not_tried_again_on_each() -> None:
+    asked = []
+
+    def cut_off(batch: Any, tools: Any) -> Any:
+        asked.append(len(batch))
+        raise ConnectionError
+
+    host = MemoryHost([signal(1)], [signal(2)])
+    run(host, agent("judge", cut_off))
+    assert asked == [2]
+    assert {r.status for r in host.runs} == {"failed"}
 
 
 def test_an_agent_switched_off_does_not_run() -> None:
@@ -259,6 +286,22 @@ def test_facts_that_arrive_during_a_cycle_make_it_start_afresh() -> None:
     assert [r.watermark for r in host.runs if r.prospect_id == 1] == [90]
 
 
+def test_what_a_dropped_cycle_found_is_not_counted() -> None:
+    def complain(batch: Any, tools: Any) -> Any:
+        return {p.id: [NoteProposal(kind=Refused.SOURCE, message="Nobody answered.")] for p in batch}
+
+    host = MemoryHost([signal(1)])
+
+    def arrive() -> None:
+        host.stored[1].signals.append(signal(77, fact_no=90))
+        host.stored[1].facts_no = 90
+
+    host.interfere = arrive
+    outcome = run(host, agent("judge", complain))
+    assert len(host.findings) == 1
+    assert outcome.refusals == {Refused.SOURCE: 1}
+
+
 def test_the_cycle_limit_ends_a_quarrel_and_says_so() -> None:
     def restless(name: str) -> Agent:
         def say(batch: Any, tools: Any) -> Any:
@@ -274,6 +317,7 @@ def test_the_cycle_limit_ends_a_quarrel_and_says_so() -> None:
     assert outcome.cycles == 3
     assert host.stored[1].verdict == "stalled"
     assert "3 cycles" in host.findings[-1].message
+    assert outcome.refusals == {Refused.STALLED: 1}
 
 
 def test_random_numbers_depend_on_seed_agent_and_prospect_alone() -> None:

@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from playbooks.ruling import rulings, sql_case, version_for
 from prospects.models import Convergence, Diagnostic, WorkLevel
-from salesops.runtime.engine import Outcome
 from salesops.runtime.faults import fault_of
 from salesops.runtime.invariants import InvariantBroken
+from salesops.runtime.outcome import Outcome
 from salesops.runtime.words import Depth
 from salesops.sql import fetch
 

@@ -28,7 +28,8 @@ from prospects.services.converging.convergences import BATCH, OPEN, close, open_
 from prospects.services.converging.reports import Report
 from prospects.services.merging import merges
 from salesops.all_agents import registry
-from salesops.runtime.engine import Engine, Outcome
+from salesops.runtime.engine import Engine
+from salesops.runtime.outcome import Outcome
 from salesops.runtime.ports import Scope, registered
 from salesops.runtime.words import Depth, ImplementationKind
 

@@ -9,7 +9,7 @@ from django.db.models import Count, Sum
 
 from prospects.models import AgentRun, Convergence, Diagnostic
 from salesops.runtime import digest
-from salesops.runtime.engine import Outcome
+from salesops.runtime.outcome import Outcome
 
 
 @dataclass(slots=True)
