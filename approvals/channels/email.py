@@ -129,9 +129,13 @@ class _Conversation:
         except _Refused as refusal:
             return self._ended(refusal.code, refusal.detail)
         except smtplib.SMTPResponseException as error:
-            return self._ended(error.smtp_code, str(error.smtp_error))
+            # For an answer too long to read the library makes up a 500: after the text, that answer may be a yes.
+            code = None if self._stage is SmtpStage.BODY else error.smtp_code
+            return self._ended(code, str(error.smtp_error))
         except (smtplib.SMTPException, OSError) as error:
             return self._ended(None, f"{type(error).__name__}: {error}")
+        except ValueError:  # the error itself would quote the password
+            return self._ended(None, "the host, name or password of EMAIL_URL cannot be put into this protocol")
 
     def _ended(self, code: int | None, detail: str) -> HandOff:
         known = code if code is not None and code > 0 else None

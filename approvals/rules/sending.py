@@ -78,7 +78,8 @@ def classify(stage: SmtpStage, code: int | None) -> Outcome:
         if 400 <= code < 500:
             return Outcome.RETRY
         if 500 <= code < 600:
-            return Outcome.REFUSED
+            # Between its first word and the sender a server judges us, not the mail: it wants another password, or TLS.
+            return Outcome.RETRY if stage is SmtpStage.GREETING else Outcome.REFUSED
     if stage in (SmtpStage.BODY, SmtpStage.DONE):
         return Outcome.UNKNOWN
     return Outcome.RETRY

@@ -108,6 +108,7 @@ def test_nobody_at_home_may_be_tried_again():
         ("greeting", "554 go away", "refused"),
         ("ehlo", "", "retry"),
         ("ehlo", "421 busy", "retry"),
+        ("ehlo", "550 not with you", "retry"),
         ("mail", "", "retry"),
         ("mail", "451 later", "retry"),
         ("mail", "550 not you", "refused"),
@@ -142,3 +143,17 @@ def test_silence_after_the_text_is_not_taken_for_a_no():
     with bad_line("end", " ") as line:
         handed = send(line.port)
     assert handed.outcome == "unknown"
+
+
+def test_an_answer_too_long_to_read_is_not_taken_for_a_no():
+    with bad_line("end", "250 taken " + "x" * 10_000) as line:
+        handed = send(line.port)
+    assert (handed.outcome, len(line.bodies)) == ("unknown", 1)
+
+
+def test_a_password_that_no_server_can_be_told_leaves_nothing_in_doubt():
+    with bad_line("ehlo", "250-fine\r\n250 AUTH PLAIN") as line:
+        server = Server(HOST, line.port, username="zoe", password="geheim-ü", timeout=2)
+        handed = hand_off(build(MAIL), sender=MAIL.sender, recipient=MAIL.recipient, server=server)
+    assert (handed.outcome, line.bodies) == ("retry", [])
+    assert "ü" not in handed.detail

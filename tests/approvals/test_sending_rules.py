@@ -32,6 +32,7 @@ def test_only_a_claimed_dispatch_can_end_sent_and_one_in_doubt_never_goes_back()
         ("connect", 554, "refused"),
         ("greeting", None, "retry"),
         ("greeting", 421, "retry"),
+        ("greeting", 535, "retry"),
         ("mail", 451, "retry"),
         ("mail", 553, "refused"),
         ("rcpt", 450, "retry"),
