@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date
+from datetime import UTC
 from typing import Any, cast
 
 from approvals.rules import compliance, quality
@@ -112,7 +112,7 @@ def _case(
         privacy_url=client.privacy_url,
         unsubscribe_url=contact.unsubscribe_url,
         details_source=str(known.get("details_source", "")),
-        details_collected_on=_day(known.get("collected_on")),
+        details_collected_on=known.get("collected_on"),
         has_prior_thread=touches > 0,
         first_touch=touches == 0,
         entity_type=cast(Any, contact.entity_type),
@@ -127,10 +127,6 @@ def _case(
         grounds=backed(message.claims, said),
         names=(client.name, prospect.company.name if prospect.company else ""),
     )
-
-
-def _day(given: object) -> date | None:
-    return date.fromisoformat(given[:10]) if isinstance(given, str) and given else None
 
 
 def _consent(given: Mapping[str, Any] | None) -> compliance.ConsentBasis | None:

@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from approvals.agents.drafting import last_handed_back
+from django.db.models import Case, OuterRef, Subquery, Value, When
+
+from approvals.agents.drafting import answered, round_began
 from approvals.host.advice import AdviceRows, load_advice, load_heard, load_outcomes
-from approvals.models import ApprovalRequest, ConsentBasis, Dispatch, Task
+from approvals.models import ApprovalRequest, ConsentBasis, Decision, Dispatch, Task
 from approvals.rules.content import Content, content_hash
-from approvals.services.gate import details_source
+from approvals.services.gate import details_collected_on, details_source
 from approvals.services.request import RequestProposal as Ask
 from approvals.services.request import create_requests
 from approvals.services.suppress import suppressed, unsubscribe_url
@@ -109,8 +111,8 @@ class MessageLedger(Ledger):
             body=proposal.body, rule_version=proposal.rule_version, attachments=proposal.attachments,
         )  # fmt: skip
         fingerprint = content_hash(content)
-        # Words that were left over when a person wanted others are news once more; those that were asked about never.
-        asked, since = {r.message_id for r in context.requests}, last_handed_back(context.signals)
+        # Words left over from an earlier round are news once more; those that a person answered about never.
+        asked, since = answered(context.requests), round_began(context.signals, context.requests)
         if any(m.content_hash == fingerprint and (m.fact_no > since or m.id in asked) for m in context.messages):
             return False
         message = dataclasses.replace(
@@ -251,8 +253,10 @@ class ApprovalsPort:
         for row in fetch(_EVALUATIONS, [ids]):
             contexts[row[0]].add_evaluation(EvaluationView(*(*row[1:10], tuple(json.loads(row[10])), *row[11:])))
         load_advice(scope, contexts)
-        requests = ApprovalRequest.objects.filter(prospect__in=ids).order_by("pk")
-        fields = ("prospect_id", "pk", "channel", "status", "message_id", "content_hash")
+        wish = Decision.objects.filter(request=OuterRef("pk"), kind=Decision.Kind.REDRAFT).values("words")[:1]
+        wished = Case(When(status=ApprovalRequest.Status.REDRAFT, then=Subquery(wish)), default=Value(""))
+        requests = ApprovalRequest.objects.filter(prospect__in=ids).annotate(wish=wished).order_by("pk")
+        fields = ("prospect_id", "pk", "channel", "status", "message_id", "content_hash", "facts_no", "wish")
         for prospect_id, *rest in requests.values_list(*fields):
             contexts[prospect_id].requests.append(RequestView(*rest))
         open_tasks = Task.objects.filter(prospect__in=ids, status=Task.Status.OPEN).exclude(agent="")
@@ -307,7 +311,7 @@ def load_people(client_id: int, contexts: Mapping[int, Context]) -> None:
         basis = consents.get(contact.pk)
         known = {
             "details_source": details_source(contact),
-            "collected_on": str(contact.attributes.get("collected_on") or contact.created_at.date()),
+            "collected_on": details_collected_on(contact),
             "guessed_address": bool(contact.attributes.get("guessed_address")),
             "do_not_call": bool(contact.attributes.get("do_not_call")),
             "touches": sum(heard[record] for record in alike[contact.pk]),

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
-from django.utils.dateparse import parse_date
-
 from approvals.models import ConsentBasis, Dispatch, Message
 from approvals.rules import compliance, quality
 from approvals.rules.claims import Backed, backed
@@ -15,6 +13,7 @@ from approvals.rules.content import Content, content_hash, sender_address
 from approvals.services.suppress import link_in, suppressed
 from playbooks.models import BrandRule, Channel, Client, PlaybookVersion
 from prospects.duplicates.same import people_like
+from prospects.importing import values
 from prospects.models import Contact, Evidence, Prospect
 from prospects.reading.buying import guesses_about
 from salesops.reach import why_unreachable
@@ -46,7 +45,7 @@ def person_of(contact: Contact, *, client: Client) -> Person:
         suppressed=bool(suppressed(client, [contact])),
         touches=touched.count(),
         details_source=details_source(contact),
-        details_collected_on=_collected_on(contact),
+        details_collected_on=details_collected_on(contact),
     )
 
 
@@ -55,9 +54,13 @@ def details_source(contact: Contact) -> str:
     return str(contact.attributes.get("details_source") or contact.source)
 
 
-def _collected_on(contact: Contact) -> date | None:
+def details_collected_on(contact: Contact) -> date | None:
+    """When we got them: as the list they came in says, else when it came in. None: it says no day that can be read."""
     given = contact.attributes.get("collected_on")
-    return parse_date(given) if isinstance(given, str) and given else contact.created_at.date()
+    if not given:
+        return contact.created_at.date()
+    found = values.moment(str(given))
+    return found.date() if found is not None else None
 
 
 def brand_rules(version: PlaybookVersion) -> tuple[compliance.BrandRule, ...]:

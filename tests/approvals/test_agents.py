@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from approvals.agents import approval_gate, channel_decision, compliance, drafting, message_hypothesis
+from approvals.host.store import load_people
 from approvals.rules.content import split_footer
+from approvals.services.gate import person_of
 from salesops.runtime.context import Context
 from salesops.runtime.contract import Tools
 from salesops.runtime.outreach_proposals import EvaluationProposal, MessageProposal, VerdictProposal
@@ -24,6 +27,7 @@ from salesops.runtime.playbook_views import (
 from salesops.runtime.proposals import NoteProposal
 from salesops.runtime.validation import check
 from salesops.runtime.views import CompanyView, EvaluationView, EvidenceView, MessageView, RequestView
+from tests import factories
 from tests.runtime.memory import NOW, SEEN, contact, context, evidence, message, playbook, scope, signal
 
 BODY = """\
@@ -73,7 +77,7 @@ def prospect(**fields: Any) -> Context:
     )  # fmt: skip
     person = contact(
         unsubscribe_url="https://us.example/u/abc/",
-        attributes={"details_source": "companies.csv", "collected_on": "2026-05-04", "touches": 0, "consent": None},
+        attributes={"details_source": "companies.csv", "collected_on": date(2026, 5, 4), "touches": 0, "consent": None},
     )
     about = context(1, stage="qualified", company=account, contact=person, composite=77.0)
     about.add_signal(signal(1, data={"employees_min": 24, "employees_max": 24}))
@@ -251,6 +255,22 @@ def test_an_unknown_country_blocks() -> None:
     assert about.contact is not None
     about.contact = dataclasses.replace(about.contact, country="")
     assert judged(about).compliance == "BLOCK"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("given", "day"),
+    [("31.12.2025", date(2025, 12, 31)), (20260407, date(2026, 4, 7)), ("03/04/2026", None), ("2026-13-45", None)],
+)
+def test_a_draft_and_its_decision_know_the_same_day_of_collection(given: object, day: date | None) -> None:
+    owner = factories.client()
+    person, about = factories.contact(owner, attributes={"collected_on": given}), drafted()
+    assert about.contact is not None
+    about.contact = dataclasses.replace(about.contact, id=person.pk, country="DE")
+    load_people(owner.pk, {1: about})
+    assert about.contact.attributes["collected_on"] == person_of(person, client=owner).details_collected_on == day
+    (rule,) = (rule for rule in judged(about).compliance_detail["rules"] if rule["id"] == "de.data.source")
+    assert rule["verdict"] == ("PASS" if day else "BLOCK")
 
 
 def test_a_judged_message_is_not_judged_again() -> None:
