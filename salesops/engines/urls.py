@@ -60,7 +60,8 @@ def _redis_dialects(url: str) -> tuple[str, str]:
     query = parse_qs(parts.query)
     if parts.scheme == "unix":
         number = int(query.get("db", ["0"])[0]) + _test_worker_offset()
-        return f"unix://{parts.path}?db={number}", f"redis+socket://{parts.path}?virtual_host={number + 1}"
+        place = f"{parts.netloc}{parts.path}"  # who asks and with which password stands before the path
+        return f"unix://{place}?db={number}", f"redis+socket://{place}?virtual_host={number + 1}"
     if parts.scheme in {"redis", "rediss"}:
         number = int(parts.path.strip("/") or 0) + _test_worker_offset()
         if parts.scheme == "rediss" and "ssl_cert_reqs" not in query:

@@ -21,6 +21,11 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
         ("redis://:secret@h:6380/4", "redis://:secret@h:6380/4", "redis://:secret@h:6380/5"),
         ("rediss://h/2?ssl_cert_reqs=none", "rediss://h/2?ssl_cert_reqs=none", "rediss://h/3?ssl_cert_reqs=none"),
         ("unix:///run/r.sock", "unix:///run/r.sock?db=0", "redis+socket:///run/r.sock?virtual_host=1"),
+        (
+            "unix://bob:s%40cret@/run/r.sock?db=2",
+            "unix://bob:s%40cret@/run/r.sock?db=2",
+            "redis+socket://bob:s%40cret@/run/r.sock?virtual_host=3",
+        ),
         ("unix:///run/r.sock?db=6", "unix:///run/r.sock?db=6", "redis+socket:///run/r.sock?virtual_host=7"),
     ],
 )
