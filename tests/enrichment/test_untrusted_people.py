@@ -64,8 +64,8 @@ def test_what_stands_in_the_document_is_accepted() -> None:
 @pytest.mark.parametrize(
     "fields",
     [{"email": "boss@evil.example"}, {"name": "Eve Mallory"}, {"first_name": "Sweetheart"}, {"last_name": "& Sons"},
-     {"title": "Chief Hacker"}, {"phone": "+44 1"}, {"linkedin_url": "https://evil.example"}, {"external_id": "99"}, {"document": 8},
-     {"document": None, "contact_id": 6}],
+     {"title": "Chief Hacker"}, {"phone": "+44 1"}, {"linkedin_url": "https://evil.example"}, {"external_id": "99"},
+     {"document": 8}, {"document": None, "contact_id": 6}],
 )  # fmt: skip
 def test_what_was_made_up_is_refused(fields: dict[str, Any]) -> None:
     assert judged(**fields).kind == Refused.PROVENANCE
