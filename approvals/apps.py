@@ -10,10 +10,11 @@ class ApprovalsConfig(AppConfig):
         from approvals.host.store import PORT
         from approvals.reading import metrics as own_metrics
         from approvals.reading.explain import SECTIONS
+        from approvals.reading.next_steps import asked_about
         from approvals.reading.previews import worded
         from approvals.reading.timeline import events_of
         from approvals.reading.touches import last_touches
-        from approvals.services import call_off, erase, merged, next_steps
+        from approvals.services import call_off, erase, merged
         from playbooks import previews
         from playbooks.services import stops
         from prospects.erasure.parts import register_part
@@ -28,7 +29,7 @@ class ApprovalsConfig(AppConfig):
         explainers.update(SECTIONS)
         register_timeline("approvals", events_of)
         register_touches(last_touches)
-        register_asked(next_steps.asked_about)
+        register_asked(asked_about)
         stops.follow("approvals", call_off.FOLLOWER)
         merge_listeners["approvals"] = merged.withdraw
         register_part("approvals", erase.PART)

@@ -20,11 +20,13 @@ from salesops.runtime.contract import Tools
 from salesops.runtime.outreach_proposals import Claim, MessageProposal
 from salesops.runtime.playbook_views import PropositionView
 from salesops.runtime.proposals import NoteProposal
-from salesops.runtime.views import ContactView, EvidenceView, MessageView, ProspectView, SignalView
+from salesops.runtime.views import ContactView, EvidenceView, MessageView, ProspectView, RequestView, SignalView
 from salesops.runtime.words import Refused
 
 CARD = "icp"
 OPEN = frozenset({"waiting", "deferred", "approved"})
+#: Nobody said yes or no to these: the same words may be asked about again, once something new is known.
+LAPSED = frozenset({"expired", "cancelled"})
 #: The signal that a person asked for another draft.
 HANDED_BACK = "draft_handed_back"
 _Z = 1.96
@@ -44,20 +46,29 @@ def before_drafting(prospect: ProspectView, tools: Tools) -> list[NoteProposal] 
     return None
 
 
-def last_handed_back(signals: Iterable[SignalView]) -> int:
-    """The number of the fact that a person last asked for another draft; 0 when nobody did."""
-    return max((signal.fact_no for signal in signals if signal.kind == HANDED_BACK), default=0)
+def round_began(signals: Iterable[SignalView], requests: Iterable[RequestView]) -> int:
+    """The number of the fact after which drafts count: the last one before a person wanted another draft, or before
+    a request that nobody answered was put together. 0 when neither happened.
+    """
+    handed_back = (signal.fact_no for signal in signals if signal.kind == HANDED_BACK)
+    return max((*handed_back, *(r.facts_no for r in requests if r.status in LAPSED)), default=0)
+
+
+def answered(requests: Iterable[RequestView]) -> set[int]:
+    """Messages that a person has before them or has said something about."""
+    return {request.message_id for request in requests if request.status not in LAPSED}
 
 
 def unspent(prospect: ProspectView) -> list[MessageView]:
-    """Drafts that nobody was asked about yet, since a person last wanted another one."""
-    asked, since = {request.message_id for request in prospect.requests}, last_handed_back(prospect.signals)
+    """Drafts of this round that nobody was asked about yet."""
+    asked = {request.message_id for request in prospect.requests}
+    since = round_began(prospect.signals, prospect.requests)
     return [message for message in prospect.messages if message.id not in asked and message.fact_no > since]
 
 
 def used_templates(prospect: ProspectView) -> set[str]:
-    """Templates not to be tried again. What was left over when another draft was handed back may be offered now."""
-    tried = {message.id for message in unspent(prospect)} | {request.message_id for request in prospect.requests}
+    """Templates not to be tried again. What was left over from an earlier round may be offered now."""
+    tried = {message.id for message in unspent(prospect)} | answered(prospect.requests)
     return {message.template_key for message in prospect.messages if message.id in tried}
 
 

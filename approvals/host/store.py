@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.db.models import Case, OuterRef, Subquery, Value, When
+from django.db.models import Case, OuterRef, Subquery, TextField, Value, When
 
 from approvals.agents.drafting import answered, round_began
 from approvals.host.advice import AdviceRows, load_advice, load_heard, load_outcomes
@@ -254,7 +254,8 @@ class ApprovalsPort:
             contexts[row[0]].add_evaluation(EvaluationView(*(*row[1:10], tuple(json.loads(row[10])), *row[11:])))
         load_advice(scope, contexts)
         wish = Decision.objects.filter(request=OuterRef("pk"), kind=Decision.Kind.REDRAFT).values("words")[:1]
-        wished = Case(When(status=ApprovalRequest.Status.REDRAFT, then=Subquery(wish)), default=Value(""))
+        is_redraft = When(status=ApprovalRequest.Status.REDRAFT, then=Subquery(wish))
+        wished = Case(is_redraft, default=Value(""), output_field=TextField())
         requests = ApprovalRequest.objects.filter(prospect__in=ids).annotate(wish=wished).order_by("pk")
         fields = ("prospect_id", "pk", "channel", "status", "message_id", "content_hash", "facts_no", "wish")
         for prospect_id, *rest in requests.values_list(*fields):

@@ -194,7 +194,7 @@ def locked(request_id: int, client: Client) -> ApprovalRequest:
 
 def _check_open(request: ApprovalRequest, at: datetime) -> None:
     if request.status == Status.EXPIRED or (request.status == Status.WAITING and request.expires_at <= at):
-        raise RequestExpired("This request has expired; a fresh one is drafted when its prospect is worked again.")
+        raise RequestExpired("This request has expired; agents ask again once something new is known.")
     if request.status != Status.WAITING:
         last = request.decisions.select_related("user").order_by("-request_version").first()
         kind = last.get_kind_display() if last else Status(request.status).label

@@ -6,15 +6,13 @@ that once it has committed; what a crash kept it from asking is found by the swe
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
-from approvals.models import ApprovalRequest, Dispatch, NextStepChange
+from approvals.models import NextStepChange
 from prospects.services import next_steps
 
-ENDED = (Dispatch.Status.ACCEPTED, Dispatch.Status.REFUSED, Dispatch.Status.UNKNOWN, Dispatch.Status.CANCELLED)
 AT_ONCE = 500
 
 
@@ -49,17 +47,3 @@ def _follow(prospects: Sequence[int] | None) -> int:
     next_steps.say(set(found.values()))
     NextStepChange.objects.filter(pk__in=list(found)).delete()
     return len(set(found.values()))
-
-
-def asked_about(prospects: Collection[int]) -> Mapping[int, Sequence[str]]:
-    """What became of the requests about these, the latest last; of approved ones, what became of their sending."""
-    sent = dict(
-        Dispatch.objects.filter(prospect__in=prospects).order_by("pk").values_list("request_id", "status")
-    )  # the latest of each request
-    asked: dict[int, list[str]] = defaultdict(list)
-    rows = ApprovalRequest.objects.filter(prospect__in=prospects).order_by("pk")
-    for pk, prospect, status in rows.values_list("pk", "prospect_id", "status"):
-        of_sending = sent.get(pk, status)
-        is_over = status == ApprovalRequest.Status.APPROVED and of_sending in ENDED
-        asked[prospect].append(of_sending if is_over else status)
-    return asked

@@ -160,13 +160,18 @@ class AdviceView:
 
 @dataclass(frozen=True, slots=True)
 class RequestView:
-    """An approval request that already exists for this prospect."""
+    """An approval request that already exists for this prospect.
+
+    ``facts_no``: the newest fact when it was put together; ``wish``: what the person who handed it back asked for.
+    """
 
     id: int
     channel: str
     status: str
     message_id: int
     content_hash: str
+    facts_no: int = 0
+    wish: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ from tests.prospects.pairs import pair
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+CALLED_OFF = "The request was called off: agents ask again once something new is known."
+LEFT_ALONE = "They want to be left alone: find somebody else to write to, or end it."
+NOT_SENT = "What was approved did not leave: the outbox says why."
+NO_TEMPLATE = "No template can be filled: add one to the playbook, or let a person write."
+
 
 @pytest.fixture
 def at_work() -> Scene:
@@ -66,7 +71,7 @@ def test_each_decision_says_what_comes_next(at_work: Scene) -> None:
     requests.sweep(at=until)
     assert said_of(deferred) == "Decide the waiting request."
     requests.sweep(at=until + timedelta(days=9))
-    assert said_of(deferred) == "Draft a message."
+    assert said_of(deferred) == "Nobody decided in time: agents ask again once something new is known."
 
 
 def test_what_is_called_off_is_not_waited_for(at_work: Scene) -> None:
@@ -74,7 +79,8 @@ def test_what_is_called_off_is_not_waited_for(at_work: Scene) -> None:
     aim = {"level": "prospect", "target_id": stopped.prospect_id, "kind": "cancel", "reason": "Look first."}
     stops.stop(client=at_work.client, actor=at_work.reviewer, **aim)
     suppress.suppress_contact(withdrawn.contact, client=at_work.client, actor=None, reason="asked", source="test")
-    assert said_of(stopped) == said_of(withdrawn) == "Draft a message."
+    assert said_of(stopped) == CALLED_OFF
+    assert said_of(withdrawn) == LEFT_ALONE
     assert said_of(other) == "Decide the waiting request."
 
 
@@ -163,13 +169,18 @@ VERBS: dict[str, tuple[tuple[Verb, ...], Verb, str, str]] = {
     "deferring": ((), defer, "Decide the waiting request.", "Wait until the deferred request comes back."),
     "handing back": ((), hand_back, "Decide the waiting request.", "Draft a message."),
     "undoing": ((approve,), take_back, "Wait until the message leaves.", "Decide the waiting request."),
-    "expiring": ((), expire, "Decide the waiting request.", "Draft a message."),
+    "expiring": (
+        (),
+        expire,
+        "Decide the waiting request.",
+        "Nobody decided in time: agents ask again once something new is known.",
+    ),
     "coming back": ((defer,), bring_back, "Wait until the deferred request comes back.", "Decide the waiting request."),
-    "a stop that cancels": ((), call_off, "Decide the waiting request.", "Draft a message."),
-    "a stop before it leaves": ((approve,), call_off, "Wait until the message leaves.", "Draft a message."),
-    "a wish to be left alone": ((), withdraw, "Decide the waiting request.", "Draft a message."),
+    "a stop that cancels": ((), call_off, "Decide the waiting request.", CALLED_OFF),
+    "a stop before it leaves": ((approve,), call_off, "Wait until the message leaves.", NOT_SENT),
+    "a wish to be left alone": ((), withdraw, "Decide the waiting request.", LEFT_ALONE),
     "a switch of the client": ((approve,), recall, "Wait until the message leaves.", "Decide the waiting request."),
-    "a merge": ((), merge_away, "Decide the waiting request.", "Draft a message."),
+    "a merge": ((), merge_away, "Decide the waiting request.", CALLED_OFF),
     "sending": ((approve,), send, "Wait until the message leaves.", "Wait for an answer."),
     "losing track": (
         (approve,),
@@ -204,13 +215,13 @@ def test_a_crash_right_after_the_commit_leaves_nothing_wrong_for_long(
     assert rebuild(request.playbook_version.playbook) == 0
 
 
-def test_a_refusal_means_that_other_words_are_needed(office: PostOffice) -> None:
+def test_after_a_refusal_the_list_says_where_to_look(office: PostOffice) -> None:
     at_work = scene()
     request = asked(at_work)
     approve(at_work, request)
     office.answers.append("550 no such person")
     send(at_work, request)
-    assert said_of(request) == "Draft a message."
+    assert said_of(request) == NOT_SENT
 
 
 def test_what_happens_while_the_list_follows_is_followed_next(at_work: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,8 +280,13 @@ def test_whoever_was_merged_in_may_be_the_person_to_write_to(at_work: Scene) -> 
         ("qualified", [], [], False, "Find a person to write to."),
         ("qualified", [], ["rejected", "waiting"], True, "Decide the waiting request."),
         ("qualified", [], ["rejected"], True, "A person rejected the message: set it aside or end it."),
-        ("qualified", [], ["accepted", "refused"], True, "Draft a message."),
-        ("qualified", [], ["refused", "accepted"], True, "Wait for an answer."),
+        ("qualified", [], ["accepted", "not sent"], True, NOT_SENT),
+        ("qualified", [], ["not sent", "accepted"], True, "Wait for an answer."),
+        ("qualified", [], ["redraft"], True, "Draft a message."),
+        ("qualified", [], ["redraft", "no template"], True, NO_TEMPLATE),
+        ("qualified", [], ["rejected", "left alone"], True, LEFT_ALONE),
+        ("qualified", [], ["left alone"], False, "Find a person to write to."),
+        ("qualified", [], ["accepted", "left alone"], True, "Wait for an answer."),
         ("stalled", ["Look again.", "x"], ["waiting"], True, "Look again."),
         ("stalled", [], [], True, "Look for more evidence."),
         ("rejected", ["x"], ["waiting"], True, ""),

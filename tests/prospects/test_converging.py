@@ -114,7 +114,7 @@ def test_a_decision_while_agents_are_at_work_is_what_the_list_goes_by(monkeypatc
     monkeypatch.setattr(HOST, "guard", decided_meanwhile)
     scene.run(under)
     good.refresh_from_db()
-    assert good.next_action == "Draft a message."
+    assert good.next_action == "The request was called off: agents ask again once something new is known."
 
 
 def test_running_again_writes_nothing() -> None:
@@ -384,6 +384,8 @@ def test_a_suppressed_person_is_not_written_to() -> None:
     scene.run(under)
     assert Message.objects.count() == 0
     assert "must not be contacted" in Diagnostic.objects.get(prospect=good).message
+    good.refresh_from_db()
+    assert good.next_action == "They want to be left alone: find somebody else to write to, or end it."
 
 
 def test_the_number_of_queries_does_not_grow_with_the_batch() -> None:
