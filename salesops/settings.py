@@ -137,6 +137,8 @@ AXES_USERNAME_FORM_FIELD = "username"  # Django's form calls the address so; axe
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_LOCKOUT_CALLABLE = "salesops.views.sign_in.locked_out"
+# Links to a new password that may be asked for within AXES_COOLOFF_TIME; people of one office share a source.
+LINKS_AN_ADDRESS, LINKS_A_SOURCE = 5, 20
 CSRF_FAILURE_VIEW = "salesops.views.errors.csrf_failure"
 
 # --- Security --------------------------------------------------------------------------------------------------------

@@ -10,11 +10,10 @@ from django.urls.resolvers import URLPattern, URLResolver
 from approvals.views import unsubscribe
 from salesops.health import healthz, readyz
 from salesops.views import agents, jobs, session, stops, trace, where_used, work
-from salesops.views.sign_in import EmailSignInForm, NewLinkForm, NewPasswordForm, OtherPasswordForm
+from salesops.views.sign_in import EmailSignInForm, NewLinkView, NewPasswordForm, OtherPasswordForm
 
 SIGN_IN = auth.LoginView.as_view(authentication_form=EmailSignInForm, redirect_authenticated_user=True)
 CHANGE = auth.PasswordChangeView.as_view(form_class=OtherPasswordForm)
-RESET = auth.PasswordResetView.as_view(form_class=NewLinkForm)
 CONFIRM = auth.PasswordResetConfirmView.as_view(form_class=NewPasswordForm)
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -25,7 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-out/", auth.LogoutView.as_view(), name="logout"),
     path("password/", CHANGE, name="password_change"),
     path("password/changed/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
-    path("password/reset/", RESET, name="password_reset"),
+    path("password/reset/", NewLinkView.as_view(), name="password_reset"),
     path("password/reset/sent/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path("password/reset/<uidb64>/<token>/", CONFIRM, name="password_reset_confirm"),
     path("password/reset/done/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),

@@ -1,16 +1,22 @@
-"""Signing in by e-mail address, with a page for those who tried too often; and the forms for another password."""
+"""Signing in by e-mail address, and ways to another password, with pages for those who tried too often."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import structlog
+from axes.helpers import get_client_ip_address
 from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm
+from django.contrib.auth.views import PasswordResetView
 from django.http import HttpRequest, HttpResponse
 
 from salesops.generics import AnySetPasswordForm
 from salesops.partials import render_page
+from salesops.throttle import asked_too_often
+
+log = structlog.get_logger(__name__)
 
 
 class SaysWhatIsMissing(forms.Form):
@@ -52,6 +58,26 @@ class NewLinkForm(SaysWhatIsMissing, PasswordResetForm):
     missing = {"email": "Write the e-mail address you sign in with."}
 
 
+class NewLinkView(PasswordResetView):
+    """Sends a link to a new password, so often and no more: nobody's mailbox is flooded with them.
+
+    Known addresses and others are counted alike, so that the answer tells nobody who has an account.
+    """
+
+    form_class = NewLinkForm
+
+    def form_valid(self, form: PasswordResetForm) -> HttpResponse:
+        source, address = str(get_client_ip_address(self.request)), form.cleaned_data["email"].strip().casefold()
+        within = settings.AXES_COOLOFF_TIME
+        # The source first: whom it asks for once it may not is not made to wait for it.
+        if asked_too_often("links.source", source, most=settings.LINKS_A_SOURCE, within=within) or asked_too_often(
+            "links.address", address, most=settings.LINKS_AN_ADDRESS, within=within
+        ):
+            log.warning("too_many_links_asked_for", source=source)
+            return too_often(self.request, "registration/too_many_links.html")
+        return super().form_valid(form)
+
+
 _TWICE = {"new_password1": "Write the new password.", "new_password2": "Write the new password once more."}
 
 
@@ -75,5 +101,10 @@ def address_behind_proxy(request: HttpRequest) -> str:
 
 def locked_out(request: HttpRequest, *_: Any) -> HttpResponse:
     """The answer to too many wrong passwords: how long to wait, and the way to a new one."""
+    return too_often(request, "registration/locked_out.html")
+
+
+def too_often(request: HttpRequest, template: str) -> HttpResponse:
+    """A page that says how many minutes to wait."""
     minutes = round(settings.AXES_COOLOFF_TIME.total_seconds() / 60)
-    return render_page(request, "registration/locked_out.html", {"minutes": minutes}, status=429)
+    return render_page(request, template, {"minutes": minutes}, status=429)

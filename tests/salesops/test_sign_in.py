@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 import pytest
 from django.conf import LazySettings
 from django.test import Client as Browser
@@ -145,13 +148,55 @@ def test_an_unknown_colour_changes_nothing(client: Browser) -> None:
     assert "theme" not in client.post(reverse("preferences"), {"theme": '"><script>'}).cookies
 
 
-def test_a_new_password_can_be_asked_for_without_telling_who_has_an_account(client: Browser, mailoutbox) -> None:
-    factories.user(factories.client(), email="dana@team.example", password=PASSWORD)
-    known = client.post(reverse("password_reset"), {"email": "dana@team.example"}, follow=True)
-    unknown = client.post(reverse("password_reset"), {"email": "nobody@team.example"}, follow=True)
+@pytest.fixture
+def elsewhere(client: Browser) -> Browser:
+    """Somebody at a place that nobody has asked from yet: a Redis outlives a session of tests."""
+    client.defaults["REMOTE_ADDR"] = f"2001:db8::{uuid.uuid4().hex[:4]}:{uuid.uuid4().hex[:4]}"
+    return client
+
+
+def ask_for_link(browser: Browser, email: str, **asked: Any):
+    return browser.post(reverse("password_reset"), {"email": email}, **asked)
+
+
+def test_a_new_password_can_be_asked_for_without_telling_who_has_an_account(elsewhere: Browser, mailoutbox) -> None:
+    person = factories.user(factories.client(), email=f"{uuid.uuid4().hex}@team.example", password=PASSWORD)
+    known = ask_for_link(elsewhere, person.email, follow=True)
+    unknown = ask_for_link(elsewhere, f"{uuid.uuid4().hex}@team.example", follow=True)
     assert known.content == unknown.content
     assert len(mailoutbox) == 1
     assert "/password/reset/" in mailoutbox[0].body
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_nobody_is_flooded_with_links_wherever_they_are_asked_for(client: Browser, mailoutbox, exists: bool) -> None:
+    address = f"{uuid.uuid4().hex}@team.example"
+    if exists:
+        factories.user(factories.client(), email=address, password=PASSWORD)
+    answers = []
+    for spelling in (address, address.upper(), f" {address}", address, address, address, address.upper()):
+        client.defaults["REMOTE_ADDR"] = f"2001:db8::{uuid.uuid4().hex[:4]}:{uuid.uuid4().hex[:4]}"
+        answers.append(ask_for_link(client, spelling))
+    assert [answer.status_code for answer in answers] == [302] * 5 + [429] * 2
+    assert "Too many links" in answers[-1].content.decode()
+    assert len(mailoutbox) == (5 if exists else 0)
+
+
+def test_nobody_floods_many_people_with_links(elsewhere: Browser, settings: LazySettings, mailoutbox) -> None:
+    settings.LINKS_A_SOURCE = 2
+    people = [factories.user(email=f"{uuid.uuid4().hex}@team.example", password=PASSWORD) for _ in range(3)]
+    assert [ask_for_link(elsewhere, person.email).status_code for person in people] == [302, 302, 429]
+    elsewhere.defaults["REMOTE_ADDR"] = f"2001:db8::{uuid.uuid4().hex[:4]}"
+    assert ask_for_link(elsewhere, people[2].email).status_code == 302  # what was refused was not counted against them
+    assert [mail.to for mail in mailoutbox] == [[person.email] for person in people]
+
+
+def test_a_link_is_sent_while_redis_is_gone(elsewhere: Browser, settings: LazySettings, mailoutbox) -> None:
+    gone = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "unix:///nowhere/valkey.sock"}
+    settings.CACHES = {"default": gone}
+    person = factories.user(email=f"{uuid.uuid4().hex}@team.example", password=PASSWORD)
+    assert ask_for_link(elsewhere, person.email).status_code == 302
+    assert len(mailoutbox) == 1
 
 
 def test_whoever_was_signed_out_comes_back_to_the_page_that_asked_for_a_piece_of_itself(client: Browser) -> None:
