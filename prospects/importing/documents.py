@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ MAX_ITEM = 1_000_000  # characters of one object
 MAX_DEPTH = 4
 _BLOCK = 1 << 16
 _SPACE = " \t\r\n\ufeff\x00"
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 NOT_AN_OBJECT = "this is not an object with named values"
 
 
@@ -105,7 +107,7 @@ def flatten(item: dict[str, object], depth: int = 0, prefix: str = "") -> dict[s
     """One object as name → text. Deeper than ``MAX_DEPTH`` it stays JSON text."""
     out: dict[str, str] = {}
     for key, value in item.items():
-        name = f"{prefix}{key}".replace("\x00", "")[:120]
+        name = _sound(f"{prefix}{key}")[:120]
         if isinstance(value, dict) and depth < MAX_DEPTH:
             out.update(flatten(value, depth + 1, f"{name}."))
         else:
@@ -117,14 +119,19 @@ def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return _sound(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return "" if math.isnan(value) or math.isinf(value) else repr(value)
     if isinstance(value, list) and not any(isinstance(part, (dict, list)) for part in value):
         return " | ".join(text for text in (_text(part) for part in value) if text)
-    return json.dumps(value, ensure_ascii=False).replace("\x00", "").replace("\\u0000", "")
+    return _sound(json.dumps(value, ensure_ascii=False).replace("\\u0000", ""))
+
+
+def _sound(text: str) -> str:
+    """Text without what JSON can say and no database takes: NULs, and halves of a character."""
+    return text if text.isascii() and "\x00" not in text else _NO_TEXT.sub("", text)
 
 
 def _items(path: Path, survey: Survey, *, lines: bool, prefix: int) -> Iterator[tuple[int, dict[str, object], str]]:

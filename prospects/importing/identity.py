@@ -191,7 +191,8 @@ def email_key(text: str) -> str:
     ascii_host, path = host_of(host)
     if not ascii_host or path or ".." in local or local.startswith(".") or local.endswith("."):
         return ""
-    return f"{unicodedata.normalize('NFC', local).casefold()}@{host.lower() if host.isascii() else ascii_host}"
+    key = f"{unicodedata.normalize('NFC', local).casefold()}@{host.lower() if host.isascii() else ascii_host}"
+    return key if len(key) <= 254 else ""  # ASCII spells some letters with several
 
 
 def employer_domain(email: str) -> str:

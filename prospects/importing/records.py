@@ -305,7 +305,7 @@ def _company(draft: Draft) -> Side:
 def _contact(draft: Draft) -> Side:
     given, read = draft.given, draft.sides
     email_key, external_id = read.get("email_key", ""), given.get("contact_external_id", "")
-    name = given.get("contact_name") or given.get("email") or external_id
+    name = given.get("contact_name") or given.get("email", "")[: _LENGTHS["contact_name"]] or external_id
     if not email_key and not external_id:
         street = f"{given.get('street_number', '')} {given.get('street', '')}"
         employer = (given["domain"] or identity.name_key(given["name"])) if draft.has_company else ""

@@ -190,7 +190,7 @@ def headcount(text: str) -> Range | None:
         strict = folded.startswith(("<", "under", "less", "below", "unter", "fewer", "moins")) and "=" not in folded
         return Range(1, max(1, high - 1) if strict else high)
     if low is not None and high is None and re.match(r">(?!=)|over|more|above|über|mehr als|plus de", folded):
-        low += 1
+        low = min(low + 1, MAX_INT)
     return Range(low, high)
 
 
@@ -207,6 +207,9 @@ def _mangled(text: str) -> Range | None:
     return Range(low, high, f"read as {low}-{high}: a spreadsheet had turned it into a date")
 
 
+_EITHER = re.compile(r"(?<![\d.,])[1-9]\d{0,2}\.\d{3}(?!\s*[\da-z.,])")  # 1.200 is 1200 in half of Europe
+
+
 @_remembered
 def money(text: str) -> Money | None:
     """An amount or a range of amounts: ``$15.6 million``, ``$10M–$50M``, ``€1,2 Mrd.``, ``1.234.567,89 EUR``."""
@@ -216,6 +219,8 @@ def money(text: str) -> Money | None:
         return None
     bare = re.sub(r"\s+", " ", _CURRENCY.sub(" ", folded)).strip()
     bare = _ABOUT.sub("", re.sub(r"\s*(?:/|per |pro )\s*(?:year|yr|annum|jahr|an)$| p\.?a\.?$", "", bare))
+    if _EITHER.search(bare):
+        return None
     ends = _ends(bare)
     if ends is None or any(end is not None and end >= 1e15 for end in ends):
         return None

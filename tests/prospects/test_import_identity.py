@@ -62,6 +62,7 @@ def test_a_page_on_a_shared_host_is_nobodys_own_domain(domain: str, website: str
         ("Dana <Dana.Lee@Acme.COM>", "dana.lee@acme.com"), ("mailto:x@y.de", "x@y.de"), (" x@y.de. ", "x@y.de"),
         ("x@bücher.de", "x@xn--bcher-kva.de"), ("o'neil@acme.ie", "o'neil@acme.ie"), ("a+b@acme.com", "a+b@acme.com"),
         ("a@b", ""), ("a b@c.de", ""), ("a..b@c.de", ""), ("@c.de", ""), ("a@c.de@d.de", ""), ("", ""),
+        (f"{'ΐ' * 64}@{'a' * 60}.com", ""),
     ],
 )  # fmt: skip
 def test_addresses(text: str, expected: str) -> None:

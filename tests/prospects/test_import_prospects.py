@@ -391,3 +391,22 @@ def test_hostile_text_is_only_text(tmp_path: Path) -> None:
         ("a.com", "Robert'); DROP TABLE prospects_company;--"), ("b.com", "<script>alert(1)</script>"),
         ("d.com", "tab\there"),
     }  # fmt: skip
+
+
+def test_what_fits_no_column_costs_no_more_than_its_row(tmp_path: Path) -> None:
+    longest = f"{'d' * 64}@{'a' * 60}.{'b' * 60}.{'c' * 60}.com"
+    path = write_csv(
+        tmp_path / "a.csv", "Company|Domain|Employees|Email|Title", f"||>2147483647|{longest}|CEO",
+        f"Acme|acme.com|over 2,147,483,647|{'ΐ' * 64}@{'a' * 60}.com|CEO", "Birch|birch.io|5|b@birch.io|CEO",
+    )  # fmt: skip
+    assert counts(imported(path, playbook())) == {"created": 3}
+    assert set(Contact.objects.values_list("email_key", flat=True)) == {longest, "b@birch.io"}
+
+
+def test_half_a_character_in_a_json_file_is_left_out(tmp_path: Path, settings) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    path = tmp_path / "a.json"
+    rows = r'[{"id": "\ud800x", "name": "Ac\udc00me", "employees": "\ud800"}, {"note": "\ud800 nobody"}]'
+    path.write_text(rows)
+    assert counts(imported(path, playbook())) == {"created": 1, "rejected": 1}
+    assert Company.objects.values_list("external_id", "name").get() == ("x", "Acme")

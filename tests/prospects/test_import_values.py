@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from prospects.importing.places import Place, country_code, country_of_region, place_of
 from prospects.importing.values import (
+    MAX_INT,
     day_order,
     headcount,
     is_missing,
@@ -31,6 +32,7 @@ from prospects.importing.values import (
         ("<10", (1, 9)), ("up to 10", (1, 10)), ("~50", (50, 50)), ("1.2k", (1200, 1200)),
         ("self-employed", (1, 1)), ("5001-10,000", (5001, 10000)), ("ca. 30 Mitarbeiter", (30, 30)),
         ("Nov-50", (11, 50)), ("10-Jan", (1, 10)), ("2-Oct", (2, 10)), ("0", (0, 0)),
+        ("> 2,147,483,647", (MAX_INT, None)),
     ],
 )  # fmt: skip
 def test_headcounts(text: str, expected: tuple[int, int | None]) -> None:
@@ -59,13 +61,14 @@ def test_a_range_that_a_spreadsheet_made_a_date_says_so() -> None:
         ("$90,169", (90169, 90169, "USD")), ("£1m+", (1e6, None, "GBP")), ("<$1M", (None, 1e6, "USD")),
         ("₹ 2 crore", (2e7, 2e7, "INR")), ("1750000", (1750000, 1750000, "")), ("12,5 Mio. €", (12.5e6, 12.5e6, "EUR")),
         ("$1M to $5M", (1e6, 5e6, "USD")), ("500K-1M", (5e5, 1e6, "")), ("$3.5 million / year", (3.5e6, 3.5e6, "USD")),
+        ("$1.125 million", (1.125e6, 1.125e6, "USD")), ("0.125", (0.125, 0.125, "")), ("1.20 €", (1.2, 1.2, "EUR")),
     ],
 )  # fmt: skip
 def test_amounts_of_money(text: str, expected: tuple[float | None, float | None, str]) -> None:
     assert money(text) == expected
 
 
-@pytest.mark.parametrize("text", ["$", "priceless", "$5 or €4", "-", "1,2,3,4", "9" * 40])
+@pytest.mark.parametrize("text", ["$", "priceless", "$5 or €4", "-", "1,2,3,4", "9" * 40, "€1.200", "1.200-5.000 EUR"])
 def test_what_is_no_money(text: str) -> None:
     assert money(text) is None
 
