@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 PROMPT = "approvals/message_hypothesis"
 _MOST_FACTS, _MOST_ROUNDS = 12, 2
+_MOST_WISHES, _LONGEST_WISH = 3, 500
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _REACHABLE = re.compile(
     r"://|\bwww\.|\S@\S|[<>{}\[\]|\\]|(?:\+|\b00)\d[\d ().-]{6,}\d|\b\d{3}[ .-]\d{3,4}[ .-]\d{3,4}\b"
@@ -154,6 +155,7 @@ def _question(prospect: ProspectView, contact: ContactView, grounds: _Grounds, t
         "offers": "\n".join(offers) or "none",
         "channels": "\n".join(_channels(contact, tools)) or "none",
         "earlier": _earlier(prospect),
+        "wished": _wished(prospect),
         "resistor": _resistance(grounds.resistor),
     }
     return Question(prospect, PROMPT, values, DraftsAnswer)
@@ -174,6 +176,18 @@ def _channels(contact: ContactView, tools: Tools) -> list[str]:
 def _earlier(prospect: ProspectView) -> str:
     lines = [f"{m.angle}, graded {m.grade}: {'; '.join(failings(m)) or 'too few points'}" for m in unspent(prospect)]
     return "\n".join(lines) or "nothing yet"
+
+
+def _wished(prospect: ProspectView) -> str:
+    """What people wrote when they handed drafts back, the newest first; words that speak to models are left out."""
+    angles = {message.id: message.angle for message in prospect.messages}
+    handed_back = [request for request in prospect.requests if request.status == "redraft"]
+    lines = []
+    for request in handed_back[: -_MOST_WISHES - 1 : -1]:
+        wish = " ".join(request.wish.split())
+        shown = f"“{wish[:_LONGEST_WISH]}”" if wish and not addressed_to_models(wish) else "another draft"
+        lines.append(f"of the {angles.get(request.message_id, 'earlier')} draft: {shown}")
+    return "\n".join(lines) or "nothing"
 
 
 def _drafted(
