@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,20 @@ def test_the_files_they_came_in_with_no_longer_name_them(here: Playbook, setting
     assert "zeb@acme" not in rejected
     assert "empty" in rejected
     assert ImportBatch.objects.get(pk=report.batch_id).notes == [{"examples": [{"row": 2, "value": "erased"}]}]
+
+
+@pytest.mark.django_db
+def test_a_rejected_row_of_any_length_is_read_again(here: Playbook, settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    imported(write_csv(tmp_path / "one.csv", HEADER, ZEB), here)
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps([{"note": "x" * 300_000}, {"note": "ask zeb@acme.example"}]))
+    report = imported(path, here)
+    assert counts(report) == {"rejected": 2}
+    erase(Contact.objects.get())
+    rejected = Path(report.error_file).read_text(encoding="utf-8-sig")
+    assert "xxx" in rejected
+    assert "zeb" not in rejected
 
 
 @pytest.mark.django_db

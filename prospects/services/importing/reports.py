@@ -12,6 +12,7 @@ from salesops.spreadsheets import safe_cell
 
 EXAMPLES = 3
 MAX_LISTED = 100
+LONGEST_CELL = 32_000  # characters, about what a spreadsheet's cell holds: an erasure has to read them again
 COUNTS = ("created", "updated", "merged", "unchanged", "rejected")
 
 
@@ -86,7 +87,7 @@ class ErrorFile:
         fitted = [*cells[: self._width], *[""] * (self._width - len(cells))]
         if len(cells) > self._width > 0:
             fitted[-1] = " | ".join(cells[self._width - 1 :])
-        self._writer.writerow([*(safe_cell(cell) for cell in fitted), reason])
+        self._writer.writerow([*(safe_cell(cell[:LONGEST_CELL]) for cell in fitted), reason])
 
     def close(self) -> None:
         if self._file is not None:
