@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import pgtrigger
 
 from playbooks.rules.criteria import KINDS
-from playbooks.rules.stages import MOVES, QUALIFIED, SKIPS
+from playbooks.rules.stages import MOVES, QUALIFIED, QUALIFYING, SKIPS
 from salesops.guards import Guard, refuse
 
 #: What the audit log says when a version comes to a status.
@@ -146,7 +146,7 @@ def says_enough() -> Guard:
             f" AND (r.pipeline, r.from_stage, r.to_stage) NOT IN ({_moves(MOVES)})"
             f" AND NOT (r.route <> 'any' AND (r.pipeline, r.from_stage, r.to_stage) IN ({_moves(SKIPS)})))"
             " OR NOT EXISTS (SELECT 1 FROM playbooks_stagerule r WHERE r.version_id = NEW.id"
-            f" AND r.pipeline = 'prospect' AND r.to_stage = '{QUALIFIED}') THEN "
+            f" AND (r.pipeline, r.from_stage, r.to_stage) = ('prospect', '{QUALIFYING}', '{QUALIFIED}')) THEN "
             + refuse("% rules moves that exist, to qualified too, before it leaves draft")
             + " END IF; RETURN NEW;"
         ),

@@ -15,9 +15,11 @@ from playbooks.rules.criteria import CATEGORIES, LAYERS
 from playbooks.rules.document import IDENTITY, ROWS, Document, head_slots
 from playbooks.rules.row_checks import CHECKS, KEY, Row, Seen
 from playbooks.rules.shapes import expected, plain, shape_problems, unsaid, within
+from playbooks.rules.stages import QUALIFIED, QUALIFYING
 from playbooks.rules.twins import LIKELIER_ONE, MOST_CONTRADICTED
 
 WEIGHT_COLUMNS = tuple(f"weight_{layer}" for layer in LAYERS)
+_MOVE = ("pipeline", "from_stage", "to_stage")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _NAMES = {slot.at: ("", slot) for slot in IDENTITY}
 
@@ -209,8 +211,8 @@ def _whole_problems(document: Document) -> Iterable[Problem]:
     icp = [row for row in document.rows.get("criteria", []) if row.get("scorecard") == "icp"]
     if not any(within(row.get("weight"), 0) and row["weight"] > 0 for row in icp):
         yield Problem("criteria", None, "", "the icp scorecard needs at least one criterion with weight")
-    rules = document.rows.get("stage_rules", [])
-    if not any(row.get("pipeline") == "prospect" and row.get("to_stage") == "qualified" for row in rules):
+    moves = {tuple(row.get(part) for part in _MOVE) for row in document.rows.get("stage_rules", [])}
+    if ("prospect", QUALIFYING, QUALIFIED) not in moves:  # a shortcut past qualifying is for some, and judges nobody
         yield Problem(
             "stage_rules", None, "", "a rule from qualifying to qualified is needed, else nobody ever qualifies"
         )

@@ -304,6 +304,16 @@ def test_a_real_post_comes_back_with_the_words_and_what_was_typed(draft: Playboo
             assert again[name] == value
 
 
+def test_a_shortcut_alone_is_no_way_to_qualified() -> None:
+    """Agents judge by the rule from qualifying; a shortcut is for some, and none of the others would ever qualify."""
+    broken = copy.deepcopy(RIGHT)
+    for rule in broken.rows["stage_rules"]:
+        if rule["to_stage"] == "qualified":
+            rule.update(from_stage="researched", route="hot")
+    with pytest.raises(PlaybookFileError, match="a rule from qualifying to qualified is needed"):
+        parse(dump(broken))
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("section", "words"),

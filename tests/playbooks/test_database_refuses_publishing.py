@@ -44,6 +44,8 @@ def ruling() -> PlaybookVersion:
          "moves that exist"),
         ("UPDATE playbooks_stagerule SET from_stage = 'sourced' WHERE version_id = %(draft)s"
          " AND to_stage = 'qualified'", "moves that exist"),
+        ("UPDATE playbooks_stagerule SET from_stage = 'researched', route = 'hot' WHERE version_id = %(draft)s"
+         " AND to_stage = 'qualified'", "to qualified too"),
     ],
 )  # fmt: skip
 def test_nonsense_that_leaves_draft(draft: PlaybookVersion, sql: str, because: str) -> None:
