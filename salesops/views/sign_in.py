@@ -73,7 +73,7 @@ class NewLinkView(PasswordResetView):
         if asked_too_often("links.source", source, most=settings.LINKS_A_SOURCE, within=within) or asked_too_often(
             "links.address", address, most=settings.LINKS_AN_ADDRESS, within=within
         ):
-            log.warning("too_many_links_asked_for", source=source)
+            log.warning("too_many_links_asked_for")
             return too_often(self.request, "registration/too_many_links.html")
         return super().form_valid(form)
 
