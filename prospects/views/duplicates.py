@@ -26,7 +26,7 @@ TEMPLATE = "prospects/duplicates.html"
 
 
 @require_GET
-@require_role(*merges.DECIDERS)
+@require_role(*merges.MERGERS)
 def duplicate_list(request: ClientRequest) -> HttpResponse:
     """Pairs that wait for a person, the likeliest first."""
     page = keyset_page(pages.open_pairs(request.client), keys=("-score", "-id"), request=request, size=PAGE_SIZE)
@@ -35,7 +35,7 @@ def duplicate_list(request: ClientRequest) -> HttpResponse:
 
 
 @require_GET
-@require_role(*merges.DECIDERS)
+@require_role(*merges.MERGERS)
 def merge_list(request: ClientRequest) -> HttpResponse:
     """What was made one, by whom and why, the newest first."""
     page = keyset_page(pages.merges_of(request.client), keys=("-id",), request=request, size=HISTORY_SIZE)
@@ -43,7 +43,7 @@ def merge_list(request: ClientRequest) -> HttpResponse:
 
 
 @require_GET
-@require_role(*merges.DECIDERS)
+@require_role(*merges.MERGERS)
 def apart_list(request: ClientRequest) -> HttpResponse:
     """What people said is two, the newest first."""
     found = pages.apart_pairs(request.client)
@@ -57,7 +57,7 @@ def _count(request: ClientRequest) -> dict[str, Any]:
 
 
 @require_POST
-@require_role(*merges.DECIDERS)
+@require_role(*merges.MERGERS)
 def merge_pair(request: ClientRequest, pk: int) -> HttpResponse:
     """Make the two one. ``keep`` in the form names the record that stays."""
     keep = id_in(request.POST.get("keep"))
@@ -70,7 +70,7 @@ def merge_pair(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*merges.DECIDERS)
+@require_role(*merges.MERGERS)
 def keep_pair_apart(request: ClientRequest, pk: int) -> HttpResponse:
     """Say that the two are two."""
 
@@ -82,7 +82,7 @@ def keep_pair_apart(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*merges.DECIDERS)
+@require_role(*merges.MERGERS)
 def ask_pair_again(request: ClientRequest, pk: int) -> HttpResponse:
     """Take back that the two are two."""
 
@@ -94,7 +94,7 @@ def ask_pair_again(request: ClientRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@require_role(*merges.DECIDERS)
+@require_role(*merges.MERGERS)
 def undo_merge(request: ClientRequest, pk: int) -> HttpResponse:
     """Take a merge back."""
     row = get_object_or_404(Merge.objects.for_client(request.client), pk=pk)

@@ -32,7 +32,7 @@ from prospects.reading.timeline import timeline_of
 from prospects.reading.trust import marked_today, trusted
 from prospects.reading.why import why_of
 from prospects.services.bulk import MAY
-from prospects.services.merging.merges import DECIDERS
+from prospects.services.merging.merges import MERGERS
 from prospects.views.choosing import Chosen, chosen_playbook
 from salesops.access import ClientRequest, holds_any, require_role
 from salesops.paging import Place, page_from, place_of, rows_beyond
@@ -110,7 +110,7 @@ def _count(client: Client, playbook: Playbook, filters: ProspectFilters) -> int 
 def _duplicates(request: ClientRequest) -> int | None:
     """How many pairs wait for somebody who may say who is who; None for everybody else, and for a fragment."""
     whole = request.headers.get("HX-Target") != "rows"
-    return count_open(request.client) if whole and holds_any(request, DECIDERS) else None
+    return count_open(request.client) if whole and holds_any(request, MERGERS) else None
 
 
 def _choices(filters: ProspectFilters, chosen: Chosen) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from prospects.services.merging.write import AlreadyOne, TooBusy
 from salesops.dbtypes import new_trace_id
 from salesops.errors import NotAllowed, Refusal
 
-__all__ = ["DECIDERS", "AlreadyOne", "NoSuchPair", "NotOpen", "TooBusy", "ask_again", "keep_apart", "merge",
+__all__ = ["MERGERS", "AlreadyOne", "NoSuchPair", "NotOpen", "TooBusy", "ask_again", "keep_apart", "merge",
            "merge_sure", "undo"]  # fmt: skip
 
 log = structlog.get_logger(__name__)
-DECIDERS = (Role.OPERATOR, Role.ADMIN, Role.LEADER)  # who may import may also say who is who
+MERGERS = (Role.OPERATOR, Role.ADMIN, Role.LEADER)  # who may import may also say who is who
 _DEADLOCKS = 4
 Result = TypeVar("Result")
 
@@ -171,7 +171,7 @@ def _again_on_deadlock(work: Callable[[], Result]) -> Result:
 
 def check_decider(actor: User, client: Client) -> None:
     """Raises NotAllowed for people who may not say who is who here."""
-    if not holds(actor, client, DECIDERS):
+    if not holds(actor, client, MERGERS):
         raise NotAllowed("Only operators, leaders and admins of this client say who is who. Ask an admin for the role.")
 
 
