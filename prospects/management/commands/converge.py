@@ -36,7 +36,7 @@ class Command(BaseCommand):
         playbook = find_playbook(options["client"], options["playbook"])
         if options["limit"] is not None and options["limit"] < 1:
             raise CommandError("--limit must be at least 1.")
-        asked: dict[str, Any] = {
+        asked: convergences.Order = {
             "client": playbook.client,
             "playbook": playbook,
             "actor": None,
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         document = report.as_dict()
         self.stdout.write(json.dumps(document, indent=2) if options["as_json"] else _words(document))
 
-    def _through_workers(self, asked: dict[str, Any], bar: Bar) -> reports.Report:
+    def _through_workers(self, asked: convergences.Order, bar: Bar) -> reports.Report:
         """Queue it and watch the row; leaving with Ctrl-C leaves the workers at it."""
         started = time.perf_counter()
         convergence = convergences.start(**asked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from typing import Unpack
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -18,13 +18,13 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from playbooks.models import Client, Playbook, PlaybookVersion, User
+from playbooks.models import PlaybookVersion
 from playbooks.services import stops
 from prospects.host.store import open_scope
 from prospects.models import Convergence
 from prospects.services import market_scan
 from prospects.services.converging import claims
-from prospects.services.converging.convergences import BATCH, OPEN, close, open_convergence
+from prospects.services.converging.convergences import BATCH, OPEN, Order, close, open_convergence
 from prospects.services.converging.reports import Report
 from prospects.services.merging import merges
 from salesops.all_agents import registry
@@ -39,24 +39,13 @@ MODEL_BATCH = 32  # one round of questions: while one worker waits for its answe
 
 
 def converge(
-    *,
-    client: Client,
-    playbook: Playbook,
-    actor: User | None,
-    depth: str = Depth.PRIMARY,
-    limit: int | None = None,
-    seed: int = 0,
-    clock: datetime | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    batch_size: int | None = None,
+    *, progress: Callable[[int, int], None] | None = None, batch_size: int | None = None, **order: Unpack[Order]
 ) -> Report:
     """Converge all due prospects in this process, joining an unfinished convergence of the same kind if there is one.
 
-    ``clock`` is the time the agents are told it is (default: now). Raises ``NoActiveVersion`` and ``Stopped``.
+    Raises ``NotAllowed``, ``NoActiveVersion`` and ``Stopped``.
     """
-    convergence = open_convergence(
-        client=client, playbook=playbook, actor=actor, depth=depth, limit=limit, seed=seed, clock=clock
-    )
+    convergence = open_convergence(**order)
     report = Report(convergence)
     started = time.perf_counter()
     after: int | None = 0

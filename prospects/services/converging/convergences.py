@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import NotRequired, TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import F
@@ -15,7 +16,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from playbooks import audit
 from playbooks.events import AuditEvent
-from playbooks.models import Client, Playbook, PlaybookVersion, Role, Stop, User
+from playbooks.models import Client, Playbook, Role, Stop, User
 from playbooks.services import stops
 from playbooks.services.authority import require
 from prospects.host.store import NoActiveVersion
@@ -37,24 +38,25 @@ class Stopped(Refusal):
     """A person has stopped work here."""
 
 
-def start(
-    *,
-    client: Client,
-    playbook: Playbook,
-    actor: User | None,
-    depth: str = Depth.PRIMARY,
-    limit: int | None = None,
-    seed: int = 0,
-    clock: datetime | None = None,
-) -> Convergence:
+class Order(TypedDict):
+    """Whose convergence, by whom, and how: ``clock`` is the time the agents are told it is, now where it is None."""
+
+    client: Client
+    playbook: Playbook
+    actor: User | None
+    depth: NotRequired[str]
+    limit: NotRequired[int | None]
+    seed: NotRequired[int]
+    clock: NotRequired[datetime | None]
+
+
+def start(**order: Unpack[Order]) -> Convergence:
     """Queue a convergence for the workers, or nudge the unfinished one.
 
     Raises ``NotAllowed``, ``NoActiveVersion`` and ``Stopped``.
     """
     with transaction.atomic():
-        convergence = open_convergence(
-            client=client, playbook=playbook, actor=actor, depth=depth, limit=limit, seed=seed, clock=clock
-        )
+        convergence = open_convergence(**order)
         transaction.on_commit(lambda: nudge(convergence))
     return convergence
 
@@ -91,31 +93,26 @@ def open_convergence(
         unfinished = same.first()
         if unfinished is not None:
             return unfinished
-        return _create(client, playbook, version, actor, Depth(depth), limit, seed, clock or timezone.now())
+        return _create(
+            Convergence(
+                client=client, playbook=playbook, version=version, created_by=actor, depth=Depth(depth), limit=limit,
+                seed=seed, clock=clock or timezone.now(), **_traced(playbook),
+            )
+        )  # fmt: skip
 
 
-def _create(
-    client: Client,
-    playbook: Playbook,
-    version: PlaybookVersion,
-    actor: User | None,
-    depth: Depth,
-    limit: int | None,
-    seed: int,
-    clock: datetime,
-) -> Convergence:
-    up_to, levels = claims.extent(playbook.pk, version.pk, depth, limit, clock)
-    convergence = Convergence.objects.create(
-        client=client, playbook=playbook, version=version, depth=depth, seed=seed, clock=clock, limit=limit,
-        up_to_id=up_to, total=sum(levels), level_totals=levels, level_done=[0] * len(levels), created_by=actor,
-        heartbeat_at=timezone.now(), **_traced(playbook),
-    )  # fmt: skip
+def _create(new: Convergence) -> Convergence:
+    """Count whom it is about, save it and say so in the audit log."""
+    new.up_to_id, levels = claims.extent(new.playbook_id, new.version_id, Depth(new.depth), new.limit, new.clock)
+    new.total, new.level_totals, new.level_done = sum(levels), levels, [0] * len(levels)
+    new.heartbeat_at = timezone.now()
+    new.save()
     audit.record(
-        client=client, event=AuditEvent.CONVERGENCE_STARTED, subject=convergence, actor=actor,
-        trace_id=convergence.trace_id,
-        detail={"depth": depth, "prospects": convergence.total, "version": version.number},
+        client=new.client, event=AuditEvent.CONVERGENCE_STARTED, subject=new, actor=new.created_by,
+        trace_id=new.trace_id,
+        detail={"depth": new.depth, "prospects": new.total, "version": new.version.number},
     )  # fmt: skip
-    return convergence
+    return new
 
 
 def _traced(playbook: Playbook) -> dict[str, str]:
