@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from salesops.llm.prompts import Filled
 
 if TYPE_CHECKING:
     import httpx2
-    from pydantic_ai.messages import ModelResponse
+    from pydantic_ai.messages import ModelResponse, ToolCallPart
     from pydantic_ai.models import Model
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,7 @@ TOOL = "answer"
 MOST_BYTES = 2_000_000
 # How much text a token can be worth; an answer beyond max_tokens times this was not written under our limit.
 _CHARACTERS_A_TOKEN = 12
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # what JSON can say and no database takes
 
 
 class Result(StrEnum):
@@ -187,26 +189,34 @@ def _read(call: Call, response: ModelResponse, seconds: float) -> Attempt:
 
     called = [part for part in response.parts if isinstance(part, ToolCallPart) and part.tool_name == TOOL]
     spoken = "\n".join(part.content for part in response.parts if isinstance(part, TextPart)).strip()
-    text = called[0].args_as_json_str() if called else spoken
+    text = _NO_TEXT.sub("", _said(called[0]) if called else spoken)
     outcome, words = Outcome.ANSWERED, ""
     if response.finish_reason == "content_filter":
         outcome, words = Outcome.REFUSED, "The model refused to answer."
-        text = text or str((response.provider_details or {}).get("refusal", ""))
+        text = text or _NO_TEXT.sub("", str((response.provider_details or {}).get("refusal", "")))
     elif response.finish_reason == "length" or len(text) > call.max_tokens * _CHARACTERS_A_TOKEN:
         outcome, words = Outcome.MALFORMED, "The answer was too long and was cut off."
     elif len(called) > 1:
         outcome, words = Outcome.MALFORMED, "The model answered more than once."
     elif not called and not spoken.startswith("{"):
         outcome, words = Outcome.REFUSED, "The model did not answer in the form asked for."
+    used = response.usage
+    counted = used.input_tokens and (used.output_tokens or not text)  # some servers do not say what an answer took
     return Attempt(
         Result.DONE,
         outcome,
-        text[: call.max_tokens * _CHARACTERS_A_TOKEN].replace("\x00", ""),
+        text[: call.max_tokens * _CHARACTERS_A_TOKEN],
         words,
-        tokens_in=response.usage.input_tokens or 0,
-        tokens_out=response.usage.output_tokens or 0,
+        tokens_in=used.input_tokens or 0,
+        tokens_out=used.output_tokens or 0,
         seconds=seconds,
+        is_charged=True if counted else None,
     )
+
+
+def _said(part: ToolCallPart) -> str:
+    """The answer as JSON. The library's own way breaks over half a character."""
+    return part.args if isinstance(part.args, str) else json.dumps(part.args or {}, ensure_ascii=False)
 
 
 def _failed(error: Exception, seconds: float) -> Attempt:

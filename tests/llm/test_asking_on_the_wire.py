@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -82,6 +83,28 @@ def test_a_useless_answer_is_stored_paid_and_not_asked_for_again(
     assert desk.store.all[0].outcome is outcome
     assert len(desk.store.all[0].text) <= 24_000
     assert desk.purse.left.tokens == 10_000_000 - 520
+
+
+@pytest.mark.parametrize("uncounted", [{"tokens_in": 0}, {"tokens_out": 0}, {"tokens_in": 0, "tokens_out": 0}])
+def test_an_answer_whose_tokens_nobody_counted_costs_its_worst_case(uncounted: dict[str, int]) -> None:
+    with StandIn(always(dataclasses.replace(RED, **uncounted))) as server:
+        desk = Desk(server, wanted="writing")
+        (reply,) = desk.asker.ask([question()])
+    assert reply.answer is not None
+    used = desk.asker.usage()[1]
+    assert used.tokens > 3000, "all that was asked, and all that might have been said"
+    assert desk.purse.left.tokens == 10_000_000 - used.tokens
+    assert desk.purse.left.money == 1000 - used.cost == 1000 - desk.store.all[0].cost
+
+
+@pytest.mark.parametrize("wanted", [ANTHROPIC, OPENAI, RESPONSES, GOOGLE])
+@pytest.mark.parametrize("said", [Say(answer={"name": "red\ud800"}), Say(text='{"name": "red\ud800"}')])
+def test_half_a_character_in_an_answer_is_left_out(wanted: str, said: Say) -> None:
+    with StandIn(always(said)) as server:
+        desk = Desk(server, wanted=wanted)
+        (reply,) = desk.asker.ask([question()])
+    assert desk.store.all[0].text.isascii()
+    assert reply.answer == Colour(name="red") or "form asked for" in reply.problem
 
 
 @pytest.mark.parametrize("stop", ["max_tokens", "length"])
