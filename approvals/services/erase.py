@@ -141,9 +141,18 @@ def _held(person: Person) -> Any:
 
 
 def _naming(person: Person, rows: Any) -> list[int]:
-    """Of the messages of these requests or sendings to others, those that name the person."""
-    others = rows.exclude(contact__in=person.ids).values_list("message", "message__subject", "message__body")
-    return [pk for pk, subject, body in others.iterator(chunk_size=500) if person.traces.in_(f"{subject}\n{body}")]
+    """Of the messages of these requests or sendings to others, those that name the person.
+
+    To their own company a first name says enough; anybody else who is called so is greeted by it.
+    """
+    here, traces = frozenset(person.prospects), person.traces
+    others = rows.exclude(contact__in=person.ids)
+    found = others.values_list("message", "prospect", "message__subject", "message__body").iterator(chunk_size=500)
+    return [
+        pk
+        for pk, prospect, subject, body in found
+        if (traces.in_ if prospect in here else traces.in_full)(f"{subject}\n{body}")
+    ]
 
 
 def _gone_out(person: Person) -> list[int]:

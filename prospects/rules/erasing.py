@@ -35,8 +35,11 @@ class Traces:
 
     def in_(self, text: str) -> bool:
         """Whether the words give the person away."""
-        plain = _plain(text)
-        return any(pattern is not None and pattern.search(plain) for pattern in (self.anyhow, self.as_written))
+        return self.in_full(text) or (self.as_written is not None and bool(self.as_written.search(_plain(text))))
+
+    def in_full(self, text: str) -> bool:
+        """The same among people who have nothing to do with them: there a first or last name alone is another's."""
+        return self.anyhow is not None and bool(self.anyhow.search(_plain(text)))
 
 
 def traces_of(

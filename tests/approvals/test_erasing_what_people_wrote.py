@@ -15,7 +15,7 @@ from approvals.models import ApprovalRequest, Dispatch, Task
 from approvals.services import dispatch
 from playbooks.models import AuditEntry, Role, Stop
 from playbooks.services import stops
-from prospects.models import BulkAction, Evidence, Prospect, SavedFilter, Signal
+from prospects.models import BulkAction, Contact, Evidence, Prospect, SavedFilter, Signal
 from prospects.services.erasing.erasure import erase_person, preview
 from prospects.services.moving import deals
 from prospects.services.moving.ledger import Word
@@ -93,6 +93,20 @@ def test_a_message_to_somebody_else_that_names_them_does_not_leave(here: Scene) 
     ended = AuditEntry.objects.filter(event__in=["request.cancelled", "dispatch.cancelled"])
     assert {approved.pk, waiting.pk} <= set(ended.values_list("subject_id", flat=True))
     assert not Task.objects.filter(title__startswith="Messages to others").exists()
+
+
+def test_a_first_or_last_name_alone_says_enough_at_their_own_company_only(here: Scene) -> None:
+    request, colleague = here.request(contact=PERSON), here.request(WORDS.replace("I saw", "Zebulon told me"))
+    Contact.objects.filter(pk=request.contact_id).update(company=colleague.prospect.company)
+    others = [
+        here.request(WORDS.replace("Dana", name), contact={"name": f"{name} Hart"}) for name in ("Zebulon", "Ann")
+    ]
+    others.append(here.request(WORDS.replace("I saw", "Ms Quartermain told me")))
+    approved = here.approve(here.request(WORDS.replace("Dana", "Zebulon"))).dispatch
+    erase(here, request)
+    assert reload(colleague).status == "cancelled"
+    assert [reload(row).status for row in others] == ["waiting"] * 3
+    assert reload(approved).status == "undo_hold"
 
 
 def test_one_that_has_left_is_put_before_a_person(here: Scene, office: Any) -> None:
