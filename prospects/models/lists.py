@@ -25,10 +25,17 @@ class SavedFilterQuerySet(TenantQuerySet["SavedFilter"]):
 
 
 class SavedFilter(models.Model):
-    """A named way to narrow the list. ``query`` holds URL parameters, checked again whenever they are read."""
+    """A named way to narrow a list. ``query`` holds URL parameters, checked again whenever they are read."""
+
+    class Page(models.TextChoices):
+        PROSPECTS = "prospects", "Prospects"
+        APPROVALS = "approvals", "Approvals"
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_index=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    page = models.CharField(
+        max_length=12, choices=Page.choices, default=Page.PROSPECTS, db_default=Page.PROSPECTS, editable=False
+    )
     name = models.CharField(max_length=60)
     query = models.JSONField(default=dict)
     shared = models.BooleanField(default=False)
@@ -39,7 +46,8 @@ class SavedFilter(models.Model):
     class Meta:
         ordering = ["name", "pk"]
         constraints = [
-            models.UniqueConstraint("client", "owner", Lower("name"), name="saved_filter_name_once"),
+            models.UniqueConstraint("client", "owner", "page", Lower("name"), name="saved_filter_once_a_page"),
+            models.CheckConstraint(condition=Q(page__in=["prospects", "approvals"]), name="saved_filter_page_known"),
             models.CheckConstraint(condition=~Q(name=""), name="saved_filter_has_name"),
         ]
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.utils import timezone
 
 from playbooks.models import Client, User
-from prospects.models import BulkAction
+from prospects.models import BulkAction, SavedFilter
 from salesops.sql import fetch
 
 REMEMBERED = timedelta(minutes=30)
@@ -24,7 +24,7 @@ SELECT mine.columns, mine.default_filter_id, kept.query
 _KEPT = """
 SELECT kept.id, kept.name, kept.query, kept.shared, kept.owner_id, coalesce(nullif(owner.name, ''), owner.email)
   FROM prospects_savedfilter kept JOIN playbooks_user owner ON owner.id = kept.owner_id
- WHERE kept.client_id = %s AND (kept.owner_id = %s OR kept.shared) ORDER BY kept.name, kept.id
+ WHERE kept.client_id = %s AND kept.page = %s AND (kept.owner_id = %s OR kept.shared) ORDER BY kept.name, kept.id
 """
 _PEOPLE = """
 SELECT id, name, email FROM playbooks_user
@@ -67,9 +67,9 @@ def preference_of(client: Client, person: User) -> Preference:
     return Preference([], None, "")
 
 
-def kept_filters(client: Client, person: User) -> list[Kept]:
-    """One's own filters and those that others share, by name; one query."""
-    rows = fetch(_KEPT, [client.pk, person.pk])
+def kept_filters(client: Client, person: User, page: SavedFilter.Page = SavedFilter.Page.PROSPECTS) -> list[Kept]:
+    """One's own filters of a page and those that others share, by name; one query."""
+    rows = fetch(_KEPT, [client.pk, page, person.pk])
     return [Kept(pk, name, json.loads(query), *rest) for pk, name, query, *rest in rows]
 
 

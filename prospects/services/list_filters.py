@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import IntegrityError, transaction
 
@@ -27,7 +27,24 @@ class TooManyFilters(Refusal):
 def save_filter(
     name: str, query: dict[str, str], *, client: Client, actor: User, shared: bool, opens: bool
 ) -> SavedFilter:
-    """Keep these filters under a name; the same name again replaces what it held. ``opens``: the list begins with it.
+    """Keep these filters of the list of prospects as ``keep`` does. ``opens``: the list begins with them.
+
+    Raises what ``keep`` raises.
+    """
+    kept = read_prospect_filters(query).as_query()
+    if id_in(query.get("playbook")) is not None:
+        kept["playbook"] = query["playbook"]
+    with transaction.atomic():
+        row = keep(name, kept, page=SavedFilter.Page.PROSPECTS, client=client, actor=actor, shared=shared)
+        if opens:
+            open_with(row, client=client, actor=actor)
+    return row
+
+
+def keep(
+    name: str, query: Mapping[str, str], *, page: SavedFilter.Page, client: Client, actor: User, shared: bool
+) -> SavedFilter:
+    """Keep filters that the page has read under a name; the same name again replaces what it held.
 
     Raises NotAllowed, BadName, TooManyFilters.
     """
@@ -35,24 +52,19 @@ def save_filter(
     words = " ".join(name.split())[:60]
     if not words:
         raise BadName("Give the filter a name.")
-    kept = read_prospect_filters(query).as_query()
-    if id_in(query.get("playbook")) is not None:
-        kept["playbook"] = query["playbook"]
     with transaction.atomic():
-        mine = SavedFilter.objects.for_client(client).filter(owner=actor)
+        mine = SavedFilter.objects.for_client(client).filter(owner=actor, page=page)
         row = mine.select_for_update().filter(name__iexact=words).first()
         if row is None:
             if mine.count() >= MOST:
                 raise TooManyFilters(f"Keep at most {MOST} filters: remove one first.")
-            row = SavedFilter(client=client, owner=actor)
-        row.name, row.query, row.shared = words, kept, shared
+            row = SavedFilter(client=client, owner=actor, page=page)
+        row.name, row.query, row.shared = words, dict(query), shared
         try:
             with transaction.atomic():
                 row.save()
         except IntegrityError as twice:
             raise BadName("You have a filter of this name already.") from twice
-        if opens:
-            open_with(row, client=client, actor=actor)
     return row
 
 
@@ -63,7 +75,10 @@ def remove_filter(pk: int, *, client: Client, actor: User) -> None:
 
 
 def open_with(row: SavedFilter | None, *, client: Client, actor: User) -> None:
-    """Let this person's list begin with a filter they can see, or with everybody (None). Raises NotAllowed."""
+    """Let this person's list of prospects begin with a filter they can see, or with everybody (None).
+
+    Raises NotAllowed.
+    """
     _require_member(client, actor)
     if row is not None and (row.client_id != client.pk or not (row.shared or row.owner_id == actor.pk)):
         raise NotAllowed("This filter is somebody else's.")

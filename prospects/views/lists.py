@@ -66,7 +66,8 @@ def remove_filter(request: ClientRequest, pk: int) -> HttpResponse:
 @require_role()
 def open_with(request: ClientRequest, pk: int) -> HttpResponse:
     """Begin the list with this filter from now on; again, with everybody."""
-    row = get_object_or_404(SavedFilter.objects.for_client(request.client).seen_by(request.user), pk=pk)
+    seen = SavedFilter.objects.for_client(request.client).seen_by(request.user)
+    row = get_object_or_404(seen, pk=pk, page=SavedFilter.Page.PROSPECTS)
     opens = request.POST.get("opens") == "1"
     list_filters.open_with(row if opens else None, client=request.client, actor=request.user)
     messages.success(request, f"The list opens with {f'“{row}”' if opens else 'everybody'}.")
