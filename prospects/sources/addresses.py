@@ -38,6 +38,10 @@ _CLOSED_V6 = tuple(
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+# What says that a name has no address, as far as a system tells the ways apart; anything else may pass.
+_NO_NAME = frozenset(
+    getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
+)
 _NUMERIC = re.compile(r"^(?:0x[0-9a-f]*|\d+)$", re.IGNORECASE)
 
 
@@ -108,6 +112,6 @@ def _in_time(look_up: Callable[[], Sequence[str]], host: str, seconds: float) ->
     except FutureTimeoutError as error:
         raise NetworkTrouble(f"the name {host} was not resolved in time") from error
     except (OSError, UnicodeError) as error:
-        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
-            raise NetworkTrouble(f"the name {host} could not be looked up") from error
-        raise NoSuchHost(f"the name {host} does not exist") from error
+        if isinstance(error, UnicodeError) or (isinstance(error, socket.gaierror) and error.errno in _NO_NAME):
+            raise NoSuchHost(f"the name {host} does not exist") from error
+        raise NetworkTrouble(f"the name {host} could not be looked up") from error

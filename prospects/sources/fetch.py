@@ -24,6 +24,7 @@ from prospects.sources.web import Page, Target, target_of
 
 MAX_REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
+_LISTS = frozenset({"link"})  # of the headers read here
 
 
 class _Deadline:
@@ -134,10 +135,10 @@ class Fetcher:
     ) -> Page:
         """Ask and follow at most five redirects, each judged like the first.
 
-        ``kinds`` are the content types that are read (any, when empty; only 2xx answers are judged). ``body`` is sent
-        as JSON. Of an answer beyond ``max_bytes`` the ``beginning`` may be enough. ``follow`` is told where each
-        redirect leads, and raises when that is not to be read. Raises Refused, NetworkTrouble or BadAnswer; a status is
-        for the caller to judge.
+        ``kinds`` are the content types that are read (any, when empty); of answers other than 2xx only the head is.
+        ``body`` is sent as JSON. Of an answer beyond ``max_bytes`` the ``beginning`` may be enough. ``follow`` is told
+        where each redirect leads, and raises when that is not to be read. Raises Refused, NetworkTrouble or BadAnswer;
+        a status is for the caller to judge.
         """
         deadline = _Deadline(self.reach.request_seconds)
         most = min(max_bytes or self.reach.max_bytes, self.reach.max_bytes)
@@ -179,10 +180,10 @@ class Fetcher:
                     method, target.url, headers=headers, content=content, extensions={"timeout": waits}
                 ) as answer,
             ):
-                said = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+                said = _headers_said(answer.headers)
                 page = Page(target.url, answer.status, said, b"")
-                if answer.status in _MOVED:
-                    return page
+                if not 200 <= answer.status < 300:
+                    return page  # its status says it all: what an error page holds is not waited for and breaks nothing
                 _check_kind(page, kinds)
                 read = _beginning if beginning else _read
                 return Page(target.url, answer.status, said, read(answer.iter_stream(), said, max_bytes))
@@ -212,8 +213,21 @@ class Fetcher:
         return named and (target.scheme == "https" or self.allowed(target.place))
 
 
+def _headers_said(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By name in lower case; what stands in several lines is one list (RFC 9110, 5.3)."""
+    said: dict[str, str] = {}
+    for raw_name, raw in headers:
+        name = raw_name.decode("latin-1").lower()
+        try:
+            value = raw.decode()  # addresses are written in UTF-8, whatever the standard says
+        except UnicodeDecodeError:
+            value = raw.decode("latin-1")
+        said[name] = f"{said[name]}, {value}" if name in _LISTS and name in said else value
+    return said
+
+
 def _check_kind(page: Page, kinds: frozenset[str]) -> None:
-    if not kinds or not 200 <= page.status < 300 or not page.content_type:
+    if not kinds or not page.content_type:
         return
     # Many interfaces name their own dialect of JSON: application/vnd.acme.v2+json.
     dialect = page.content_type.endswith("+json") and "application/json" in kinds

@@ -1,5 +1,6 @@
 """Requests to strange servers: where they may go, and how much of an answer is taken."""
 
+import errno
 import gzip
 import ipaddress
 import socket
@@ -116,6 +117,54 @@ def test_an_operator_can_open_one_place_and_only_that_one(server: StandIn) -> No
         with pytest.raises(Refused):
             fetcher.fetch(f"{other.url}/")
         assert other.asked == []
+
+
+def test_a_redirect_to_an_address_in_raw_utf8_is_followed(server: StandIn) -> None:
+    server.routes["/"] = Reply(302, headers={"Location": "/über".encode().decode("latin-1")})
+    server.routes["/%C3%BCber"] = html("about us")
+    assert Fetcher(reach(server)).fetch(f"{server.url}/").text == "about us"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (429, b"x" * 6_000_000, {}),
+        (503, b"\x8b", {"Content-Encoding": "br"}),
+        (404, b"\x1f", {"Content-Encoding": "gzip"}),
+    ],
+)
+def test_an_error_pages_body_does_not_hide_its_status(
+    server: StandIn, status: int, body: bytes, headers: dict[str, str]
+) -> None:
+    server.routes["/"] = Reply(status, body, {"Retry-After": "7", **headers})
+    page = Fetcher(reach(server)).fetch(f"{server.url}/")
+    assert (page.status, page.headers["retry-after"], page.body) == (status, "7", b"")
+
+
+def test_links_in_several_lines_are_one_list(server: StandIn) -> None:
+    links = b'Link: </a?page=2>; rel="next"\r\nLink: </a?page=9>; rel="last"\r\n'
+    server.routes["/"] = Reply(raw=lambda to: to.wfile.write(b"HTTP/1.1 200 OK\r\n" + links + b"\r\nok"))
+    page = Fetcher(reach(server)).fetch(f"{server.url}/")
+    assert page.headers["link"] == '</a?page=2>; rel="next", </a?page=9>; rel="last"'
+
+
+@pytest.mark.parametrize(
+    ("error", "means"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), NoSuchHost),
+        (socket.gaierror(socket.EAI_AGAIN, "later"), NetworkTrouble),
+        (socket.gaierror(socket.EAI_FAIL, "server failed"), NetworkTrouble),
+        (OSError(errno.EMFILE, "too many open files"), NetworkTrouble),
+    ],
+)
+def test_only_a_name_server_that_says_so_means_that_a_name_does_not_exist(
+    error: OSError, means: type[Exception]
+) -> None:
+    def failing(host: str, port: int) -> list[str]:
+        raise error
+
+    with pytest.raises(means):
+        Fetcher(reach(), resolver=failing).fetch("http://acme.example/")
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,9 @@ def test_of_a_robots_txt_without_end_the_beginning_counts(server: StandIn, versi
 @pytest.mark.parametrize(
     ("reply", "read"),
     [(Reply(200, b"User-agent: *\nDisallow: /"), False), (Reply(404), True), (Reply(403), True),
-     (Reply(500), False), (Reply(200, b"\x00\xff" * 400_000, {}), True)],
-    ids=["disallowed", "none", "forbidden", "failing", "too large"],
+     (Reply(500), False), (Reply(500, b"\x8b", {"Content-Encoding": "br"}), False),
+     (Reply(200, b"\x00\xff" * 400_000, {}), True)],
+    ids=["disallowed", "none", "forbidden", "failing", "failing in riddles", "too large"],
 )  # fmt: skip
 def test_what_robots_txt_says_about_the_whole_site(
     server: StandIn, version: PlaybookVersion, reply: Reply, read: bool
