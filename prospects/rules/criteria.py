@@ -376,9 +376,22 @@ def _judge_flag(params: Flag, facts: Facts) -> Judgement:
             words = f"“{match.group()}” was said on {day_of(signal.observed_at)}: this rules the prospect out."
             quote = sentence_around(signal.text, match.start(), match.end())
             return _on_signals([signal], signal.kind, 0.0, words, quote=quote, negative=True)
+    past = _raised_once(params, facts)
+    if past is not None:
+        words = f"{label_of(past.kind)} on {day_of(past.observed_at)}: too long ago to rule the prospect out."
+        return _on_signals([past], past.kind, 100.0, words)
     if found is not None:
         return _on_attribute(found, 100.0, f"{_stated(found)}: nothing against it.")
     return UNKNOWN
+
+
+def _raised_once(params: Flag, facts: Facts) -> SignalLike | None:
+    """The newest signal that raised the flag until it was too old: said, so that the flag comes down again."""
+    if params.within_days is None:
+        return None
+    heard = [signal for signal, _ in _spoken(facts, params.phrases, (), None)[1]] if params.phrases else []
+    past = [*facts.recent(params.kinds, None), *heard]
+    return max(past, key=lambda signal: (signal.observed_at, signal.id), default=None)
 
 
 _JUDGES: dict[type[Any], Callable[[Any, Facts], Judgement]] = {

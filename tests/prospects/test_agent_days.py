@@ -81,6 +81,14 @@ def test_a_percentile_from_the_histogram_is_near_the_true_one() -> None:
     assert found * 1e6 == pytest.approx(sorted(durations)[949], rel=0.2)
 
 
+@pytest.mark.parametrize("duration", [1024, 1447, 100, 99_999, 60_000_000])
+def test_a_percentile_of_equal_durations_is_within_a_fifth_of_them(duration: int) -> None:
+    counts = [0] * BUCKETS
+    counts[bucket_of(duration)] = 20
+    for share in (0.01, 0.5, 1.0):
+        assert (percentile(counts, share) or 0.0) * 1e6 == pytest.approx(duration, rel=0.2)
+
+
 def test_nothing_counted_has_no_percentile() -> None:
     assert percentile([0] * BUCKETS, 0.95) is None
 

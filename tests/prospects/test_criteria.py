@@ -136,6 +136,21 @@ def test_answer_takes_the_newest_answer(answer: str, value: float | None) -> Non
     assert value_of("answer", params, old, new, other) == value
 
 
+@pytest.mark.parametrize(
+    ("raised_by", "signal"),
+    [({"kinds": ["complaint"]}, Seen(4, "complaint", ago(31))),
+     ({"phrases": ["in-house team"]}, Seen(4, "reply", ago(31), text="We have an in-house team."))],
+)  # fmt: skip
+def test_a_flag_comes_down_once_what_raised_it_is_too_old(raised_by: dict[str, Any], signal: Seen) -> None:
+    asked = criterion("flag", {**raised_by, "within_days": 30})
+    raised = judge(asked, facts(Seen(4, signal.kind, ago(29), text=signal.text)))
+    lowered = judge(asked, facts(signal, profile(5, days_ago=1, status="Active")))
+    assert (raised.strong_negative, lowered.strong_negative, lowered.value) == (True, False, 100)
+    assert (lowered.signal_ids, lowered.observed_at) == ((4,), ago(31))  # no older than what it supersedes
+    assert "too long ago" in lowered.rationale
+    assert judge(asked, facts(profile(5, status="Active"))).value is None
+
+
 def test_flag_is_a_strong_negative_only_when_it_is_true() -> None:
     asked = criterion("flag", {"attribute": "status", "values": ["Inactive"], "kinds": ["asked_not_to_be_contacted"]})
     raised = judge(asked, facts(profile(status="Inactive")))
