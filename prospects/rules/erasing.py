@@ -15,6 +15,8 @@ from typing import Any
 #: What stands where words stood. PostgreSQL lets nothing else in: see ``prospects.erasure.sql``.
 WORD = "erased"
 _SHORTEST_NAME = 3
+#: Thai, Japanese, Chinese and Korean: names of two signs, and no blank (or only a particle) between words.
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
 _FEWEST_DIGITS, _TELLING_DIGITS = 6, 8
 #: Names of values that are part of how data is built, and name nobody: they are needed to add it up again.
 _BUILD = frozenset({
@@ -59,8 +61,16 @@ def traces_of(
 
 
 def _any_of(words: Iterable[str]) -> str:
-    found = {re.escape(_plain(word)) for word in words if len(word) >= _SHORTEST_NAME}
-    return rf"(?<!\w)(?:{'|'.join(sorted(found, key=len, reverse=True))})(?!\w)" if found else ""
+    given = set(words)
+    touching = {word for word in given if _UNSPACED.search(word)}
+    apart = _either(word for word in given - touching if len(word) >= _SHORTEST_NAME)
+    within = _either(word for word in touching if len(word) > 1)
+    return "|".join(part for part in (rf"(?<!\w){apart}(?!\w)" if apart else "", within) if part)
+
+
+def _either(words: Iterable[str]) -> str:
+    found = sorted({re.escape(_plain(word)) for word in words}, key=lambda word: (-len(word), word))
+    return f"(?:{'|'.join(found)})" if found else ""
 
 
 def _number(phone: str) -> str:

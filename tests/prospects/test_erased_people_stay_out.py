@@ -157,6 +157,17 @@ def test_names_alone_are_found_only_as_written_and_accents_do_not_hide_them() ->
     assert [words(text, traces) == "erased" for text in said] == [True, True, False, False, True, True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("李伟", "昨天见了李伟谈合同"), ("田中太郎", "田中太郎さんに電話した"), ("김철수", "김철수는 결정한다"),
+     ("สมชาย ใจดี", "โทรหาสมชาย ใจดีแล้ว")],
+)  # fmt: skip
+def test_a_name_is_found_where_words_touch(name: str, told: str) -> None:
+    traces = traces_of(names=[name], parts=name.split(), addresses=[], phones=[])
+    assert words(told, traces) == "erased"
+    assert words(told.replace(name, "—"), traces) == told.replace(name, "—")
+
+
 def test_data_keeps_its_shape_numbers_and_what_it_is_built_by() -> None:
     traces = traces_of(names=["Ann Lower"], parts=["Ann"], addresses=[], phones=[], ids=[7])
     said = {"layer": "behavioral", "id": 3, "sure": True, "quotes": ["Ann hires", "", "They hire"], "contact_id": 8,
