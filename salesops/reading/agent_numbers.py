@@ -53,7 +53,9 @@ DUE_SQL = """
 SELECT version.playbook_id, playbook.name,
        (SELECT count(*) FROM (SELECT 1 FROM prospects_prospect AS p
           WHERE p.playbook_id = version.playbook_id AND p.facts_no > p.converged_no
-            AND p.merged_into_id IS NULL LIMIT %(cap)s) AS due)
+            AND p.merged_into_id IS NULL LIMIT %(cap)s) AS due),
+       EXISTS (SELECT 1 FROM playbooks_stop AS stop WHERE stop.level = 'playbook' AND stop.target_id = playbook.id
+          AND stop.lifted_at IS NULL AND (stop.until IS NULL OR stop.until > now()))
   FROM playbooks_playbookversion AS version JOIN playbooks_playbook AS playbook ON playbook.id = version.playbook_id
  WHERE version.status = %(active)s AND playbook.client_id = %(client)s ORDER BY playbook.name
 """
@@ -61,11 +63,12 @@ SELECT version.playbook_id, playbook.name,
 
 @dataclass(frozen=True)
 class DueWork:
-    """A playbook that can be worked, and how many prospects have facts no agent has seen (capped)."""
+    """A playbook that rules, how many prospects have facts no agent has seen (capped), and whether it is stopped."""
 
     playbook_id: int
     name: str
     count: int
+    stopped: bool
 
     @property
     def capped(self) -> bool:

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.models import ApprovalRequest
-from playbooks.models import Client, Playbook, Stop
+from playbooks.models import Playbook, Role, Stop
 from playbooks.services import stops
 from prospects.models import Prospect
-from salesops.access import ClientRequest, require_role
+from salesops.access import ClientRequest, holds_any, require_role
 from salesops.all_agents import agent_names
 from salesops.errors import Refusal
 from salesops.ids import id_in
@@ -54,14 +54,14 @@ class StopForm(forms.Form):
     )
     hours = forms.ChoiceField(label="How long", choices=HOURS, required=False)
 
-    def __init__(self, *args: Any, client: Client, prospect: str = "", request: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, scopes: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["scope"].choices = scopes(client, prospect, request)  # type: ignore[attr-defined]
+        self.fields["scope"].choices = scopes  # type: ignore[attr-defined]
 
 
-def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[str, str]]:
-    """Everything this client can stop, as ``level:target``; the prospect or request that the person came from first."""
-    found = []
+def _scopes(asked: ClientRequest, prospect: str, request: str) -> list[tuple[str, str]]:
+    """All that this person can stop, as ``level:target``; the prospect or request that they came from first."""
+    client, found = asked.client, []
     one, who = id_in(request), id_in(prospect)
     if one is not None and ApprovalRequest.objects.for_client(client).filter(pk=one).exists():
         found.append((f"request:{one}", f"Only request #{one}"))
@@ -71,7 +71,12 @@ def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[
     found.append(("client:", f"All of {client.name}"))
     found += [(f"playbook:{row.pk}", f"Playbook {row.name}") for row in Playbook.objects.for_client(client)]
     found += [(f"agent:{name}", f"Agent {name.replace('_', ' ')}") for name in agent_names()]
-    return [*found, ("everything:", "Everything, for every client")]
+    return [*found, ("everything:", "Everything, for every client")] if _may_stop_all(asked) else found
+
+
+def _may_stop_all(request: ClientRequest) -> bool:
+    """Whether this person stops every client at once, and lifts such a stop."""
+    return holds_any(request, (Role.ADMIN,))
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,7 +84,7 @@ def scopes(client: Client, prospect: str = "", request: str = "") -> list[tuple[
 def stops_page(request: ClientRequest) -> HttpResponse:
     """What is stopped, now or in the past; the form to stop more. The form also opens as a dialog from any page."""
     here = {"prospect": request.GET.get("prospect", ""), "request": request.GET.get("request", "")}
-    form = StopForm(request.POST or None, initial=_aimed(request), client=request.client, **here)
+    form = StopForm(request.POST or None, initial=_aimed(request), scopes=_scopes(request, **here))
     if request.method == "POST" and form.is_valid():
         try:
             stop = _stop(request, form.cleaned_data)
@@ -126,6 +131,7 @@ def _listed(request: ClientRequest) -> dict[str, Any]:
         "levels": Stop.Level.choices,
         "state": state if state in dict(STATES) else NOW,
         "level": level,
+        "may_lift_all": _may_stop_all(request),
     }
 
 

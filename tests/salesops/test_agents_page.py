@@ -78,6 +78,16 @@ def test_under_a_stop_of_the_whole_client_every_agent_is_paused_and_none_is_set_
     assert [state for state in ("Idle", "Ready", "Working") if f"{state}</span>" in page] == []
 
 
+def test_a_playbook_that_is_stopped_is_not_offered_to_run(client: Client, version: object) -> None:
+    of = version.playbook.client
+    stops.stop(
+        client=of, actor=factories.user(of), level="playbook", target_id=version.playbook_id, reason="Wrong list"
+    )
+    page = signed_in(client, version, "operator").get(reverse("agents")).content.decode()
+    assert "no agent works on it until the stop is lifted" in page
+    assert "Run the agents" not in page
+
+
 def test_a_reviewer_alone_sees_but_does_not_start(client: Client, version: object) -> None:
     signed_in(client, version, "reviewer")
     assert "Run the agents" not in client.get(reverse("agents")).content.decode()
