@@ -27,6 +27,13 @@ def tell(prospects: Iterable[int]) -> None:
         transaction.on_commit(send, robust=True)
 
 
+def note(prospects: Iterable[int]) -> None:
+    """Something but a request changed what should happen next with these; inside the transaction that changed it."""
+    concerned = sorted(set(prospects))
+    NextStepChange.objects.bulk_create([NextStepChange(prospect_id=pk) for pk in concerned])
+    tell(concerned)
+
+
 def sweep() -> int:
     """Let the next actions follow whatever was noted and not followed yet; of how many prospects."""
     total = 0

@@ -21,14 +21,34 @@ from playbooks.models import Client, Role, User
 from playbooks.services.authority import require
 from prospects.duplicates.same import people_like
 from prospects.erasure.keys import known_as
-from prospects.models import Contact
+from prospects.models import Contact, Prospect, Verdict
 from salesops.keyed import keyed_hash, secrets_for
 from salesops.logs import current_trace_id
+from salesops.sql import fetch
 
 Scope = Suppression.Scope
 _PURPOSE = "suppression"
 _TO = "put people on the suppression list"
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()./-]{5,30}")
+# Whom requests are open about and who is qualified, by any record read as theirs: who may go by one of the given keys.
+_NEAR = """
+WITH near AS (
+    SELECT contact_id FROM approvals_approvalrequest
+     WHERE client_id = %(client)s AND status IN ('waiting', 'deferred')
+    UNION SELECT contact_id FROM prospects_prospect
+     WHERE playbook_id IN (SELECT id FROM playbooks_playbook WHERE client_id = %(client)s)
+       AND stage = 'qualified' AND merged_into_id IS NULL AND contact_id IS NOT NULL
+), known AS (
+    SELECT near.contact_id, c.* FROM near JOIN prospects_contact c ON c.id = near.contact_id
+    UNION ALL SELECT near.contact_id, c.* FROM near JOIN prospects_contact c ON c.merged_into_id = near.contact_id
+)
+SELECT DISTINCT contact_id FROM known, lower(coalesce(nullif(email_key, ''), email)) AS address
+ WHERE address = ANY(%(email)s) OR split_part(address, '@', -1) = ANY(%(domain)s)
+    OR lower(rtrim(linkedin_url, '/')) = ANY(%(linkedin)s)
+    OR phone <> '' AND (lower(phone) = ANY(%(phone)s) OR regexp_replace(phone, '[^0-9+]', '', 'g') = ANY(%(phone)s))
+    OR address = ANY(%(person)s) OR lower(rtrim(linkedin_url, '/')) = ANY(%(person)s)
+    OR regexp_replace(phone, '[^0-9+]', '', 'g') = ANY(%(person)s) OR lower(external_id) = ANY(%(person)s)
+"""
 _LINK = re.compile(r"(https?://[^\s<>]+/u/([A-Za-z0-9_-]{43})/)")
 
 
@@ -100,61 +120,25 @@ def _forms(secrets: Sequence[bytes], scope: str, key: str) -> Iterator[str]:
 
 
 def add(
-    keys: Iterable[tuple[str, str]],
-    *,
-    client: Client,
-    actor: User | None,
-    reason: str,
-    source: str,
+    keys: Collection[tuple[str, str]], *, client: Client, actor: User | None, reason: str, source: str
 ) -> list[Suppression]:
     """Suppress (scope, plain key) pairs at this client; those already there stay as they are. Returns the new rows.
 
-    Raises NotAllowed.
+    Open requests to whoever goes by one of them are withdrawn. Raises NotAllowed.
     """
-    require(client, actor, tuple(Role), to=_TO)
-    trace = current_trace_id()
-    with transaction.atomic():
-        wanted = {(scope, key_hash(scope, key)) for scope, key in keys if key}
-        there = Suppression.objects.for_client(client).filter(key_hash__in=[found for _, found in wanted])
-        wanted -= set(there.values_list("scope", "key_hash"))
-        rows = Suppression.objects.bulk_create(
-            [
-                Suppression(client=client, scope=scope, key_hash=found, reason=reason, source=source,
-                            created_by=actor, trace_id=trace)
-                for scope, found in sorted(wanted)
-            ],
-            ignore_conflicts=True,
-        )  # fmt: skip
-        # Rows that met a twin have no id; whoever wrote the twin has recorded it.
-        written = list(
-            Suppression.objects.for_client(client).filter(key_hash__in=[row.key_hash for row in rows], trace_id=trace)
-        )
-        audit.record_many(
-            client=client,
-            actor=actor,
-            entries=[
-                audit.Entry(event=AuditEvent.SUPPRESSED, subject=row, trace_id=trace,
-                            detail={"scope": row.scope, "reason": reason, "source": source})
-                for row in written
-            ],
-        )  # fmt: skip
-        return written
+    return _suppress([], keys, client=client, actor=actor, reason=reason, source=source)
 
 
 def leave_alone(
     keys: Collection[tuple[str, str]], *, client: Client, actor: User, reason: str, source: str
 ) -> list[Suppression]:
-    """Suppress what a person names, and whom the client knows by that address. Returns the new rows. Raises NotAllowed.
-
-    Like ``add``, and the waiting requests of those people are withdrawn.
-    """
-    require(client, actor, tuple(Role), to=_TO)
+    """Like ``add``, and whom the client knows by an address among them, by all that is theirs. Raises NotAllowed."""
     people = [contact for scope, key in keys if scope == Scope.EMAIL for contact in known_as(client, key)]
     return _suppress(people, keys, client=client, actor=actor, reason=reason, source=source)
 
 
 def suppress_contact(contact: Contact, *, client: Client, actor: User | None, reason: str, source: str) -> None:
-    """This person, on every channel; their waiting requests are withdrawn."""
+    """This person, on every channel; open requests to them are withdrawn."""
     _suppress([contact], (), client=client, actor=actor, reason=reason, source=source)
 
 
@@ -162,26 +146,67 @@ def _suppress(
     people: Collection[Contact], keys: Collection[tuple[str, str]], *, client: Client, actor: User | None, reason: str,
     source: str,
 ) -> list[Suppression]:  # fmt: skip
+    require(client, actor, tuple(Role), to=_TO)
     scopes = (Scope.PERSON, Scope.EMAIL, Scope.PHONE, Scope.LINKEDIN)
+    known = [keys_of(contact) for contact in people]
+    pairs = [*keys, *((str(scope), own[scope]) for own in known for scope in scopes if scope in own)]
     with transaction.atomic():
         # Requests before the audit chain: everybody who locks both takes them in this order.
-        withdrawn = _withdraw_requests(people, client=client)
-        known = [keys_of(contact) for contact in people]
-        pairs = [*keys, *((str(scope), own[scope]) for own in known for scope in scopes if scope in own)]
-        written = add(pairs, client=client, actor=actor, reason=reason, source=source)
+        withdrawn = _withdraw({contact.pk for contact in people} | _going_by(pairs, client), client=client)
+        written = _written(pairs, client=client, actor=actor, reason=reason, source=source)
         audit.record_many(
             client=client,
             actor=actor,
             entries=[
-                audit.Entry(event=AuditEvent.REQUEST_CANCELLED, subject=request, trace_id=request.trace_id,
-                            detail={"reason": reason})
-                for request in withdrawn
+                *(
+                    audit.Entry(event=AuditEvent.SUPPRESSED, subject=row, trace_id=row.trace_id,
+                                detail={"scope": row.scope, "reason": reason, "source": source})
+                    for row in written
+                ),
+                *(
+                    audit.Entry(event=AuditEvent.REQUEST_CANCELLED, subject=request, trace_id=request.trace_id,
+                                detail={"reason": reason})
+                    for request in withdrawn
+                ),
             ],
         )  # fmt: skip
     return written
 
 
-def _withdraw_requests(people: Collection[Contact], *, client: Client) -> list[ApprovalRequest]:
+def _written(
+    keys: Collection[tuple[str, str]], *, client: Client, actor: User | None, reason: str, source: str
+) -> list[Suppression]:
+    trace = current_trace_id()
+    wanted = {(scope, key_hash(scope, key)) for scope, key in keys if key}
+    there = Suppression.objects.for_client(client).filter(key_hash__in=[found for _, found in wanted])
+    wanted -= set(there.values_list("scope", "key_hash"))
+    rows = Suppression.objects.bulk_create(
+        [
+            Suppression(client=client, scope=scope, key_hash=found, reason=reason, source=source,
+                        created_by=actor, trace_id=trace)
+            for scope, found in sorted(wanted)
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    # Rows that met a twin have no id; whoever wrote the twin has recorded it.
+    mine = Suppression.objects.for_client(client).filter(trace_id=trace)
+    return list(mine.filter(key_hash__in=[row.key_hash for row in rows]))
+
+
+def _going_by(keys: Collection[tuple[str, str]], client: Client) -> set[int]:
+    """Contacts somebody is about to write to who are blocked by one of these. Three queries, two more after merges."""
+    given: dict[str, list[str]] = {str(scope): [] for scope in Scope.values}
+    for scope, key in keys:
+        given[scope] += {key.strip().casefold(), _compact(key).casefold()}
+    found = {pk for (pk,) in fetch(_NEAR, {"client": client.pk, **given})}
+    if not found:
+        return set()
+    owners = hashes_of(list(Contact.objects.filter(pk__in=found)))
+    return {contact for form in stored_forms(keys) & owners.keys() for contact in owners[form]}
+
+
+def _withdraw(people: Collection[int], *, client: Client) -> list[ApprovalRequest]:
+    """End the open requests to these contacts; the list of prospects follows."""
     status = ApprovalRequest.Status
     waiting = ApprovalRequest.objects.for_client(client).filter(
         contact__in=people, status__in=[status.WAITING, status.DEFERRED]
@@ -190,7 +215,8 @@ def _withdraw_requests(people: Collection[Contact], *, client: Client) -> list[A
     for request in withdrawn:
         request.cancel()
     ApprovalRequest.objects.bulk_update(withdrawn, ["status"])
-    next_steps.tell(request.prospect_id for request in withdrawn)
+    theirs = Prospect.objects.for_client(client).filter(contact__in=people, verdict=Verdict.QUALIFIED)
+    next_steps.note(theirs.values_list("pk", flat=True))
     return withdrawn
 
 

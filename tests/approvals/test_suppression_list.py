@@ -13,8 +13,10 @@ from approvals.models import Suppression
 from approvals.rules.leave_alone import BadLineError, keys_in, keys_of
 from approvals.services import suppress
 from playbooks.models import AuditEntry, Client, User
+from prospects.models import Prospect
 from tests import factories as make
 from tests.approvals.scene import Scene, reload, scene
+from tests.approvals.test_reaching_agents import write
 
 LIST, ADD, BRING = (reverse(f"approvals:{name}") for name in ("suppressions", "leave_alone", "leave_alone_list"))
 
@@ -172,3 +174,34 @@ def test_a_visitor_may_put_nobody_on_a_list_and_nobody_off_it(client: Browser, o
     client.post(ADD, {"whom": "dana@acme.example", "reason": "Asked"})
     assert not Suppression.objects.for_client(owner).exists()
     assert client.delete(LIST).status_code == 405
+
+
+ANYBODY = {"email": "dana@acme.example", "phone": "+1 (555) 010-0199", "linkedin_url": "https://linkedin.com/in/Dana/"}
+
+
+@pytest.mark.parametrize(
+    "line", ["dana@acme.example", "acme.example", "+15550100199", "https://linkedin.com/in/dana"],
+    ids=["address", "domain", "number", "profile"],
+)  # fmt: skip
+@pytest.mark.parametrize("way", ["by hand", "list"])
+@pytest.mark.django_db(transaction=True)
+def test_however_somebody_is_named_nothing_about_them_waits_any_longer(client: Browser, way: str, line: str) -> None:
+    here: Scene = scene()
+    theirs, later, other = here.request(contact=ANYBODY), here.request(), here.request()
+    merged = make.contact(here.client, later.prospect.company, **{**ANYBODY, "email": "d@acme.example"})
+    write(f"UPDATE prospects_contact SET merged_into_id = {later.contact_id} WHERE id = {merged.pk}")
+    idle = make.qualified(here.version, contact=theirs.contact)
+    Prospect.objects.filter(pk__in=[theirs.prospect_id, idle.pk]).update(verdict="qualified", next_action="Before.")
+    client.force_login(make.user(here.client, "operator"))
+    if way == "list":
+        file = SimpleUploadedFile("refused.txt", f"else@birch.example\n{line}\n".encode())
+        client.post(BRING, {"file": file, "reason": "Refused"})
+    else:
+        client.post(ADD, {"whom": line, "reason": "Asked"})
+    blocked = suppress.suppressed(here.client, [request.contact for request in (theirs, later, other)])
+    assert {theirs.contact_id} <= blocked <= {theirs.contact_id, later.contact_id}
+    for request in (theirs, later, other):
+        assert reload(request).status == ("cancelled" if request.contact_id in blocked else "waiting")
+    assert AuditEntry.objects.filter(event="request.cancelled", subject_id=theirs.pk).count() == 1
+    said_of = Prospect.objects.filter(pk__in=[theirs.prospect_id, idle.pk]).values_list("next_action", flat=True)
+    assert set(said_of) == {"They want to be left alone: find somebody else to write to, or end it."}
