@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals.views import audit, decide, desk, live, outbox, suppressions, tasks
+from approvals.views import audit, decide, desk, filters, live, outbox, suppressions, tasks
 
 app_name = "approvals"
 
 urlpatterns = [
     path("approvals/", desk.queue, name="queue"),
     path("approvals/changes/", desk.changes, name="changes"),
+    path("approvals/filters/", filters.save_filter, name="save_filter"),
+    path("approvals/filters/<int:pk>/remove/", filters.remove_filter, name="remove_filter"),
     path("approvals/bulk/", decide.bulk, name="bulk"),
     path("approvals/<int:pk>/", desk.detail, name="detail"),
     path("approvals/<int:pk>/opened/", desk.opened, name="opened"),

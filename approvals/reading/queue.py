@@ -99,11 +99,7 @@ def queue_page(
     size: int = 30,
 ) -> QueuePage:
     """Waiting requests, the most important first. A cursor that cannot be read gives the first page."""
-    waiting = ApprovalRequest.objects.for_client(client).waiting()
-    if channel:
-        waiting = waiting.filter(channel=channel)
-    if grade:
-        waiting = waiting.filter(grade=grade)
+    waiting = _narrowed(client, channel, grade)
     if playbook_id is not None:
         waiting = waiting.filter(prospect__playbook=playbook_id)
     ordered = _after(waiting, after).order_by("-priority", "-id")
@@ -112,6 +108,18 @@ def queue_page(
     page = found[:size]
     rows = _queue_rows(page, rules=rules or seen_state.rules_now(client), user=user)
     return QueuePage(rows, _cursor(page[-1].priority, page[-1].id) if len(found) > size else "")
+
+
+def _narrowed(client: Client, channel: str, grade: str) -> QuerySet[ApprovalRequest]:
+    waiting = ApprovalRequest.objects.for_client(client).waiting()
+    if channel:
+        waiting = waiting.filter(channel=channel)
+    return waiting.filter(grade=grade) if grade else waiting
+
+
+def count_waiting(client: Client, *, channel: str, grade: str, at_most: int) -> int:
+    """How many wait, counted no further than ``at_most``."""
+    return _narrowed(client, channel, grade).order_by()[:at_most].count()
 
 
 def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list[QueueRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,17 +16,20 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals.models import ApprovalRequest
 from approvals.reading import dossiers
-from approvals.reading.queue import queue_page, undoable
+from approvals.reading.pace import left_for
+from approvals.reading.queue import count_waiting, queue_page, undoable
 from approvals.reading.shown_dossier import show
 from approvals.services import request as request_services
 from approvals.services.authority import DECIDERS
 from approvals.services.seen import Rules, rules_now
 from approvals.views.forms import DeferForm, EditForm, HandBackForm, RejectForm, blank_fields
 from playbooks.models import Channel
+from prospects.models import SavedFilter
+from prospects.reading.list_beside import kept_filters
 from salesops.access import ClientRequest, holds_any, require_role
 from salesops.ids import id_in
 from salesops.partials import render_page, wanted_partial
-from salesops.reading.counts import counts_of
+from salesops.reading.counts import CAP, counts_of
 
 TEMPLATE = "approvals/desk.html"
 GRADES = ("A", "B+", "B")
@@ -47,6 +51,11 @@ class Filters:
         return _query(channel=self.channel, grade=self.grade, after=self.after)
 
     @property
+    def chosen(self) -> dict[str, str]:
+        """What narrows the queue, without the place in it: what somebody may keep."""
+        return {name: value for name, value in (("channel", self.channel), ("grade", self.grade)) if value}
+
+    @property
     def first_page(self) -> str:
         """The same filters from the top."""
         return _query(channel=self.channel, grade=self.grade)
@@ -59,9 +68,14 @@ def _query(**chosen: str) -> str:
 
 def filters_of(request: ClientRequest) -> Filters:
     """The filters of the URL; unknown values narrow nothing."""
-    channel, grade = request.GET.get("channel", ""), request.GET.get("grade", "")
+    return read_filters(request.GET)
+
+
+def read_filters(given: Mapping[str, str]) -> Filters:
+    """Filters from parameters of an address, whoever wrote them."""
+    channel, grade = given.get("channel", ""), given.get("grade", "")
     return Filters(
-        channel if channel in Channel.values else "", grade if grade in GRADES else "", request.GET.get("after", "")
+        channel if channel in Channel.values else "", grade if grade in GRADES else "", given.get("after", "")
     )
 
 
@@ -142,12 +156,19 @@ def queue_context(request: ClientRequest, selected: int | None, rules: Rules) ->
         request.client, rules=rules, user=request.user,
         channel=filters.channel, grade=filters.grade, after=filters.after,
     )  # fmt: skip
+    waiting = counts_of(request).waiting
+    if filters.chosen:
+        waiting = count_waiting(request.client, channel=filters.channel, grade=filters.grade, at_most=CAP + 1)
+    kept = kept_filters(request.client, request.user, SavedFilter.Page.APPROVALS)
     before, after = reverse("approvals:detail", args=[0]).rsplit("0", 1)  # once a page, not once a row
     return {
         "page": page,
         "rows": [(row, f"{before}{row.pk}{after}{filters.query}") for row in page.rows],
         "selected": selected or (page.rows[0].pk if page.rows else None),
         "version": version,
+        "left": left_for(request.client, request.user, waiting),
+        "kept_mine": any(row.owner_id == request.user.pk for row in kept),
+        "kept": [(row, urlencode(row.query), row.query == filters.chosen) for row in kept],
         "channels": Channel.choices,
         "grades": GRADES,
     }

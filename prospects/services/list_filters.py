@@ -80,6 +80,8 @@ def open_with(row: SavedFilter | None, *, client: Client, actor: User) -> None:
     Raises NotAllowed.
     """
     _require_member(client, actor)
+    if row is not None and row.page != SavedFilter.Page.PROSPECTS:
+        raise NotAllowed("This filter is not one of the list of prospects.")
     if row is not None and (row.client_id != client.pk or not (row.shared or row.owner_id == actor.pk)):
         raise NotAllowed("This filter is somebody else's.")
     ListPreference.objects.update_or_create(client=client, user=actor, defaults={"default_filter": row})

@@ -96,6 +96,9 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
         suppress.add([("email", f"{number}@left.example")], client=owner, actor=person, reason="Asked", source="phone")
         source = SourceState.objects.create(client=owner, source=f"source_{number}", halted_at=factories.SEEN_ON)
         kept = SavedFilter.objects.create(client=owner, owner=person, name=f"Kept {number}", shared=True)
+        of_queue = SavedFilter.objects.create(
+            client=owner, owner=person, page="approvals", name=f"Kept {number}", query={"grade": "A"}, shared=True
+        )
         many = BulkAction.objects.create(
             client=owner, playbook=version.playbook, kind="assign", status="done", changed=1, created_by=person
         )
@@ -135,6 +138,7 @@ def furnished(owner: Client, *, size: int = 1) -> dict[str, Any]:
             "prospects:change_deal": deal.pk,
             "prospects:move_customer": customer.pk,
             "prospects:remove_filter": kept.pk,
+            "approvals:remove_filter": of_queue.pk,
             "prospects:open_with": kept.pk,
             "prospects:bulk": many.pk,
             "prospects:undo_bulk": many.pk,
