@@ -16,7 +16,15 @@ from approvals.rules import calls, claims, motives
 from approvals.rules.calls import Window
 from approvals.rules.claims import Backed
 from approvals.rules.compliance_tables import COMMON, EVERYWHERE, RULE_VERSION, TABLES, Rule, Verdict, country_code
-from approvals.rules.content import UnsafeHeader, check_address, check_header, split_footer
+from approvals.rules.content import (
+    UnsafeHeader,
+    check_address,
+    check_header,
+    says,
+    says_address,
+    split_footer,
+    thread_mark,
+)
 
 __all__ = [
     "RULE_VERSION",
@@ -34,7 +42,6 @@ __all__ = [
 
 Moment = Literal["draft", "decision", "dispatch"]
 _ORDER: Mapping[str, int] = {"PASS": 0, "REVIEW": 1, "BLOCK": 2}
-_THREAD = re.compile(r"^\s*(?:re|fwd?|aw|wg|tr|sv|antw)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
 _ASKS_CONSENT = re.compile(
     r"\b(?:can|may|could) (?:i|we) (?:e-?mail|contact|write to|add) you\b|\bopt[ -]?in\b"
     r"|\bpermission to (?:e-?mail|contact)|\bsubscribe\b",
@@ -206,22 +213,20 @@ def _accurate_sender(case: Case, _: Params) -> Answer:
         return True, refusal.message
     if not case.sender_name.strip():
         return True, "the sender has no name"
-    named = case.sender_name.strip() in case.body
+    named = says(case.body, case.sender_name)
     return (not named, "the sender is named" if named else "the words do not name the sender")
 
 
 def _honest_thread(case: Case, _: Params) -> Answer:
-    mark = _THREAD.match(case.subject)
+    mark = thread_mark(case.subject)
     if mark and not case.has_prior_thread:
-        return True, f"“{mark.group().strip()}” with no earlier message"
+        return True, f"“{mark}” with no earlier message"
     return (not case.subject.strip(), "subject starts no false thread" if case.subject.strip() else "no subject")
 
 
 def _postal_address(case: Case, _: Params) -> Answer:
-    lines = [line.strip().strip(",") for line in case.postal_address.splitlines() if line.strip()]
-    flat = " ".join(case.body.split())
-    missing = not lines or any(" ".join(line.split()) not in flat for line in lines)
-    return missing, "no postal address in the words" if missing else "postal address in the words"
+    found = says_address(case.body, case.postal_address)
+    return not found, "postal address in the words" if found else "no postal address in the words"
 
 
 def _unsubscribe_offered(case: Case, _: Params) -> Answer:
@@ -295,7 +300,7 @@ def _privacy_notice(case: Case, _: Params) -> Answer:
     if not case.first_touch:
         return False, "not the first touch"
     told = bool(case.privacy_url) and case.privacy_url in case.body
-    told = told and bool(case.details_source) and case.details_source in " ".join(case.body.split())
+    told = told and says(case.body, case.details_source)
     return (
         not told,
         "notice and source in the words" if told else "the privacy notice or the source is not in the words",

@@ -22,6 +22,7 @@ MAX_LINE = 998
 FOOTER_LINE = "-- "
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0085\u2028\u2029]")
+_THREAD = re.compile(r"^\s*(?:re|fwd?|aw|wg|tr|sv|antw)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s@<>\"(),:;\\\[\]]+@[^\s@<>\"(),:;\\\[\]_]+")
 
 
@@ -118,6 +119,24 @@ def with_same_footer(words: str, previous_body: str) -> str:
     if not footer or split_footer(tidy)[1]:
         return tidy
     return tidy_words(f"{tidy}\n{FOOTER_LINE}\n{footer}")
+
+
+def says(body: str, words: str) -> bool:
+    """Whether these words stand in a body, however either is spaced. No words stand nowhere."""
+    flat = " ".join(words.split())
+    return bool(flat) and flat in " ".join(body.split())
+
+
+def says_address(body: str, postal_address: str) -> bool:
+    """Whether every line of a postal address stands in a body."""
+    lines = [line.strip().strip(",") for line in postal_address.splitlines() if line.strip()]
+    return bool(lines) and all(says(body, line) for line in lines)
+
+
+def thread_mark(subject: str) -> str:
+    """What makes a subject look like an answer or a forwarded mail, such as "Re:" and "AW:"; empty without one."""
+    found = _THREAD.match(subject)
+    return found.group().strip() if found else ""
 
 
 def check_header(name: str, value: str) -> str:

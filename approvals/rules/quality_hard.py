@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from approvals.rules import reading
+from approvals.rules import content, reading
 from approvals.rules.quality_bands import Bands
 from approvals.rules.quality_words import Words, says, stands_in, unresolved_placeholders
 
@@ -16,7 +16,6 @@ _GREETED = re.compile(
     re.IGNORECASE,
 )
 _GENERIC = {"there", "all", "everyone", "both", "team", "folks", "again", "from", "and"}
-_THREAD = re.compile(r"^\s*(?:re|fwd?|aw|wg|tr|sv|antw)\s*(?:\[\d+\])?\s*:", re.IGNORECASE)
 _NUMBER = re.compile(r"[$€£]?\d[\d.,]*\s?(?:%|[kmb]\b|percent\b|x\b)?", re.IGNORECASE)
 _DURATION = re.compile(r"\b\d{1,2}(?:\s?(?:-|–|to)\s?\d{1,2})?[\s-]?(?:minutes?|mins?|hours?|hrs?)\b", re.IGNORECASE)
 
@@ -93,22 +92,21 @@ def _bare_numbers(plain: str, known: list[str]) -> Iterator[str]:
 
 
 def _thread(text: Words, _: Bands) -> Iterator[HardFailure]:
-    mark = _THREAD.match(text.draft.subject)
+    mark = content.thread_mark(text.draft.subject)
     if mark and not text.draft.has_prior_thread:
-        yield HardFailure("fake_thread", "pretends to answer an earlier message", (mark.group().strip(),))
+        yield HardFailure("fake_thread", "pretends to answer an earlier message", (mark,))
 
 
 def _identity(text: Words, _: Bands) -> Iterator[HardFailure]:
-    if not text.draft.identity_required:
+    draft = text.draft
+    if not draft.identity_required:
         return
-    body = " ".join(text.draft.body.split())
-    lines = [line.strip().strip(",") for line in text.draft.postal_address.splitlines() if line.strip()]
     missing = []
-    if not text.draft.sender_name or text.draft.sender_name not in body:
+    if not content.says(draft.body, draft.sender_name):
         missing.append("the sender's name")
-    if not lines or not all(line in body for line in lines):
+    if not content.says_address(draft.body, draft.postal_address):
         missing.append("the postal address")
-    if not text.draft.unsubscribe_url or text.draft.unsubscribe_url not in text.draft.body:
+    if not draft.unsubscribe_url or draft.unsubscribe_url not in draft.body:
         missing.append("the unsubscribe link")
     if missing:
         yield HardFailure("identity", f"missing: {', '.join(missing)}", tuple(missing))

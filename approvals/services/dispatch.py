@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from approvals.channels import email
 from approvals.models import Dispatch
-from approvals.rules.content import UnsafeHeader
+from approvals.rules.content import UnsafeHeader, thread_mark
 from approvals.rules.sending import PAUSED, STOPPED, WAYS, Outcome, SmtpStage, Way
 from approvals.services import checks, settle
 from approvals.services.checks import Due, Obstacle
@@ -225,7 +225,7 @@ def server_for(mode: str) -> email.Server:
 
 def _thread(dispatch: Dispatch) -> tuple[str, ...]:
     """Message-IDs of what this person got before, when these words say that they answer it."""
-    if not dispatch.message.subject.lower().startswith("re:"):
+    if not thread_mark(dispatch.message.subject):
         return ()
     earlier = Dispatch.objects.felt(dispatch.client_id).filter(
         contact=dispatch.contact_id, prospect=dispatch.prospect_id, channel=Channel.EMAIL, status=Status.ACCEPTED

@@ -284,6 +284,7 @@ def test_hard_failures_are_an_f_and_name_the_words(words, changes, key):
         (WORDS + "\nIt saves 40%. Of it.", {"claims": (*CLAIMS, Claim("It saves 40%. Of it.", (2,)))}),
         (WORDS + "We helped Globex grow.", {"claims": (*CLAIMS, Claim("helped Globex grow", (2,)))}),
         (WORDS, {"postal_address": "1 Main St, \n\n Springfield, IL 62701"}),
+        (WORDS, {"postal_address": "1  Main St\nSpringfield,\tIL 62701", "sender_name": "Sam  Doe "}),
         (WORDS.replace("team of 14", "team of 14-20"), {"facts": (*FACTS, Fact("range", ("14-20",), (3,)))}),
         (WORDS.replace("Acme Robotics", "7shifts"), {"company_name": "7shifts", "subject": "7shifts hires"}),
     ],
