@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -182,7 +183,9 @@ class RowReader:
 
 
 def clean(cell: str) -> str:
-    """A cell without surrounding blanks and without characters that no text has."""
+    """A cell without surrounding blanks and without characters that no text has. A letter and its accent are one."""
+    if not cell.isascii():
+        cell = unicodedata.normalize("NFC", cell)
     if cell.isprintable():
         return cell.strip()
     return _CONTROL.sub("", cell).strip()

@@ -403,6 +403,17 @@ def test_what_fits_no_column_costs_no_more_than_its_row(tmp_path: Path) -> None:
     assert set(Contact.objects.values_list("email_key", flat=True)) == {longest, "b@birch.io"}
 
 
+def test_a_letter_and_its_accent_come_in_as_one(tmp_path: Path) -> None:
+    """As some systems write them; a greeting by the name as written would greet somebody else."""
+    into = playbook()
+    imported(
+        write_csv(tmp_path / "a.csv", "Company|Domain|First name|Email", "Cafe\u0301|cafe.io|Zoe\u0308|z@cafe.io"), into
+    )
+    assert Contact.objects.get().first_name == "Zo\u00eb"
+    again = write_csv(tmp_path / "b.csv", "Company|Domain|First name|Email", "Caf\u00e9|cafe.io|Zo\u00eb|z@cafe.io")
+    assert counts(imported(again, into)) == {"unchanged": 1}
+
+
 def test_half_a_character_in_a_json_file_is_left_out(tmp_path: Path, settings) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     path = tmp_path / "a.json"
