@@ -27,7 +27,7 @@ from playbooks.rules.criteria import (
     Phrase,
     SignalSeen,
 )
-from prospects.rules.facts import ANSWER, Attribute, FactKey, Facts, SignalLike, confidence_of, origin_of
+from prospects.rules.facts import ANSWER, OUR_WORDS, Attribute, FactKey, Facts, SignalLike, confidence_of, origin_of
 from salesops.numerals import number_in, plain_number
 
 QUOTE_LENGTH = 300
@@ -320,7 +320,8 @@ _Spoken = tuple[list[SignalLike], list[tuple[SignalLike, re.Match[str]]]]
 
 
 def _spoken(facts: Facts, phrases: tuple[str, ...], kinds: tuple[str, ...], within_days: float | None) -> _Spoken:
-    signals = [signal for signal in facts.recent(kinds or tuple(facts.by_kind), within_days) if signal.text]
+    heard_in = kinds or facts.by_kind.keys() - OUR_WORDS
+    signals = [signal for signal in facts.recent(heard_in, within_days) if signal.text]
     pattern = _pattern(phrases)
     hits = [(signal, match) for signal in signals if (match := pattern.search(signal.text))]
     heard = {signal.id for signal, _ in hits}  # what an agent quoted out of one of them was not said a second time

@@ -14,6 +14,8 @@ PROFILE = "profile"
 ANSWER = "answer"
 #: Under ``by`` in the data of what one of our people told us.
 PERSON = "person"
+#: What we wrote ourselves: whoever listens for what somebody said does not hear it, unless asked to.
+OUR_WORDS = frozenset({"judgement", "merged", "merge_undone"})
 DEFAULT_CONFIDENCE = 0.9
 SECONDS_PER_DAY = 86_400.0
 

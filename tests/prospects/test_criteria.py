@@ -136,6 +136,16 @@ def test_answer_takes_the_newest_answer(answer: str, value: float | None) -> Non
     assert value_of("answer", params, old, new, other) == value
 
 
+def test_what_we_wrote_ourselves_was_not_said_by_anybody_there() -> None:
+    ours = (
+        Seen(3, "judgement", ago(1), text="Said they are happy without an in-house team."),
+        Seen(4, "merged", ago(1), text="In-house Team Ltd was merged into it."),
+    )
+    assert value_of("flag", {"phrases": ["in-house team"]}, *ours) is None
+    assert value_of("phrase", {"phrases": ["in-house team"]}, *ours) is None
+    assert value_of("phrase", {"phrases": ["in-house team"], "kinds": ["judgement"]}, *ours) == 100
+
+
 @pytest.mark.parametrize(
     ("raised_by", "signal"),
     [({"kinds": ["complaint"]}, Seen(4, "complaint", ago(31))),
