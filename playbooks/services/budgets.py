@@ -114,6 +114,11 @@ def next_day(at: datetime, client: Client) -> datetime:
     return (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def _period(version: PlaybookVersion, bucket: str, at: datetime, client: Client) -> dict[str, Any]:
+    """What names the period's row."""
+    return {"playbook": version.playbook_id, "bucket": str(bucket), "start": period_start(bucket, at, client)}
+
+
 def reserve(
     version: PlaybookVersion, bucket: str, amount: Decimal, *, client: Client, at: datetime, cap: Decimal | None = None
 ) -> bool:
@@ -128,9 +133,7 @@ def reserve(
         cursor.execute(
             _RESERVE,
             {
-                "playbook": version.playbook_id,
-                "bucket": str(bucket),
-                "start": period_start(bucket, at, client),
+                **_period(version, bucket, at, client),
                 "limit": limit if cap is None else min(limit, cap),
                 "amount": amount,
             },
@@ -156,9 +159,7 @@ def reserve_up_to(
         return max(wanted, 0)
     limit = limits_of(version)[bucket]
     given: dict[str, Any] = {
-        "playbook": version.playbook_id,
-        "bucket": str(bucket),
-        "start": period_start(bucket, at, client),
+        **_period(version, bucket, at, client),
         "limit": limit if cap is None else min(limit, cap),
         "unit": unit,
         "wanted": wanted,
@@ -187,16 +188,10 @@ def settle(
     if actual <= reserved:
         release(version, bucket, reserved - actual, client=client, at=at)
         return Decimal(0)
+    given = {**_period(version, bucket, at, client), "limit": limits_of(version)[bucket], "amount": actual - reserved}
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ADD,
-            {
-                "playbook": version.playbook_id,
-                "bucket": str(bucket),
-                "start": period_start(bucket, at, client),
-                "amount": actual - reserved,
-            },
-        )
+        cursor.execute(_FIRST, given)  # where nothing was reserved, nothing is on record yet
+        cursor.execute(_ADD, given)
         row = cursor.fetchone()
     return actual - reserved - (row[0] if row is not None else Decimal(0))
 
@@ -204,15 +199,7 @@ def settle(
 def release(version: PlaybookVersion, bucket: str, amount: Decimal, *, client: Client, at: datetime) -> None:
     """Give back what was reserved at `at` for an act that did not happen."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            _RELEASE,
-            {
-                "playbook": version.playbook_id,
-                "bucket": str(bucket),
-                "start": period_start(bucket, at, client),
-                "amount": amount,
-            },
-        )
+        cursor.execute(_RELEASE, {**_period(version, bucket, at, client), "amount": amount})
 
 
 def usage(version: PlaybookVersion, *, client: Client, at: datetime) -> list[Limit]:

@@ -135,6 +135,12 @@ def test_what_was_used_beyond_the_limit_is_told_and_the_period_is_spent(version:
     assert take(version, 1, bucket="tokens") == 0
 
 
+def test_what_was_used_without_being_reserved_is_written_down_too(version: PlaybookVersion) -> None:
+    assert settle(version, 0, 300) == 0
+    assert BudgetPeriod.objects.get().used == 300
+    assert settle(version, 0, 800) == 100
+
+
 def test_a_release_never_goes_below_nothing(version: PlaybookVersion) -> None:
     take(version, 2)
     client = version.playbook.client
