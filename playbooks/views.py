@@ -28,11 +28,19 @@ from salesops.partials import render_page
 def playbook_list(request: ClientRequest) -> HttpResponse:
     """Every playbook of the client, each with its versions."""
     context = {
-        "playbooks": playbooks_with_versions(request.client),
+        "playbooks": [_next_step(playbook) for playbook in playbooks_with_versions(request.client)],
         "may_edit": _may_edit(request),
         "may_publish": may_publish(request),
     }
     return render_page(request, "playbooks/list.html", context)
+
+
+def _next_step(playbook: Playbook) -> dict[str, Any]:
+    """A playbook with the draft that is open, and the version that a new one would be copied from."""
+    versions: list[PlaybookVersion] = playbook.shown  # type: ignore[attr-defined]  # prefetched
+    draft = next((version for version in versions if version.editable), None)
+    ruling = next((version for version in versions if version.status == PlaybookVersion.Status.ACTIVE), None)
+    return {"playbook": playbook, "draft": draft, "source": ruling or next(iter(versions), None)}
 
 
 @require_GET

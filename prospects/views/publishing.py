@@ -41,7 +41,10 @@ def what_if_page(request: ClientRequest, version_id: int) -> HttpResponse:
         what_if.start(version, client=request.client, actor=request.user)
         return redirect("prospects:what_if", version.pk)
     found = _latest(request, version)
-    context: dict[str, Any] = {"version": version, "what_if": found, "may_look": may_look(request)}
+    rules = version.status == Status.ACTIVE
+    context: dict[str, Any] = {
+        "version": version, "what_if": found, "rules": rules, "may_look": may_look(request) and not rules,
+    }  # fmt: skip
     if found is not None:
         moves = read_moves(request.GET)
         rows = filtered(found, moves).select_related("prospect__company", "prospect__contact")
@@ -49,6 +52,7 @@ def what_if_page(request: ClientRequest, version_id: int) -> HttpResponse:
             "is_open": found.status in what_if.OPEN,
             "is_partial": _is_partial(found),
             "stale": _is_stale(found, version),
+            "overtaken": _is_overtaken(found, version),
             "tables": counted(found.counts),
             "totals": totals(found.counts),
             "moves": moves,
@@ -119,6 +123,7 @@ def _ask(request: ClientRequest, version: PlaybookVersion, refused: Refusal | No
         "is_open": found is not None and found.status in what_if.OPEN,
         "is_partial": found is not None and _is_partial(found),
         "stale": found is not None and _is_stale(found, version),
+        "overtaken": found is not None and _is_overtaken(found, version),
         "totals": totals(found.counts) if found is not None else {},
         "moved": moved(found.counts, "route") if found is not None else [],
         "open_notes": Suggestion.objects.filter(playbook=version.playbook_id, state=Suggestion.State.OPEN).count(),
@@ -200,6 +205,14 @@ def _is_stale(found: WhatIf, version: PlaybookVersion) -> bool:
     if not version.editable or found.status in what_if.OPEN:
         return False
     return found.fingerprint != what_if.fingerprint(version)
+
+
+def _is_overtaken(found: WhatIf, version: PlaybookVersion) -> bool:
+    """Whether another version rules by now than the one it was compared with; once it rules itself, nobody asks."""
+    ruling = version.playbook.active_version
+    if found.status in what_if.OPEN or (ruling is not None and ruling.pk == version.pk):
+        return False
+    return found.against_id != (ruling.pk if ruling is not None else None)
 
 
 def _is_partial(found: WhatIf) -> bool:

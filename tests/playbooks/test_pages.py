@@ -63,6 +63,17 @@ def test_a_new_order_is_a_change(active: PlaybookVersion) -> None:
     assert [(c.section, c.label) for c in changes(DEMO, other)] == [("templates", "order")]
 
 
+def test_the_list_offers_an_admin_what_comes_next(active: PlaybookVersion) -> None:
+    browser, admin = Browser(), factories.user(active.playbook.client, Role.ADMIN, is_staff=True)
+    browser.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
+    copying = f'action="{reverse("playbooks:new_version", args=[active.pk])}"'
+    assert copying in browser.get(reverse("playbooks:list")).content.decode()
+    draft = changed_draft(active)
+    page = browser.get(reverse("playbooks:list")).content.decode()
+    assert reverse("admin:playbooks_playbookversion_change", args=[draft.pk]) in page
+    assert copying not in page
+
+
 def test_the_pages_show_the_list_a_version_and_its_differences(browser: Browser, active: PlaybookVersion) -> None:
     draft = changed_draft(active)
     page = browser.get(reverse("playbooks:list")).content.decode()

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from playbooks.models import Role
-from playbooks.services import drafts
+from playbooks.models import PlaybookVersion, Role
+from playbooks.services import drafts, lifecycle
 from prospects.models import WhatIf
 from prospects.reading.what_if import counted, moved
 from prospects.services import what_if
@@ -29,6 +29,32 @@ def test_the_largest_moves_come_first_and_lead_to_who_makes_them() -> None:
         (13, "Warm to Hot", "kind=route&from=warm&to=hot"),
     ]
     assert moved({}, "route") == []
+
+
+@pytest.mark.django_db
+def test_what_if_of_the_version_that_rules_offers_nothing_and_of_one_overtaken_says_so() -> None:
+    ruling = scene.demo()
+    draft = drafts.new_version(ruling.playbook, actor=None)
+    boss, browser = factories.user(ruling.playbook.client, Role.ADMIN), Browser()
+    browser.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
+    what_if.work(what_if.start(draft, client=ruling.playbook.client, actor=boss).pk)
+    publish = reverse("prospects:publish", args=[draft.pk])
+    of_draft, of_ruling = (reverse("prospects:what_if", args=[version.pk]) for version in (draft, ruling))
+    assert publish in browser.get(of_draft).content.decode()
+    assert "This version rules" in browser.get(of_ruling).content.decode()
+    publish_version(drafts.new_version(ruling.playbook, actor=None))
+    for page in (of_draft, publish):
+        assert "Another version rules by now" in browser.get(page).content.decode()
+    publish_version(draft)
+    page = browser.get(of_draft).content.decode()
+    assert "It rules since" in page
+    assert "Look again" not in page
+    assert publish not in page
+
+
+def publish_version(version: PlaybookVersion) -> None:
+    for step in (lifecycle.submit, lifecycle.approve, lifecycle.activate):
+        version = step(version, actor=None)
 
 
 @pytest.mark.django_db
