@@ -12,8 +12,11 @@ from django.db.models import Q, QuerySet
 from approvals.models import ApprovalRequest, Decision, Dispatch, RequestView
 from approvals.services import seen as seen_state
 from approvals.services.seen import Asked, Rules, Seen
-from playbooks.models import Channel, Client, Route, User
+from playbooks.models import Channel, Client, Playbook, Route, User
+from playbooks.rules import stages
+from prospects.models import Prospect
 from prospects.reading.trust import TRUSTED, trusted
+from prospects.rules.next_step import WORDLESS
 
 #: What one row of the queue shows or sends back: drafts and their checks are long, and a page has many rows.
 QUEUE_COLUMNS = (
@@ -120,6 +123,14 @@ def _narrowed(client: Client, channel: str, grade: str) -> QuerySet[ApprovalRequ
 def count_waiting(client: Client, *, channel: str, grade: str, at_most: int) -> int:
     """How many wait, counted no further than ``at_most``."""
     return _narrowed(client, channel, grade).order_by()[:at_most].count()
+
+
+def count_wordless(client: Client, *, at_most: int) -> int:
+    """How many are qualified and wait for words that no agent finds; looked for among the qualified alone."""
+    found = Prospect.objects.going_on().filter(
+        playbook__in=Playbook.objects.for_client(client), stage=stages.QUALIFIED, next_action__in=WORDLESS.values()
+    )
+    return found.order_by()[:at_most].count()
 
 
 def _queue_rows(page: Sequence[Any], *, rules: Rules, user: User | None) -> list[QueueRow]:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from approvals.models import ApprovalRequest
 from approvals.reading import dossiers
 from approvals.reading.pace import left_for
-from approvals.reading.queue import count_waiting, queue_page, undoable
+from approvals.reading.queue import count_waiting, count_wordless, queue_page, undoable
 from approvals.reading.shown_dossier import show
 from approvals.services import request as request_services
 from approvals.services.authority import DECIDERS
@@ -166,6 +166,8 @@ def queue_context(request: ClientRequest, selected: int | None, rules: Rules) ->
         "rows": [(row, f"{before}{row.pk}{after}{filters.query}") for row in page.rows],
         "selected": selected or (page.rows[0].pk if page.rows else None),
         "version": version,
+        # Called by the template where nothing waits.
+        "wordless": lambda: count_wordless(request.client, at_most=CAP),
         "left": left_for(request.client, request.user, waiting),
         "kept_mine": any(row.owner_id == request.user.pk for row in kept),
         "kept": [(row, urlencode(row.query), row.query == filters.chosen) for row in kept],

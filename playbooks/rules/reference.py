@@ -57,7 +57,7 @@ _ABOUT: Final[Mapping[str, str]] = {
     "budgets.deal_value": "expected value of one converted prospect",
     "budgets.tokens_per_day": "of language models",
     "approval.undo_seconds": "how long an approval can be taken back",
-    "approval.request_hours": "a request older than this expires",
+    "approval.request_hours": "a request older than this expires; agents ask again once something new is known",
     "approval.two_approvers": "whether two people must approve",
     "criteria.key": "short name, once per scorecard",
     "criteria.layer": "whose score it adds to",

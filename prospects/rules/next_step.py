@@ -21,8 +21,8 @@ _AFTER = {
 _LEFT_ALONE = "They want to be left alone: find somebody else to write to, or end it."
 #: By why nothing could be drafted.
 WORDLESS = {
-    NO_TEMPLATE: "No template can be filled: add one to the playbook, or let a person write.",
-    NO_GOOD_DRAFT: "No draft is good enough: change the playbook's templates, or let a person write.",
+    NO_TEMPLATE: "No template can be filled: add one to the playbook, or give drafting to a person there.",
+    NO_GOOD_DRAFT: "No draft is good enough: change the playbook's templates, or give drafting to a person there.",
 }
 #: By how the newest request ended that nobody answered, or whose message never left.
 _LAPSED = {

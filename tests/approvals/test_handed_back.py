@@ -85,5 +85,5 @@ def test_when_no_template_is_left_the_list_says_what_a_person_can_do() -> None:
         hand_back(at_work, asked)
         assert said_of(who) == "Draft a message."
     assert hour > 1
-    assert said_of(who) == "No template can be filled: add one to the playbook, or let a person write."
+    assert said_of(who) == "No template can be filled: add one to the playbook, or give drafting to a person there."
     assert rebuild(under.playbook) == 0

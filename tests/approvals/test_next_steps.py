@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CALLED_OFF = "The request was called off: agents ask again once something new is known."
 LEFT_ALONE = "They want to be left alone: find somebody else to write to, or end it."
 NOT_SENT = "What was approved did not leave: the outbox says why."
-NO_TEMPLATE = "No template can be filled: add one to the playbook, or let a person write."
+NO_TEMPLATE = "No template can be filled: add one to the playbook, or give drafting to a person there."
 
 
 @pytest.fixture

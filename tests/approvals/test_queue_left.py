@@ -16,7 +16,8 @@ from approvals.models import ApprovalRequest
 from approvals.reading.pace import left_for
 from approvals.rules.pace import seconds_each, time_left
 from playbooks.models import User
-from prospects.models import SavedFilter
+from prospects.models import Prospect, SavedFilter
+from prospects.rules.next_step import DRAFT, NO_TEMPLATE, WORDLESS
 from prospects.services import list_filters
 from salesops.errors import NotAllowed
 from tests import factories as make
@@ -129,3 +130,14 @@ def test_the_queue_costs_the_same_however_much_was_decided_and_kept(here: Scene,
         client.post(KEEP, {"query": "grade=A", "name": f"Kept {number}"})
     page(client)  # what the notices cost
     assert cost() == once
+
+
+def test_an_empty_queue_says_who_waits_for_words_and_what_to_do(here: Scene, client: Browser) -> None:
+    assert "wait for words" not in page(client)
+    for words in (*WORDLESS.values(), DRAFT):
+        make.qualified(here.version, next_action=words)
+    theirs = make.qualified(make.version(make.client()))
+    Prospect.objects.filter(pk=theirs.pk).update(next_action=WORDLESS[NO_TEMPLATE])
+    empty = page(client)
+    assert "2 qualified prospects wait for words" in empty
+    assert reverse("playbooks:list") in empty
