@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from approvals.rules import compliance
-from approvals.rules.content import sender_header, tidy_words, with_footer
+from approvals.rules.content import UnsafeHeader, sender_header, tidy_words, with_footer
 from prospects.agents.judging import criteria_of, facts_of
 from prospects.rules.psychologic import CARD as FORCES_CARD
 from prospects.rules.psychologic import FORCE_KIND, Force, forces_of, largest_resistor
@@ -30,6 +30,7 @@ LAPSED = frozenset({"expired", "cancelled"})
 #: The signal that a person asked for another draft.
 HANDED_BACK = "draft_handed_back"
 _Z = 1.96
+_DAY = 86_400
 
 
 def before_drafting(prospect: ProspectView, tools: Tools) -> list[NoteProposal] | None:
@@ -43,6 +44,9 @@ def before_drafting(prospect: ProspectView, tools: Tools) -> list[NoteProposal] 
         return []  # a person has it, or has said no
     if any(_is_usable(m, tools) for m in unspent(prospect)):
         return []
+    if _no_sender(tools) and not open_channels(prospect.contact, tools):
+        words = f"{tools.playbook.client.name} has no e-mail address to write from: give one under Admin → Clients."
+        return [NoteProposal(kind=Refused.STALLED, message=words, again_in=_DAY)]
     return None
 
 
@@ -139,6 +143,25 @@ def held_by(resistor: Force | None, answered: str) -> str:
 def address_of(contact: ContactView, channel: str) -> str:
     """Where this contact is reached by a channel; empty when it is not."""
     return {"email": contact.email, "linkedin": contact.linkedin_url}.get(channel, contact.phone)
+
+
+def open_channels(contact: ContactView, tools: Tools) -> list[str]:
+    """Channels that are switched on, reach this contact and have somebody to write from."""
+    closed = {"email"} if _no_sender(tools) else set()
+    return [
+        policy.channel
+        for policy in tools.playbook.channels
+        if policy.enabled and policy.channel not in closed and address_of(contact, policy.channel)
+    ]
+
+
+def _no_sender(tools: Tools) -> bool:
+    """Whether the account has no name and address that can stand in a header: a new one has none."""
+    try:
+        sender_header(tools.playbook.client.sender_name, tools.playbook.client.sender_email)
+    except UnsafeHeader:
+        return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ from typing import Any
 from approvals.agents.drafting import (
     OPEN,
     Wording,
-    address_of,
     before_drafting,
     evidence_words,
     held_by,
     needs_review,
     offers_for,
+    open_channels,
     resistor_of,
     rounds,
     used_templates,
@@ -78,14 +78,13 @@ def _fillable(prospect: ProspectView, tools: Tools, used: set[str]) -> Iterator[
     words = evidence_words(prospect, tools)
     offer = next(iter(offers_for(prospect, tools)), None)
     values = {**names_of(prospect, contact, tools, offer), **template_values(words)}
-    open_channels = {policy.channel for policy in tools.playbook.channels if policy.enabled}
+    channels = open_channels(contact, tools)
     templates = [
         t
         for t in tools.playbook.templates
         if t.key not in used
-        and t.channel in open_channels
+        and t.channel in channels
         and t.segment in ("", prospect.segment)
-        and address_of(contact, t.channel)
         and all(key in words for key in t.requires)
     ]
     strength = {
@@ -185,9 +184,9 @@ def _ask(prospect: ProspectView, tools: Tools) -> TaskProposal | None:
     contact = prospect.contact
     if contact is None or contact.suppressed or any(r.status in OPEN for r in prospect.requests):
         return None
-    open_channels = [c.channel for c in tools.playbook.channels if c.enabled and address_of(contact, c.channel)]
-    asks = ({"channels": open_channels, "to": contact.name},)
-    return TaskProposal(form="message", title=f"Write to {prospect.name}"[:200], asks=asks) if open_channels else None
+    channels = open_channels(contact, tools)
+    asks = ({"channels": channels, "to": contact.name},)
+    return TaskProposal(form="message", title=f"Write to {prospect.name}"[:200], asks=asks) if channels else None
 
 
 def _heard(prospect: ProspectView, tools: Tools, filled_in: Mapping[str, Any]) -> list[Proposal]:

@@ -17,13 +17,13 @@ from pydantic import Field
 
 from approvals.agents.drafting import (
     Wording,
-    address_of,
     before_drafting,
     evidence_words,
     failings,
     held_by,
     needs_review,
     offers_for,
+    open_channels,
     resistor_of,
     rounds,
     unspent,
@@ -153,7 +153,7 @@ def _question(prospect: ProspectView, contact: ContactView, grounds: _Grounds, t
         "person": f"A person at this company{title}\n{known_about(prospect)}",
         "facts": "\n".join(facts) or "none",
         "offers": "\n".join(offers) or "none",
-        "channels": "\n".join(_channels(contact, tools)) or "none",
+        "channels": "\n".join(open_channels(contact, tools)) or "none",
         "earlier": _earlier(prospect),
         "wished": _wished(prospect),
         "resistor": _resistance(grounds.resistor),
@@ -167,10 +167,6 @@ def _resistance(resistor: Force | None) -> str:
         return "nothing we know of"
     quoted = "" if addressed_to_models(resistor.quote) else f": “{resistor.quote[:300]}”"
     return f"{resistor.name}, {resistor.strength} of {STRONGEST}{quoted}"
-
-
-def _channels(contact: ContactView, tools: Tools) -> list[str]:
-    return [p.channel for p in tools.playbook.channels if p.enabled and address_of(contact, p.channel)]
 
 
 def _earlier(prospect: ProspectView) -> str:
@@ -196,9 +192,9 @@ def _drafted(
     """Notes for drafts that are refused, then the others; those that answer what holds them back where any does."""
     taken: set[tuple[str, str]] = set()
     sound: list[tuple[Draft, MessageProposal]] = []
-    open_channels = _channels(contact, tools)
+    channels = open_channels(contact, tools)
     for number, draft in enumerate(answer.drafts, 1):
-        wrong = _wrong(draft, prospect, grounds, open_channels)
+        wrong = _wrong(draft, prospect, grounds, channels)
         angle = re.sub(r"[^a-z0-9]+", "-", draft.angle.casefold()).strip("-")[:40] or "other"
         if wrong is not None:
             yield NoteProposal(kind=wrong[0], message=f"A draft by the language model was refused: {wrong[1]}"[:500])
@@ -212,10 +208,10 @@ def _drafted(
 
 
 def _wrong(
-    draft: Draft, prospect: ProspectView, grounds: _Grounds, open_channels: Sequence[str]
+    draft: Draft, prospect: ProspectView, grounds: _Grounds, channels: Sequence[str]
 ) -> tuple[Refused, str] | None:
     """The first thing about a draft that nobody should be asked to approve."""
-    if draft.channel not in open_channels:
+    if draft.channel not in channels:
         return Refused.PERMISSION, f"it goes by a channel that is not open here (“{draft.channel[:20]}”)."
     answered = draft.answers.strip()
     if answered and (grounds.resistor is None or answered != grounds.resistor.name):

@@ -190,6 +190,20 @@ def test_a_switched_off_channel_is_not_drafted_for() -> None:
     assert isinstance(drafts(prospect(), rules(channels=(policy(enabled=False),)))[0], NoteProposal)
 
 
+@pytest.mark.parametrize("address", ["", "zoe@b\u00fccher.example", "Zoe <zoe@us.example>"])
+def test_without_an_address_to_write_from_no_email_is_drafted_and_somebody_hears_why(address: str) -> None:
+    usual = rules()
+    silent = dataclasses.replace(usual.client, sender_email=address)
+    (note,) = drafts(prospect(), dataclasses.replace(usual, client=silent))
+    assert (note.kind, "no e-mail address to write from" in note.message) == ("stalled", True)
+    assert note.again_in, "an address is no fact that would wake the agent"
+    by_hand = rules(client=silent, channels=(policy(), policy("linkedin")), templates=(template(channel="linkedin"),))
+    about = prospect()
+    assert about.contact is not None
+    about.contact = dataclasses.replace(about.contact, linkedin_url="https://linkedin.example/in/dana")
+    assert [draft.channel for draft in drafts(about, by_hand)] == ["linkedin"]
+
+
 # --- compliance ------------------------------------------------------------------------------------------------------
 
 
