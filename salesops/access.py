@@ -59,8 +59,13 @@ def holds_any(request: ClientRequest, roles: Iterable[Role]) -> bool:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """To the sign-in page and back again; a fragment cannot show it, so htmx is told to go there."""
-    is_fragment = request.headers.get("HX-Request") == "true"
-    seen = urlsplit(request.headers.get("HX-Current-URL", ""))._replace(scheme="", netloc="").geturl()
-    url = f"{resolve_url(settings.LOGIN_URL)}?next={quote(seen or '/' if is_fragment else request.get_full_path())}"
+    """To the sign-in page and back to the page that the person saw; a fragment cannot show it, so htmx is told to go.
+
+    The address that a form was sent to has nothing to show: they come back to the form, told that it was not taken.
+    """
+    is_fragment, is_form = request.headers.get("HX-Request") == "true", request.method == "POST"
+    seen = request.headers.get("HX-Current-URL" if is_fragment else "Referer", "")
+    page = urlsplit(seen)._replace(scheme="", netloc="").geturl() or "/"
+    back = page if is_fragment or is_form else request.get_full_path()
+    url = f"{resolve_url(settings.LOGIN_URL)}?next={quote(back)}{'&unsaved=yes' if is_form else ''}"
     return HttpResponse(status=204, headers={"HX-Redirect": url}) if is_fragment else HttpResponseRedirect(url)

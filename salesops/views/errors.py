@@ -39,7 +39,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         request,
         404,
         title="Nothing here",
-        words="The page does not exist, or it belongs to a client you do not work for.",
+        words="The page does not exist, or it belongs to another client. If you work for that one, choose it first.",
     )
 
 

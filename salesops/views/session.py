@@ -25,6 +25,7 @@ _SECTIONS = frozenset(
     f"/{name}/"
     for name in (
         "approvals", "prospects", "funnel", "tasks", "deals", "customers", "outbox", "agents", "playbooks", "audit",
+        "sources", "stops", "suppressions", "live",
     )
 )  # fmt: skip
 

@@ -109,6 +109,8 @@ def test_a_person_switches_between_their_own_clients_only(client: Browser) -> No
         ("/prospects/", "/prospects/"),
         ("/prospects/7/buying/", "/prospects/"),
         ("/audit/", "/audit/"),
+        ("/stops/?level=agent", "/stops/"),
+        ("/suppressions/", "/suppressions/"),
         ("/people/7/erase/", "/"),
         ("//elsewhere.example/", "/"),
         ("", "/"),
@@ -208,3 +210,14 @@ def test_whoever_was_signed_out_comes_back_to_the_page_that_asked_for_a_piece_of
         "/sign-in/?next=/prospects/%3Fq%3Dbirch%26tier%3DTIER_1",
     )
     assert "you go on where you were" in client.get(answer["HX-Redirect"]).content.decode()
+
+
+def test_whoever_was_signed_out_when_they_sent_a_form_comes_back_to_it_and_hears_that_nothing_was_saved(
+    client: Browser,
+) -> None:
+    page = "https://anywhere.example/prospects/7/pipelines/?x=1"
+    sent = client.post("/prospects/7/move/", {"to": "contacted"}, headers={"Referer": page})
+    part = client.post("/prospects/7/move/", headers={"HX-Request": "true", "HX-Current-URL": page})
+    assert sent["Location"] == part["HX-Redirect"] == "/sign-in/?next=/prospects/7/pipelines/%3Fx%3D1&unsaved=yes"
+    assert "was not saved" in client.get(sent["Location"]).content.decode()
+    assert client.post("/prospects/7/move/")["Location"] == "/sign-in/?next=/&unsaved=yes"
