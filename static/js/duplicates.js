@@ -13,6 +13,7 @@ function step(by) {
 }
 
 function press(key) {
+  if (key !== "u" && !current()) return step(1); // nothing is chosen yet: show what the next press would decide
   const own = current()?.querySelector(`[data-key="${key}"]`);
   const button = own ?? (key === "u" ? $$('[data-key="u"]').at(-1) : undefined);
   button?.click();
