@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from playbooks.models import PlaybookVersion
 from prospects.duplicates.loading import candidates
 from prospects.models import BlockingKey, BlockingMark, Convergence, Merge
 from prospects.rules.blocking import KEYS_VERSION
+from prospects.services.merging import merges
 from prospects.services.merging.duplicates import merge_left_over, sweep, sweep_keys
 from tests import factories as make
 from tests.prospects.pairs import pair, twins
@@ -51,3 +53,19 @@ def test_sure_pairs_wait_for_the_convergence_that_found_them(under: PlaybookVers
     Convergence.objects.filter(pk=run.pk).update(status="cancelled")
     assert sweep(at=at) == (4, 1)
     assert Merge.objects.get().kept == one.company
+
+
+def test_a_pair_that_postgresql_refuses_keeps_no_other_waiting(under: PlaybookVersion) -> None:
+    one, other = twins(under)
+    refused = pair(one.company, other.company, automatic=True)
+    accounts = [make.company(one.client, name="Initech", domain=domain) for domain in ("initech.example", "")]
+    pair(*accounts, automatic=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION pg_temp.no() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN IF NEW.duplicate_id = TG_ARGV[0]::bigint THEN RAISE 'not these'; END IF; RETURN NEW; END $$;"
+            f" CREATE TRIGGER refuse BEFORE INSERT ON prospects_merge FOR EACH ROW"
+            f" EXECUTE FUNCTION pg_temp.no({refused.pk})"
+        )
+    assert merges.merge_sure(client=one.client, at=timezone.now()) == 1
+    assert Merge.objects.get().kept in accounts

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import structlog
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
 
 from playbooks import audit
@@ -64,7 +64,8 @@ def merge(
 def merge_sure(*, client: Client, at: datetime, trace_id: str = "", limit: int = 500) -> int:
     """Merge the pairs that the agents are sure about, each in a transaction of its own; how many were merged.
 
-    In the order they were found. What cannot be merged now waits for the next time.
+    In the order they were found. What cannot be merged now waits for the next time, and a pair that PostgreSQL refuses
+    keeps neither the others nor a convergence that comes to rest waiting.
     """
     sure = Duplicate.objects.for_client(client).filter(status=Duplicate.Status.OPEN, automatic=True)
     merged = 0
@@ -73,6 +74,8 @@ def merge_sure(*, client: Client, at: datetime, trace_id: str = "", limit: int =
             merged += _again_on_deadlock(lambda pk=duplicate_id: _merge_one(pk, client, at, trace_id))  # type: ignore[misc]
         except (Refusal, OperationalError):
             log.warning("merge_put_off", duplicate=duplicate_id, trace_id=trace_id)
+        except DatabaseError:
+            log.exception("merge_refused_by_the_database", duplicate=duplicate_id, trace_id=trace_id)
     return merged
 
 
