@@ -9,11 +9,11 @@ from datetime import datetime
 from approvals.models import ApprovalRequest, Dispatch, Message, Suppression
 from approvals.services.suppress import hashes_of
 from prospects.models import Diagnostic, Prospect
-from prospects.rules.next_step import LEFT_ALONE, NO_GOOD_DRAFT, NO_TEMPLATE, NOT_SENT, is_settled
+from prospects.rules.next_step import LEFT_ALONE, NO_GOOD_DRAFT, NO_TEMPLATE, NOT_SENT, SENT, is_settled
 
 _SENDING = Dispatch.Status
 _ENDED = {
-    _SENDING.ACCEPTED: "accepted",
+    _SENDING.ACCEPTED: SENT,
     _SENDING.UNKNOWN: "unknown",
     _SENDING.REFUSED: NOT_SENT,
     _SENDING.CANCELLED: NOT_SENT,
@@ -36,7 +36,8 @@ def asked_about(prospects: Collection[int]) -> Mapping[int, Sequence[str]]:
         over = _ENDED.get(_SENDING(sent[pk])) if pk in sent and status == ApprovalRequest.Status.APPROVED else None
         asked[prospect].append(over or status)
     idle = [pk for pk in prospects if not is_settled(asked.get(pk, ()))]
-    for prospect, word in {**_wordless(idle), **dict.fromkeys(_left_alone(idle), LEFT_ALONE)}.items():
+    unsent = [pk for pk in idle if SENT not in asked.get(pk, ())[-1:]]
+    for prospect, word in {**_wordless(unsent), **dict.fromkeys(_left_alone(idle), LEFT_ALONE)}.items():
         asked[prospect].append(word)
     return asked
 

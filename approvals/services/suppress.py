@@ -30,14 +30,15 @@ Scope = Suppression.Scope
 _PURPOSE = "suppression"
 _TO = "put people on the suppression list"
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()./-]{5,30}")
-# Whom requests are open about and who is qualified, by any record read as theirs: who may go by one of the given keys.
+# Whom requests are open about, who is qualified and who was written to, by any record read as theirs: those who may go
+# by one of the given keys.
 _NEAR = """
 WITH near AS (
     SELECT contact_id FROM approvals_approvalrequest
      WHERE client_id = %(client)s AND status IN ('waiting', 'deferred')
     UNION SELECT contact_id FROM prospects_prospect
      WHERE playbook_id IN (SELECT id FROM playbooks_playbook WHERE client_id = %(client)s)
-       AND stage = 'qualified' AND merged_into_id IS NULL AND contact_id IS NOT NULL
+       AND stage IN ('qualified', 'contacted') AND merged_into_id IS NULL AND contact_id IS NOT NULL
 ), known AS (
     SELECT near.contact_id, c.* FROM near JOIN prospects_contact c ON c.id = near.contact_id
     UNION ALL SELECT near.contact_id, c.* FROM near JOIN prospects_contact c ON c.merged_into_id = near.contact_id

@@ -7,6 +7,7 @@ from typing import Final
 
 #: What the list keeps of it.
 LONGEST = 200
+SENT: Final = "accepted"
 NOT_SENT: Final = "not sent"
 LEFT_ALONE: Final = "left alone"
 NO_TEMPLATE: Final = "no template"
@@ -15,9 +16,9 @@ DRAFT: Final = "Draft a message."
 #: By what became of the newest request, where none is open: approved ones by what became of their sending.
 _AFTER = {
     "approved": "Wait until the message leaves.",
-    "accepted": "Wait for an answer.",
     "unknown": "Find out whether the message went out.",
 }
+_ANSWER = "Wait for an answer."
 _LEFT_ALONE = "They want to be left alone: find somebody else to write to, or end it."
 #: By why nothing could be drafted.
 WORDLESS = {
@@ -56,13 +57,14 @@ def next_step(asked: Sequence[str], *, has_person: bool) -> str:
         return "Decide the waiting request."
     if "deferred" in asked:
         return "Wait until the deferred request comes back."
-    requests = [word for word in asked if word != LEFT_ALONE and word not in WORDLESS]
-    if requests and requests[-1] in _AFTER:
-        return _AFTER[requests[-1]]
+    if asked and asked[-1] in _AFTER:
+        return _AFTER[asked[-1]]
+    if LEFT_ALONE in asked and has_person:
+        return _LEFT_ALONE
+    if asked and asked[-1] == SENT:
+        return _ANSWER
     if not has_person:
         return "Find a person to write to."
-    if LEFT_ALONE in asked:
-        return _LEFT_ALONE
     if "rejected" in asked:  # agents draft no more for whom a person has said no
         return "A person rejected the message: set it aside or end it."
     if asked and asked[-1] in WORDLESS:

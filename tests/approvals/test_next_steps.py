@@ -84,6 +84,21 @@ def test_what_is_called_off_is_not_waited_for(at_work: Scene) -> None:
     assert said_of(other) == "Decide the waiting request."
 
 
+def test_whoever_unsubscribes_from_what_was_sent_is_not_waited_for(office: PostOffice) -> None:
+    at_work = scene()
+    request, by_domain = asked(at_work), asked(at_work)
+    for sent in (request, by_domain):
+        approve(at_work, sent)
+    send(at_work, request)
+    assert said_of(request) == said_of(by_domain) == "Wait for an answer."
+    suppress.unsubscribe(request.contact)
+    assert said_of(request) == LEFT_ALONE
+    domain = by_domain.contact.email.rpartition("@")[2]
+    suppress.add([("domain", domain)], client=at_work.client, actor=None, reason="asked", source="phone")
+    assert said_of(by_domain) == LEFT_ALONE
+    assert rebuild(at_work.version.playbook) == 0
+
+
 def test_nothing_is_said_of_those_who_are_not_qualified(at_work: Scene) -> None:
     request = asked(at_work)
     Prospect.objects.filter(pk=request.prospect_id).update(verdict="stalled", next_action="Find out who decides.")
@@ -286,7 +301,8 @@ def test_whoever_was_merged_in_may_be_the_person_to_write_to(at_work: Scene) -> 
         ("qualified", [], ["redraft", "no template"], True, NO_TEMPLATE),
         ("qualified", [], ["rejected", "left alone"], True, LEFT_ALONE),
         ("qualified", [], ["left alone"], False, "Find a person to write to."),
-        ("qualified", [], ["accepted", "left alone"], True, "Wait for an answer."),
+        ("qualified", [], ["accepted", "left alone"], True, LEFT_ALONE),
+        ("qualified", [], ["accepted", "unknown"], True, "Find out whether the message went out."),
         ("stalled", ["Look again.", "x"], ["waiting"], True, "Look again."),
         ("stalled", [], [], True, "Look for more evidence."),
         ("rejected", ["x"], ["waiting"], True, ""),
