@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from prospects.models import Prospect
-from prospects.reading.buying import buying_of
+from prospects.reading.buying import Row, buying_of
 from prospects.rules.frameworks import LETTERS
 from prospects.rules.psychologic import FORCES, HYPOTHESES
 from prospects.services import buying as service
@@ -76,31 +78,58 @@ def buying(request: ClientRequest, pk: int) -> HttpResponse:
     rows = Prospect.objects.for_client(request.client).select_related("company", "contact", "playbook")
     prospect = get_object_or_404(rows, pk=pk)
     may_tell = holds_any(request, service.TELLERS)
+    refused = ""
     if request.method == "POST":
         if not may_tell:
             raise NotAllowed("Reviewers, leaders and admins say what is known.")
-        _told(request, prospect)
-        return redirect("prospects:buying", pk=pk)
+        refused = _told(request, prospect)
+        if not refused:
+            messages.success(request, "Noted. The next look of the agents counts it in.")
+            return redirect(f"{reverse('prospects:buying', args=[pk])}#{_place(request.POST)}")
+    found = buying_of(prospect)
     context = {
-        "prospect": prospect, "buying": buying_of(prospect), "may_tell": may_tell, "answers": _ANSWERS,
-        "hypotheses": HYPOTHESES, "today": timezone.localdate(), "strengths": range(4),
+        "prospect": prospect, "buying": found, "may_tell": may_tell, "answers": _ANSWERS, "hypotheses": HYPOTHESES,
+        "today": timezone.localdate(), "strengths": range(4), "refused": refused, **_typed(request, found.rows),
     }  # fmt: skip
-    return render_page(request, "prospects/buying.html", context, partial="buying")
+    status = 422 if refused else 200
+    return render_page(request, "prospects/buying.html", context, partial="buying", status=status)
 
 
-def _told(request: ClientRequest, prospect: Prospect) -> None:
+def _place(given: Any) -> str:
+    """Where on the page stands what was said."""
+    letter = f"letter-{given.get('letter', '')}"
+    return {"force": "bu-forces", "motive": "bu-motive"}.get(given.get("what", ""), letter)
+
+
+def _typed(request: ClientRequest, rows: list[Row]) -> dict[str, Any]:
+    """Each letter's row, the forces and the motive, with what was typed beside them and refused."""
+    typed: dict[str, Any] = request.POST.dict()
+    place = _place(typed) if typed else ""
+    elements = {name.removeprefix("e-"): value for name, value in typed.items() if name.startswith("e-")}
+    shown = [
+        (replace(row, values={**row.values, **elements}), typed) if place == f"letter-{row.letter.name}" else (row, {})
+        for row in rows
+    ]
+    return {
+        "rows": shown,
+        "force_typed": typed if place == "bu-forces" else {},
+        "motive_typed": typed if place == "bu-motive" else {},
+        "supports": [id_in(value) for value in request.POST.getlist("supports")],
+    }
+
+
+def _told(request: ClientRequest, prospect: Prospect) -> str:
+    """Keep what was said; or why it cannot be kept."""
     kind = _FORMS.get(request.POST.get("what", ""))
     form = kind(request.POST) if kind is not None else None
     if form is None or not form.is_valid():
         field, errors = next(iter(form.errors.items())) if form is not None else ("what", ["choose what to say"])
-        messages.error(request, f"{field.replace('_', ' ').capitalize()}: {errors[0]}")
-        return
+        return f"{field.replace('_', ' ').capitalize()}: {errors[0]}"
     try:
         _keep(request, prospect, form, form.cleaned_data)
     except Refusal as refusal:
-        messages.error(request, refusal.message)
-    else:
-        messages.success(request, "Noted. The next look of the agents counts it in.")
+        return refusal.message
+    return ""
 
 
 def _keep(request: ClientRequest, prospect: Prospect, form: forms.Form, given: dict[str, Any]) -> None:

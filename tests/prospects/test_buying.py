@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from playbooks.models import AuditEntry, Criterion, PlaybookVersion
 from prospects.models import Evidence, Prospect, Score, Signal
+from prospects.rules.psychologic import HYPOTHESES
 from prospects.services import buying
 from prospects.services.moving import deals
 from tests import factories
@@ -160,6 +161,33 @@ def test_the_page_shows_states_and_takes_answers(client: Browser) -> None:
     client.force_login(factories.user(who.client, "operator"))
     assert 'name="what"' not in client.get(url).content.decode()
     assert client.post(url, given).status_code == 403
+
+
+def test_what_is_refused_stays_as_it_was_typed_and_what_is_kept_leads_back_to_its_place(client: Browser) -> None:
+    who = factories.qualified(playbook())
+    client.force_login(factories.user(who.client))
+    url, today = reverse("prospects:buying", args=[who.pk]), timezone.localdate()
+    said = {"what": "letter", "letter": "budget", "answer": "denied", "quote": "None this year.", "speaker": "the CFO",
+            "e-amount": "20k", "said_on": str(today + timedelta(days=9))}  # fmt: skip
+    answer = client.post(url, said)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "That day has not come yet." in page
+    for typed in ("None this year.", "the CFO", "20k", said["said_on"], '<option value="denied" selected>'):
+        assert typed in page, typed
+    assert page.count('<details class="fold" open>') == 1
+    guess = {
+        "what": "motive",
+        "hypothesis": next(iter(HYPOTHESES)),
+        "why": "He counts",
+        "quote": "Order",
+        "said_on": today,
+    }
+    page = client.post(url, {**guess, "said_on": today}).content.decode()
+    assert "He counts" in page
+    assert "Order</textarea>" in page
+    kept = client.post(url, {**said, "said_on": str(today)})
+    assert kept["Location"] == f"{url}#letter-budget"
 
 
 def test_the_page_asks_as_many_questions_however_much_was_said(client: Browser) -> None:
