@@ -22,7 +22,16 @@ from salesops.templatetags.figures import num
 
 PAGE_SIZE = 50
 MOST_BYTES = 1_000_000
-_WHY = "Stays for good, so name nobody. For instance: asked on the phone on 3 May."
+
+
+def _reason() -> forms.CharField:
+    return forms.CharField(
+        label="Why",
+        max_length=200,
+        help_text="Stays for good, so name nobody. For instance: asked on the phone on 3 May.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Say why: the list keeps it for good."},
+    )
 
 
 class WhomForm(forms.Form):
@@ -48,13 +57,7 @@ class LeaveAloneForm(WhomForm):
     """The same, and why."""
 
     whom = forms.CharField(widget=forms.HiddenInput, max_length=300, error_messages={"required": "Say whom."})
-    reason = forms.CharField(
-        label="Why",
-        max_length=200,
-        help_text=_WHY,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        error_messages={"required": "Say why: the list keeps it for good."},
-    )
+    reason = _reason()
 
 
 class ListForm(forms.Form):
@@ -65,13 +68,7 @@ class ListForm(forms.Form):
         help_text="Addresses, domains, numbers or LinkedIn addresses, one a line; at most 1\u202fMB.",
         error_messages={"required": "Choose the file.", "empty": "This file is empty. Choose one with lines in it."},
     )
-    reason = forms.CharField(
-        label="Why",
-        max_length=200,
-        help_text=_WHY,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-        error_messages={"required": "Say why: the list keeps it for good."},
-    )
+    reason = _reason()
 
     def clean_file(self) -> Keys:
         """The file as the list compares it."""
